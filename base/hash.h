@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Keyed hashing (SipHash-1-3, Aumasson and Bernstein 2012), whole and in pieces. Every table of
+ * this program is keyed with random bytes, so that traffic cannot choose its bucket. Nothing that
+ * is printed may depend on a hash value.
+ */
+
+struct hash_key {
+    uint64_t k0, k1;
+};
+
+struct hash_stream {
+    uint64_t v0, v1, v2, v3;
+    uint64_t tail;  /* bytes not yet mixed in, little-endian */
+    uint64_t total; /* bytes seen */
+};
+
+/* Fills *key from the kernel's random source; falls back to address-space entropy. */
+void hash_key_random(struct hash_key *key);
+
+uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n);
+
+/* hash_stream_end() over any cut of the input equals hash_bytes() over the whole. */
+void hash_stream_init(struct hash_stream *s, const struct hash_key *key);
+void hash_stream_feed(struct hash_stream *s, const void *data, size_t n);
+uint64_t hash_stream_end(const struct hash_stream *s);
+
+#endif

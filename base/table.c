@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Separate chaining over indices. An entry is a node header followed by the caller's block; nodes
+ * lie in slabs that are allocated one by one and never move, so addresses are stable and an index
+ * finds its node by division. Buckets double when there are as many entries as buckets. Removed
+ * nodes go to a free list that reuses the bucket link.
+ *
+ * Limits: max_entries; at most one slab more than is in use.
+ */
+#include "base/table.h"
+#include "base/err.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NIL           UINT32_MAX
+#define SLAB_SHIFT    6
+#define SLAB_NODES    (1u << SLAB_SHIFT)
+#define FIRST_BUCKETS 64u
+
+struct node {
+    uint32_t hash;
+    uint32_t chain; /* next in the bucket, or in the free list */
+    uint32_t older, newer;
+    uint32_t self;
+    uint32_t zero; /* keeps the entry 8-byte aligned */
+};
+
+struct table {
+    struct table_config config;
+    size_t node_bytes;
+    uint8_t **slabs;
+    uint32_t slab_count, slab_room;
+    uint32_t *buckets;
+    uint32_t bucket_mask;
+    uint32_t count;
+    uint32_t free_list;
+    uint32_t fresh; /* nodes of the slabs never used so far start here */
+    uint32_t oldest, newest;
+    uint64_t evicted;
+};
+
+static inline struct node *node_at(const struct table *t, uint32_t index)
+{
+    return (struct node *)(void *)(t->slabs[index >> SLAB_SHIFT] +
+                                   (index & (SLAB_NODES - 1)) * t->node_bytes);
+}
+
+static inline void *entry_of(struct node *n)
+{
+    return n + 1;
+}
+
+static inline struct node *node_of(const void *entry)
+{
+    return (struct node *)(uintptr_t)entry - 1;
+}
+
+static uint32_t hash_key32(const struct table *t, const void *key)
+{
+    return (uint32_t)hash_bytes(&t->config.hash, key, t->config.key_bytes);
+}
+
+struct table *table_new(const struct table_config *config)
+{
+    assert(config->max_entries > 0 && config->max_entries < NIL);
+    assert(config->key_bytes <= config->entry_bytes);
+    struct table *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->config = *config;
+    t->node_bytes = (sizeof(struct node) + config->entry_bytes + 7) & ~(size_t)7;
+    t->buckets = malloc(FIRST_BUCKETS * sizeof(*t->buckets));
+    if (!t->buckets) {
+        free(t);
+        return NULL;
+    }
+    memset(t->buckets, 0xff, FIRST_BUCKETS * sizeof(*t->buckets));
+    t->bucket_mask = FIRST_BUCKETS - 1;
+    t->free_list = t->oldest = t->newest = NIL;
+    return t;
+}
+
+void table_free(struct table *t)
+{
+    if (!t)
+        return;
+    for (uint32_t i = 0; i < t->slab_count; i++)
+        free(t->slabs[i]);
+    free(t->slabs);
+    free(t->buckets);
+    free(t);
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+    uint32_t hash = hash_key32(t, key);
+    for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NIL;) {
+        struct node *n = node_at(t, i);
+        if (n->hash == hash && memcmp(entry_of(n), key, t->config.key_bytes) == 0)
+            return entry_of(n);
+        i = n->chain;
+    }
+    return NULL;
+}
+
+static void list_append(struct table *t, struct node *n)
+{
+    n->older = t->newest;
+    n->newer = NIL;
+    if (t->newest != NIL)
+        node_at(t, t->newest)->newer = n->self;
+    else
+        t->oldest = n->self;
+    t->newest = n->self;
+}
+
+static void list_unlink(struct table *t, struct node *n)
+{
+    if (n->older != NIL)
+        node_at(t, n->older)->newer = n->newer;
+    else
+        t->oldest = n->newer;
+    if (n->newer != NIL)
+        node_at(t, n->newer)->older = n->older;
+    else
+        t->newest = n->older;
+}
+
+/* Doubling may fail: the chains are then longer, nothing else. */
+static void grow_buckets(struct table *t)
+{
+    size_t count = ((size_t)t->bucket_mask + 1) * 2;
+    uint32_t *buckets = malloc(count * sizeof(*buckets));
+    if (!buckets)
+        return;
+    memset(buckets, 0xff, count * sizeof(*buckets));
+    uint32_t mask = (uint32_t)(count - 1);
+    for (uint32_t i = t->oldest; i != NIL;) {
+        struct node *n = node_at(t, i);
+        n->chain = buckets[n->hash & mask];
+        buckets[n->hash & mask] = i;
+        i = n->newer;
+    }
+    free(t->buckets);
+    t->buckets = buckets;
+    t->bucket_mask = mask;
+}
+
+static int add_slab(struct table *t)
+{
+    if (t->slab_count == t->slab_room) {
+        uint32_t room = t->slab_room ? t->slab_room * 2 : 16;
+        uint8_t **slabs = realloc(t->slabs, room * sizeof(*slabs));
+        if (!slabs)
+            return ERR_NOMEM;
+        t->slabs = slabs;
+        t->slab_room = room;
+    }
+    uint8_t *slab = malloc(SLAB_NODES * t->node_bytes);
+    if (!slab)
+        return ERR_NOMEM;
+    t->slabs[t->slab_count++] = slab;
+    return 0;
+}
+
+static struct node *take_node(struct table *t)
+{
+    if (t->free_list != NIL) {
+        struct node *n = node_at(t, t->free_list);
+        t->free_list = n->chain;
+        return n;
+    }
+    if (t->fresh >> SLAB_SHIFT == t->slab_count && add_slab(t) < 0)
+        return NULL;
+    struct node *n = node_at(t, t->fresh);
+    n->self = t->fresh++;
+    return n;
+}
+
+int table_insert(struct table *t, const void *key, void **ret_entry)
+{
+    if (t->count == t->config.max_entries) {
+        void *victim = table_oldest(t);
+        t->evicted++;
+        if (t->config.evict)
+            t->config.evict(t->config.ctx, victim);
+        table_remove(t, victim);
+    }
+    if (t->count > t->bucket_mask)
+        grow_buckets(t);
+    struct node *n = take_node(t);
+    if (!n)
+        return ERR_NOMEM;
+    n->hash = hash_key32(t, key);
+    n->zero = 0;
+    n->chain = t->buckets[n->hash & t->bucket_mask];
+    t->buckets[n->hash & t->bucket_mask] = n->self;
+    uint8_t *entry = entry_of(n);
+    memcpy(entry, key, t->config.key_bytes);
+    memset(entry + t->config.key_bytes, 0, t->config.entry_bytes - t->config.key_bytes);
+    list_append(t, n);
+    t->count++;
+    *ret_entry = entry;
+    return 0;
+}
+
+void table_touch(struct table *t, void *entry)
+{
+    struct node *n = node_of(entry);
+    if (n->self == t->newest)
+        return;
+    list_unlink(t, n);
+    list_append(t, n);
+}
+
+void table_remove(struct table *t, void *entry)
+{
+    struct node *n = node_of(entry);
+    uint32_t *link = &t->buckets[n->hash & t->bucket_mask];
+    while (*link != n->self)
+        link = &node_at(t, *link)->chain;
+    *link = n->chain;
+    list_unlink(t, n);
+    n->chain = t->free_list;
+    t->free_list = n->self;
+    t->count--;
+}
+
+void *table_oldest(const struct table *t)
+{
+    return t->oldest == NIL ? NULL : entry_of(node_at(t, t->oldest));
+}
+
+void *table_next(const struct table *t, const void *entry)
+{
+    uint32_t next = node_of(entry)->newer;
+    return next == NIL ? NULL : entry_of(node_at(t, next));
+}
+
+uint32_t table_count(const struct table *t)
+{
+    return t->count;
+}
+
+uint64_t table_evicted(const struct table *t)
+{
+    return t->evicted;
+}

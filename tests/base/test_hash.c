@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/hash.h"
+#include <criterion/criterion.h>
+
+static const struct hash_key key = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+
+Test(hash, every_cut_gives_the_whole)
+{
+    uint8_t data[67];
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * 7 + 1);
+    for (size_t n = 0; n <= sizeof(data); n++) {
+        for (size_t cut = 0; cut <= n; cut++) {
+            struct hash_stream s;
+            hash_stream_init(&s, &key);
+            hash_stream_feed(&s, data, cut);
+            hash_stream_feed(&s, data + cut, n - cut);
+            cr_assert_eq(hash_stream_end(&s), hash_bytes(&key, data, n), "n %zu cut %zu", n, cut);
+        }
+    }
+}
+
+Test(hash, byte_by_byte_gives_the_whole)
+{
+    const char text[] = "the tide tables of the northern harbours";
+    struct hash_stream s;
+    hash_stream_init(&s, &key);
+    for (size_t i = 0; i < sizeof(text); i++)
+        hash_stream_feed(&s, text + i, 1);
+    cr_assert_eq(hash_stream_end(&s), hash_bytes(&key, text, sizeof(text)));
+}
+
+Test(hash, ending_does_not_change_the_stream)
+{
+    struct hash_stream s;
+    hash_stream_init(&s, &key);
+    hash_stream_feed(&s, "abc", 3);
+    uint64_t first = hash_stream_end(&s);
+    cr_assert_eq(hash_stream_end(&s), first);
+    hash_stream_feed(&s, "def", 3);
+    cr_assert_eq(hash_stream_end(&s), hash_bytes(&key, "abcdef", 6));
+}
+
+Test(hash, depends_on_key_length_and_every_bit)
+{
+    uint8_t data[24] = {0};
+    struct hash_key other = {key.k0 ^ 1, key.k1};
+    uint64_t base = hash_bytes(&key, data, sizeof(data));
+    cr_assert_neq(base, hash_bytes(&other, data, sizeof(data)));
+    cr_assert_neq(base, hash_bytes(&key, data, sizeof(data) - 1));
+    for (size_t bit = 0; bit < 8 * sizeof(data); bit++) {
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_assert_neq(base, hash_bytes(&key, data, sizeof(data)), "bit %zu", bit);
+        data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+Test(hash, random_keys_differ)
+{
+    struct hash_key a, b;
+    hash_key_random(&a);
+    hash_key_random(&b);
+    cr_assert(a.k0 != b.k0 || a.k1 != b.k1);
+}
