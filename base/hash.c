@@ -100,3 +100,22 @@ uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
     hash_stream_feed(&s, data, n);
     return hash_stream_end(&s);
 }
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+    uint64_t state = key->k0 ^ n;
+    size_t left = n;
+    for (; left >= 16; left -= 16, p += 16)
+        state = fold(load_word(p) ^ key->k1, load_word(p + 8) ^ state);
+    uint64_t tail[2] = {0, 0};
+    memcpy(tail, p, left);
+    state = fold(tail[0] ^ key->k1, tail[1] ^ state);
+    return fold(state ^ key->k0, key->k1 ^ UINT64_C(0x9e3779b97f4a7c15));
+}

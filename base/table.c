@@ -58,7 +58,7 @@ static inline struct node *node_of(const void *entry)
 
 static uint32_t hash_key32(const struct table *t, const void *key)
 {
-    return (uint32_t)hash_bytes(&t->config.hash, key, t->config.key_bytes);
+    return (uint32_t)hash_quick(&t->config.hash, key, t->config.key_bytes);
 }
 
 struct table *table_new(const struct table_config *config)

@@ -62,3 +62,32 @@ Test(hash, random_keys_differ)
     hash_key_random(&b);
     cr_assert(a.k0 != b.k0 || a.k1 != b.k1);
 }
+
+Test(hash, quick_depends_on_key_length_and_every_bit)
+{
+    uint8_t data[45] = {0};
+    struct hash_key other = {key.k0, key.k1 ^ 1};
+    for (size_t n = 0; n <= sizeof(data); n++) {
+        uint64_t base = hash_quick(&key, data, n);
+        cr_assert_neq(base, hash_quick(&other, data, n));
+        for (size_t bit = 0; bit < 8 * n; bit++) {
+            data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            cr_assert_neq(base, hash_quick(&key, data, n), "n %zu bit %zu", n, bit);
+            data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        cr_assert(n == 0 || base != hash_quick(&key, data, n - 1));
+    }
+}
+
+/* Counting keys must spread over the low bits, which choose the bucket. */
+Test(hash, quick_spreads_counters)
+{
+    enum { BUCKETS = 1024, KEYS = 16384 };
+    static unsigned fill[BUCKETS];
+    for (uint64_t i = 0; i < KEYS; i++) {
+        uint64_t words[2] = {7, i};
+        fill[hash_quick(&key, words, sizeof(words)) % BUCKETS]++;
+    }
+    for (int i = 0; i < BUCKETS; i++)
+        cr_assert(fill[i] > 0 && fill[i] < 48, "bucket %d holds %u", i, fill[i]);
+}
