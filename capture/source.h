@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SOURCE_H
+#define CAPTURE_SOURCE_H
+
+#include "capture/packet.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where packets come from: capture files or a live interface, all through libpcap (and only here).
+ *
+ * Files: pcap and pcapng of either byte order, in micro- or nanoseconds, plain or compressed with
+ * gzip or zstd (told by their magic, not their name), "-" for standard input. Several files are one
+ * stream ordered by time: each file's first packet decides when it joins, equal times keep the
+ * order in which the files were named, and inside one file the file's own order is kept. A file is
+ * opened no earlier than needed, so thousands of rotated files need only a few descriptors.
+ *
+ * A file that ends inside a record gives its packets up to there; source_next() then goes on with
+ * the other files and source_status() tells which was cut. A file that cannot be opened, or is no
+ * capture file, fails source_open_files().
+ *
+ * This module neither prints nor reads a clock.
+ */
+
+struct source;
+
+#define SOURCE_ERROR_BYTES 512
+
+struct source_live_options {
+    uint32_t snap_bytes;   /* 0: 262144 */
+    uint32_t buffer_bytes; /* kernel buffer; 0: libpcap's default */
+    bool promiscuous;
+    int timeout_ms; /* longest wait for one batch of packets; 0: 100 */
+};
+
+struct source_status {
+    uint64_t packets;         /* delivered so far */
+    uint64_t bytes;           /* their original lengths */
+    uint64_t read_bytes;      /* of the input files, compressed bytes where compressed */
+    uint64_t total_bytes;     /* of the input files; 0 when unknown (standard input, live) */
+    uint64_t dropped;         /* by kernel and interface; live only */
+    bool dropped_known;       /* false: dropped is meaningless (files) */
+    uint32_t cut_files;       /* files that ended inside a record or a compressed block */
+    char cut[SOURCE_ERROR_BYTES]; /* the first of them, as a sentence; "" if none */
+};
+
+/* Opens count files as one stream. filter: BPF expression or NULL. Strings are borrowed for the
+ * call. On failure writes one line without a newline into error, naming the file and what is wrong.
+ * Returns 0, ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_FORMAT (no capture file), ERR_ARGUMENT (bad
+ * filter), ERR_LIMIT (LIMIT_INPUT_FILES), ERR_NOMEM. */
+int source_open_files(const char *const *paths, size_t count, const char *filter,
+                      char error[SOURCE_ERROR_BYTES], struct source **ret_source);
+
+/* Opens a live interface; times in nanoseconds where the kernel gives them. Returns 0,
+ * ERR_NOT_FOUND (no such interface), ERR_PERMISSION, ERR_ARGUMENT (bad filter), ERR_UNSUPPORTED
+ * (link type), ERR_IO, ERR_NOMEM; error as above. */
+int source_open_live(const char *interface, const char *filter,
+                     const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
+                     struct source **ret_source);
+
+/* The next packet, borrowed until the next call.
+ * Returns 1 = a packet, 0 = the end (files) or nothing within the time-out (live: call again),
+ * ERR_INTERRUPTED after source_break(), ERR_IO (live interface went away; error text in
+ * source_status().cut), ERR_NOMEM. */
+int source_next(struct source *s, struct packet *ret_packet);
+
+/* Makes a source_next() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler. */
+void source_break(struct source *s);
+
+void source_status(struct source *s, struct source_status *ret_status);
+
+/* The link types seen so far (DLT_* values), in order of appearance; returns how many were written
+ * into types, at most max. */
+size_t source_link_types(const struct source *s, int *types, size_t max);
+
+void source_close(struct source *s); /* NULL is allowed */
+
+/* "EN10MB" for 1, as libpcap spells it; "UNKNOWN(n)" is written into text when it has no name. */
+const char *source_link_type_name(int link_type, char text[32]);
+
+/* True if text begins like a BPF filter expression: its first word is a keyword of the filter
+ * language. Does no look-ups. */
+bool source_looks_like_filter(const char *text);
+
+struct source_interface {
+    char name[64];
+    char description[128]; /* "" if none */
+    char addresses[256];   /* comma-separated, "" if none */
+    bool up, running, loopback;
+};
+
+/* Lists interfaces into a new array, which the caller frees with free().
+ * Returns their number, or ERR_PERMISSION, ERR_IO, ERR_NOMEM with error filled in. */
+int source_interfaces(char error[SOURCE_ERROR_BYTES], struct source_interface **ret_list);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One capture file as packets, by libpcap: pcap (either byte order, micro- or nanoseconds) and
+ * pcapng, always in nanoseconds.
+ *
+ * The filter is applied here, not by libpcap, so that packets are counted as they are in the file
+ * and a cut can be told by packet number.
+ *
+ * Not read, because libpcap refuses it: a pcapng file that mixes link types or snap lengths. It
+ * gives its packets up to the first such interface and a sentence that says so.
+ */
+#include "source_file.h"
+#include "base/err.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+int64_t source_file_time_ns(const struct timeval *ts)
+{
+    /* A pcap time is unsigned (until 2106), but libpcap hands it over as signed (until 2038). */
+    int64_t seconds = ts->tv_sec;
+    if (seconds < 0 && seconds >= INT32_MIN)
+        seconds += INT64_C(1) << 32;
+    /* The fraction of a damaged record may be beyond a second: 32 bits of microseconds. */
+    int64_t ns = ts->tv_usec < 0 ? 0 : ts->tv_usec;
+    const int64_t max = INT64_MAX / NS_PER_S - 8192;
+    if (seconds < 0 || seconds > max)
+        seconds = seconds < 0 ? 0 : max;
+    return seconds * NS_PER_S + (ns < 4096 * NS_PER_S ? ns : 0);
+}
+
+/* libpcap's message in our words, as far as it is a known one. */
+static void describe_open(const struct source_file *f, const char *name, const char *text,
+                          char *error)
+{
+    enum source_stream_end end = f->stream ? source_stream_end(f->stream) : SOURCE_STREAM_GOOD;
+    const char *coding = f->stream ? source_stream_coding(f->stream) : "";
+    if (end == SOURCE_STREAM_DAMAGED)
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: damaged %s data", name, coding);
+    else if (end == SOURCE_STREAM_FAILED)
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %s", name,
+                 strerror(source_stream_errno(f->stream)));
+    else if (strstr(text, "unknown file format"))
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: not a pcap or pcapng file", name);
+    else if (strstr(text, "got 0") && strstr(text, "tried to read 4 "))
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: empty inside its %s compression", name, coding);
+    else if (strstr(text, "truncated"))
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: cut off inside its file header", name);
+    else
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.200s", name, text);
+}
+
+int source_file_attach(struct source_file *f, FILE *file, char error[SOURCE_ERROR_BYTES])
+{
+    char text[PCAP_ERRBUF_SIZE] = "";
+    char name[SOURCE_STREAM_NAME_BYTES];
+    errno = 0;
+    f->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, text);
+    if (f->pcap)
+        return 0;
+    bool no_memory = errno == ENOMEM;
+    describe_open(f, source_stream_name(f->input.path, name), text, error);
+    if (no_memory)
+        return ERR_NOMEM;
+    if (!f->stream || source_stream_end(f->stream) != SOURCE_STREAM_FAILED)
+        return ERR_FORMAT;
+    return source_stream_errno(f->stream) == EINTR ? ERR_INTERRUPTED : ERR_IO;
+}
+
+int source_file_open(struct source_file *f, struct source_stream_pool *pool,
+                     const struct source_stream_options *options, char error[SOURCE_ERROR_BYTES])
+{
+    FILE *file;
+    int result = source_stream_open(pool, &f->input, options, error, &f->stream, &file);
+    if (result != 0) {
+        f->stream = NULL;
+        return result;
+    }
+    result = source_file_attach(f, file, error);
+    if (result != 0) {
+        fclose(file);
+        source_stream_close(f->stream);
+        f->stream = NULL;
+    }
+    f->packets = 0;
+    return result;
+}
+
+/* Why reading ended before the file's proper end; text is libpcap's, or NULL if it noticed nothing.
+ * The words before the colon are the file's name, those behind tell how far it was good. */
+static void describe_end(struct source_file *f, const char *text, char *problem)
+{
+    char name[SOURCE_STREAM_NAME_BYTES];
+    source_stream_name(f->input.path, name);
+    enum source_stream_end end = f->stream ? source_stream_end(f->stream) : SOURCE_STREAM_GOOD;
+    const char *coding = f->stream ? source_stream_coding(f->stream) : "";
+    problem[0] = '\0';
+    if (end == SOURCE_STREAM_FAILED)
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: reading failed after packet %" PRIu64 ": %s",
+                 name, f->packets, strerror(source_stream_errno(f->stream)));
+    else if (end == SOURCE_STREAM_DAMAGED)
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: damaged %s data after packet %" PRIu64, name,
+                 coding, f->packets);
+    else if (end == SOURCE_STREAM_CUT)
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: %s data cut off after packet %" PRIu64, name,
+                 coding, f->packets);
+    else if (!text)
+        return;
+    else if (strstr(text, "truncated pcapng"))
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: cut off in a block after packet %" PRIu64, name,
+                 f->packets);
+    else if (strstr(text, "truncated"))
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: cut off in the middle of packet %" PRIu64, name,
+                 f->packets + 1);
+    else if (strstr(text, "different from the"))
+        snprintf(problem, SOURCE_ERROR_BYTES,
+                 "%s: not read beyond packet %" PRIu64 ": its interfaces differ in %s, which "
+                 "libpcap cannot read in one file",
+                 name, f->packets, strstr(text, "snapshot") ? "snap length" : "link type");
+    else
+        snprintf(problem, SOURCE_ERROR_BYTES, "%s: not readable after packet %" PRIu64 ": %.160s",
+                 name, f->packets, text);
+}
+
+int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
+                     char problem[SOURCE_ERROR_BYTES])
+{
+    struct pcap_pkthdr *header;
+    const u_char *data;
+    int result;
+    while ((result = pcap_next_ex(f->pcap, &header, &data)) == 1) {
+        f->packets++;
+        if (f->filter && !pcap_offline_filter(f->filter, header, data)) {
+            if (atomic_load_explicit(broken, memory_order_relaxed))
+                break;
+            continue;
+        }
+        ret_packet->data = data;
+        ret_packet->captured_bytes = header->caplen;
+        ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
+        ret_packet->ts_ns = source_file_time_ns(&header->ts);
+        ret_packet->link_type = f->head.link_type;
+        return 1;
+    }
+    describe_end(f, result == PCAP_ERROR ? pcap_geterr(f->pcap) : NULL, problem);
+    return 0;
+}
+
+void source_file_close(struct source_file *f)
+{
+    if (f->pcap)
+        pcap_close(f->pcap); /* and the FILE */
+    source_stream_close(f->stream);
+    f->pcap = NULL;
+    f->stream = NULL;
+}

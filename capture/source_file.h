@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SOURCE_FILE_H
+#define CAPTURE_SOURCE_FILE_H
+
+#include "capture/packet.h"
+#include "source_stream.h"
+#include <pcap/pcap.h>
+
+/* Private to source*.c: one capture file as packets. */
+
+struct source_file {
+    struct source_stream_input input;
+    struct source_stream *stream;     /* NULL while closed, or when read from a foreign FILE */
+    pcap_t *pcap;                     /* NULL while closed */
+    const struct bpf_program *filter; /* packets that do not match are skipped; may be NULL */
+    struct packet head;               /* for the merge: the packet read last, and the link type */
+    uint64_t packets;                 /* read so far, those skipped included */
+};
+
+/* Opens the file and reads its header. Closed again with source_file_close(). Returns 0 or an
+ * error as source_open_files() does, with error filled in. */
+int source_file_open(struct source_file *f, struct source_stream_pool *pool,
+                     const struct source_stream_options *options, char error[SOURCE_ERROR_BYTES]);
+
+/* The same from an open FILE, which becomes the file's on success. */
+int source_file_attach(struct source_file *f, FILE *file, char error[SOURCE_ERROR_BYTES]);
+
+/* Reads the next packet, without its number. Returns 1, or 0 at the end or when *broken became
+ * true; problem then tells, as a sentence, why it was not the proper end, or is "". */
+int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
+                     char problem[SOURCE_ERROR_BYTES]);
+
+void source_file_close(struct source_file *f); /* may be closed already */
+
+/* A libpcap time stamp in nanoseconds precision as nanoseconds since the epoch. */
+int64_t source_file_time_ns(const struct timeval *ts);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One live interface, by libpcap.
+ *
+ * The handle does not block; this file waits by poll() instead. Linux hands over its ring by blocks
+ * and wakes nobody while none is filled, so that a blocking read on a silent interface would not
+ * return after its time-out, and a break request would wait for the next packet.
+ *
+ * An interface whose frames capture/link.h cannot read (Bluetooth, USB, ...) is refused at once; in
+ * a file such packets are counted instead.
+ */
+#include "source_live.h"
+#include "base/err.h"
+#include "capture/link.h"
+#include "source_file.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SNAP_BYTES                                                                                 \
+    262144 /* libpcap's own maximum: whole packets, also of offloading interfaces                  \
+            */
+#define TIMEOUT_MS 100
+
+struct source_live {
+    pcap_t *pcap;
+    int fd;
+    int timeout_ms;
+    int64_t ts_factor; /* of the fraction of a second; 1 when it is in nanoseconds */
+    char name[64];
+};
+
+/* Whether libpcap lists the interface: it asks for privileges before it looks whether there is one.
+ * If it does not, names gets those that there are. */
+static bool listed(const char *interface, char *names, size_t names_bytes)
+{
+    pcap_if_t *all = NULL;
+    char text[PCAP_ERRBUF_SIZE];
+    names[0] = '\0';
+    if (pcap_findalldevs(&all, text) != 0)
+        return true;
+    bool found = false;
+    size_t used = 0;
+    for (pcap_if_t *i = all; i && !found; i = i->next) {
+        found = strcmp(i->name, interface) == 0;
+        int n = snprintf(names + used, names_bytes - used, "%s%s", used ? ", " : "", i->name);
+        used += (size_t)n < names_bytes - used ? (size_t)n : names_bytes - used - 1;
+    }
+    pcap_freealldevs(all);
+    return found;
+}
+
+static int not_found(const char *interface, const char *names, char *error)
+{
+    snprintf(error, SOURCE_ERROR_BYTES, "%.64s: no such interface%s%s", interface,
+             names[0] ? "; there are: " : "", names);
+    return ERR_NOT_FOUND;
+}
+
+/* Says why pcap_activate() refused. */
+static int activate_failed(int result, pcap_t *pcap, const char *interface, char *error)
+{
+    char names[256];
+    bool known = listed(interface, names, sizeof(names));
+    switch (result) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        return not_found(interface, names, error);
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        if (!known)
+            return not_found(interface, names, error);
+        snprintf(error, SOURCE_ERROR_BYTES,
+                 "%.64s: capturing needs privileges: run as root, or once "
+                 "`setcap cap_net_raw,cap_net_admin=eip` on the program file",
+                 interface);
+        return ERR_PERMISSION;
+    case PCAP_ERROR_IFACE_NOT_UP:
+        snprintf(error, SOURCE_ERROR_BYTES, "%.64s: the interface is not up", interface);
+        return ERR_IO;
+    }
+    const char *text = pcap_geterr(pcap);
+    snprintf(error, SOURCE_ERROR_BYTES, "%.64s: %.300s", interface,
+             text[0] ? text : pcap_statustostr(result));
+    return ERR_IO;
+}
+
+/* Sets what must be set before activation; none of it can fail on a new handle. */
+static void configure(struct source_live *l, const struct source_live_options *options)
+{
+    l->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    uint32_t snap = options->snap_bytes ? options->snap_bytes : SNAP_BYTES;
+    pcap_set_snaplen(l->pcap, (int)(snap < SNAP_BYTES ? snap : SNAP_BYTES));
+    pcap_set_promisc(l->pcap, options->promiscuous);
+    pcap_set_timeout(l->pcap, l->timeout_ms);
+    if (options->buffer_bytes)
+        pcap_set_buffer_size(l->pcap, (int)(options->buffer_bytes & INT32_MAX));
+    pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
+}
+
+static int set_filter(struct source_live *l, const char *filter, char *error)
+{
+    struct bpf_program program;
+    if (pcap_compile(l->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        snprintf(error, SOURCE_ERROR_BYTES, "filter \"%.120s\" on %s: %.200s", filter, l->name,
+                 pcap_geterr(l->pcap));
+        return ERR_ARGUMENT;
+    }
+    int result = pcap_setfilter(l->pcap, &program);
+    pcap_freecode(&program);
+    if (result == 0)
+        return 0;
+    snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, pcap_geterr(l->pcap));
+    return ERR_IO;
+}
+
+static bool link_known(int type)
+{
+    switch ((enum link_type)type) {
+    case LINK_NULL:
+    case LINK_ETHERNET:
+    case LINK_RAW_LINUX:
+    case LINK_RAW:
+    case LINK_LOOP:
+    case LINK_SLL:
+    case LINK_IPV4:
+    case LINK_IPV6:
+    case LINK_SLL2:
+        return true;
+    }
+    return false;
+}
+
+static int start(struct source_live *l, const char *interface, const char *filter,
+                 const struct source_live_options *options, char *error)
+{
+    char text[PCAP_ERRBUF_SIZE] = "";
+    snprintf(l->name, sizeof(l->name), "%s", interface);
+    l->pcap = pcap_create(interface, text);
+    if (!l->pcap) {
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, text);
+        return ERR_IO;
+    }
+    configure(l, options);
+    int result = pcap_activate(l->pcap); /* positive: a warning */
+    if (result < 0)
+        return activate_failed(result, l->pcap, interface, error);
+    l->ts_factor = pcap_get_tstamp_precision(l->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
+    int type = source_live_link_type(l);
+    if (!link_known(type)) {
+        char type_text[32];
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: its link type %s is not read here", l->name,
+                 source_link_type_name(type, type_text));
+        return ERR_UNSUPPORTED;
+    }
+    l->fd = pcap_get_selectable_fd(l->pcap);
+    if (pcap_setnonblock(l->pcap, 1, text) != 0) {
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, text);
+        return ERR_IO;
+    }
+    return filter ? set_filter(l, filter, error) : 0;
+}
+
+int source_live_open(const char *interface, const char *filter,
+                     const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
+                     struct source_live **ret_live)
+{
+    struct source_live *l = calloc(1, sizeof(*l));
+    if (!l) {
+        snprintf(error, SOURCE_ERROR_BYTES, "%.64s: out of memory", interface);
+        return ERR_NOMEM;
+    }
+    int result = start(l, interface, filter, options, error);
+    if (result != 0) {
+        source_live_close(l);
+        return result;
+    }
+    *ret_live = l;
+    return 0;
+}
+
+int source_live_next(struct source_live *l, struct packet *ret_packet,
+                     char error[SOURCE_ERROR_BYTES])
+{
+    struct pcap_pkthdr *header;
+    const u_char *data;
+    int result = pcap_next_ex(l->pcap, &header, &data);
+    if (result == 0) {
+        struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
+        if (poll(&pfd, l->fd >= 0, l->timeout_ms) > 0)
+            result = pcap_next_ex(l->pcap, &header, &data);
+    }
+    if (result < 0) {
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, pcap_geterr(l->pcap));
+        return ERR_IO;
+    }
+    if (result == 0)
+        return 0;
+    struct timeval ts = {header->ts.tv_sec, header->ts.tv_usec * l->ts_factor};
+    ret_packet->data = data;
+    ret_packet->captured_bytes = header->caplen;
+    ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
+    ret_packet->ts_ns = source_file_time_ns(&ts);
+    ret_packet->link_type = source_live_link_type(l);
+    return 1;
+}
+
+int source_live_link_type(const struct source_live *l)
+{
+    return pcap_datalink(l->pcap);
+}
+
+int source_live_dropped(struct source_live *l, uint64_t *ret_dropped)
+{
+    struct pcap_stat stat;
+    if (pcap_stats(l->pcap, &stat) != 0)
+        return ERR_UNSUPPORTED;
+    *ret_dropped = (uint64_t)stat.ps_drop + stat.ps_ifdrop;
+    return 0;
+}
+
+void source_live_close(struct source_live *l)
+{
+    if (!l)
+        return;
+    if (l->pcap)
+        pcap_close(l->pcap);
+    free(l);
+}

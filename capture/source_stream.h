@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SOURCE_STREAM_H
+#define CAPTURE_SOURCE_STREAM_H
+
+#include "capture/source.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * Private to source*.c: a capture file as a stdio stream that libpcap can read: decompressed,
+ * counted, interruptible, and without holding a descriptor for good. Knows nothing of packets.
+ *
+ * Regular files share a pool of at most SOURCE_STREAM_MAX_OPEN descriptors: one that is needed by
+ * another stream is closed, and opened again at its place at the next read. Standard input and
+ * other things that cannot be opened twice keep theirs.
+ */
+
+#define SOURCE_STREAM_MAX_OPEN                                                                     \
+    32 /* far below the usual 1024, and files rarely overlap that much                             \
+        */
+
+struct source_stream;
+
+/* What is remembered of an input between two openings. Zeroed but for path at first. */
+struct source_stream_input {
+    char *path;          /* "-": standard input */
+    uint64_t size_bytes; /* regular files; else 0 */
+    uint64_t device, inode;
+    bool regular;
+    bool seen; /* the above is valid, and opening checks that it is still the same file */
+};
+
+struct source_stream_pool {
+    struct source_stream *newest, *oldest; /* those that hold a descriptor that may be closed */
+    uint32_t open;
+    uint64_t closed_bytes; /* offsets of the streams that were closed */
+    atomic_bool broken;    /* set: every read fails */
+};
+
+enum source_stream_end {
+    SOURCE_STREAM_GOOD,    /* not at its end, or at a proper one */
+    SOURCE_STREAM_CUT,     /* the compressed data ended too early */
+    SOURCE_STREAM_DAMAGED, /* the compressed data is not valid */
+    SOURCE_STREAM_FAILED   /* the system refused a read; see source_stream_errno() */
+};
+
+struct source_stream_options {
+    size_t buffer_bytes;
+    bool keep; /* it is the only one: its descriptor may stay open, which is a little faster */
+};
+
+/* Opens input. *ret_file is to be closed first, then *ret_stream. On failure writes one line into
+ * error. Returns 0, ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_FORMAT (directory, empty, a
+ * compression that is not read here) or ERR_NOMEM. */
+int source_stream_open(struct source_stream_pool *pool, struct source_stream_input *input,
+                       const struct source_stream_options *options, char error[SOURCE_ERROR_BYTES],
+                       struct source_stream **ret_stream, FILE **ret_file);
+void source_stream_close(struct source_stream *s); /* NULL is allowed */
+
+/* How it ended, if it did. */
+enum source_stream_end source_stream_end(const struct source_stream *s);
+int source_stream_errno(const struct source_stream *s);
+
+/* "gzip", "zstd" or "" when it is not compressed; static storage. */
+const char *source_stream_coding(const struct source_stream *s);
+
+/* Bytes read of the input so far, before decompression. */
+uint64_t source_stream_offset(const struct source_stream *s);
+
+#define SOURCE_STREAM_NAME_BYTES 256
+
+/* A path for a sentence: one line, the tail of a very long one; "standard input" for "-". */
+const char *source_stream_name(const char *path, char text[SOURCE_STREAM_NAME_BYTES]);
+
+#endif

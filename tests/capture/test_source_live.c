@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Live capture on the loopback interface, as far as this user may; and the list of interfaces. */
+#include "base/err.h"
+#include "capture/source.h"
+#include "tests/support/fail_alloc.h"
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+TestSuite(source_live, .timeout = 60);
+
+static char error[SOURCE_ERROR_BYTES];
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The loopback interface; NULL where capturing is not allowed, which must be said well. */
+static struct source *open_loopback(const char *filter)
+{
+    struct source *s = NULL;
+    struct source_live_options options = {.timeout_ms = 100};
+    int result = source_open_live("lo", filter, &options, error, &s);
+    if (result == ERR_PERMISSION)
+        cr_assert_not_null(strstr(error, "cap_net_raw"), "%s", error);
+    else if (result != 0)
+        cr_assert_eq(result, ERR_NOT_FOUND, "%d: %s", result, error);
+    return s;
+}
+
+Test(source_live, no_such_interface)
+{
+    struct source *s = NULL;
+    struct source_live_options options = {0};
+    cr_assert_eq(source_open_live("nothere0", NULL, &options, error, &s), ERR_NOT_FOUND, "%s",
+                 error);
+    cr_assert_null(s);
+    cr_assert_not_null(strstr(error, "nothere0: no such interface"), "%s", error);
+    cr_assert_null(strchr(error, '\n'));
+}
+
+Test(source_live, silence_returns_after_the_time_out)
+{
+    struct source *s = open_loopback("udp port 9 and udp port 10");
+    if (!s)
+        return;
+    struct packet p;
+    double start = now();
+    cr_assert_eq(source_next(s, &p), 0);
+    double waited = now() - start;
+    cr_assert(waited > 0.05 && waited < 5, "%f s", waited);
+    int types[2];
+    cr_assert_eq(source_link_types(s, types, 2), 1);
+    struct source_status status;
+    source_status(s, &status);
+    cr_assert(status.dropped_known);
+    cr_assert_eq(status.total_bytes, 0);
+    source_close(s);
+}
+
+/* Sends one datagram to a loopback port that nobody reads. */
+static void send_datagram(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)), 5);
+    close(fd);
+}
+
+Test(source_live, packets_come)
+{
+    struct source *s = open_loopback("udp dst port 47123");
+    if (!s)
+        return;
+    send_datagram(47122);
+    send_datagram(47123);
+    struct packet p;
+    int result = 0;
+    for (int i = 0; i < 50 && result == 0; i++)
+        result = source_next(s, &p);
+    cr_assert_eq(result, 1);
+    cr_assert_eq(p.number, 1);
+    cr_assert_eq(p.wire_bytes, 14 + 20 + 8 + 5);
+    cr_assert_eq(memcmp(p.data + p.captured_bytes - 5, "hello", 5), 0);
+    int64_t age = (int64_t)time(NULL) * 1000000000 - p.ts_ns;
+    cr_assert(age > -INT64_C(5000000000) && age < INT64_C(60000000000));
+    source_close(s);
+}
+
+Test(source_live, bad_filter)
+{
+    struct source *s = open_loopback(NULL);
+    if (!s)
+        return;
+    source_close(s);
+    struct source_live_options options = {0};
+    cr_assert_eq(source_open_live("lo", "port nonsense x", &options, error, &s), ERR_ARGUMENT);
+    cr_assert_not_null(strstr(error, "on lo: "), "%s", error);
+}
+
+static struct source *waiting;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    source_break(waiting);
+}
+
+Test(source_live, break_while_waiting)
+{
+    waiting = open_loopback("udp port 9 and udp port 10");
+    if (!waiting)
+        return;
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    struct packet p;
+    cr_assert_eq(source_next(waiting, &p), ERR_INTERRUPTED);
+    source_close(waiting);
+}
+
+Test(source_live, interfaces)
+{
+    struct source_interface *list = NULL;
+    int n = source_interfaces(error, &list);
+    cr_assert_geq(n, 0, "%s", error);
+    cr_assert_not_null(list);
+    for (int i = 0; i < n; i++) {
+        cr_assert_neq(list[i].name[0], '\0');
+        if (strcmp(list[i].name, "lo") == 0) {
+            cr_assert(list[i].loopback);
+            cr_assert(!list[i].up || strstr(list[i].addresses, "127.0.0.1"));
+        }
+    }
+    free(list);
+}
+
+Test(source_live, every_allocation_may_fail)
+{
+    struct source_live_options options = {0};
+    for (uint64_t n = 1;; n++) {
+        struct source *s = NULL;
+        fail_alloc_at(n);
+        int result = source_open_live("nothere0", NULL, &options, error, &s);
+        bool failed = fail_alloc_stop();
+        cr_assert_eq(result, failed ? ERR_NOMEM : ERR_NOT_FOUND, "%d: %s", result, error);
+        if (!failed)
+            break;
+    }
+    struct source_interface *list = NULL;
+    fail_alloc_at(1);
+    cr_assert_eq(source_interfaces(error, &list), ERR_NOMEM);
+    cr_assert(fail_alloc_stop());
+    cr_assert_null(list);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What capture/source_stream.c does under a source: compression, descriptors, pipes. */
+#include "base/err.h"
+#include "capture/source.h"
+#include "capture_files.h"
+#include "tests/support/fail_alloc.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <zlib.h>
+#include <zstd.h>
+
+TestSuite(source_stream, .init = directory_make, .fini = directory_remove, .timeout = 60);
+
+static char error[SOURCE_ERROR_BYTES];
+static struct bytes plain, packed;
+
+static void make_plain(unsigned packets)
+{
+    plain.n = 0;
+    put_pcap_header(&plain, MAGIC_US, EN10MB);
+    for (unsigned i = 0; i < packets; i++)
+        put_pcap_packet(&plain, 100 + i, i, 20 + i * 7 % 50, (uint8_t)(i * 37));
+}
+
+static void add_gzip(const uint8_t *data, size_t n)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)n};
+    cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_out = packed.data + packed.n;
+    z.avail_out = (uInt)(sizeof(packed.data) - packed.n);
+    cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    packed.n = sizeof(packed.data) - z.avail_out;
+    deflateEnd(&z);
+}
+
+static void add_zstd(const uint8_t *data, size_t n)
+{
+    size_t room = sizeof(packed.data) - packed.n;
+    size_t size = ZSTD_compress(packed.data + packed.n, room, data, n, 3);
+    cr_assert(!ZSTD_isError(size));
+    packed.n += size;
+}
+
+static unsigned drain(struct source *s, struct source_status *ret_status)
+{
+    struct packet p;
+    int result;
+    uint64_t n = 0;
+    while ((result = source_next(s, &p)) == 1)
+        n = p.number;
+    cr_assert_eq(result, 0);
+    source_status(s, ret_status);
+    source_close(s);
+    return (unsigned)n;
+}
+
+static unsigned read_whole(const char *path, struct source_status *ret_status)
+{
+    struct source *s;
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), 0, "%s", error);
+    return drain(s, ret_status);
+}
+
+/* ---- compression ---- */
+
+Test(source_stream, gzip_and_zstd)
+{
+    struct source_status status;
+    make_plain(100);
+    add_gzip(plain.data, plain.n);
+    cr_assert_eq(read_whole(write_file("a", packed.data, packed.n), &status), 100);
+    cr_assert_eq(status.cut_files, 0);
+    cr_assert_eq(status.read_bytes, packed.n);
+    cr_assert_eq(status.total_bytes, packed.n);
+    packed.n = 0;
+    add_zstd(plain.data, plain.n);
+    cr_assert_eq(read_whole(write_file("b", packed.data, packed.n), &status), 100);
+    cr_assert_eq(status.cut_files, 0);
+    cr_assert_eq(status.read_bytes, packed.n);
+}
+
+Test(source_stream, members_one_after_another_and_padding)
+{
+    struct source_status status;
+    make_plain(100);
+    for (size_t cut = 1; cut < plain.n; cut += 97) {
+        packed.n = 0;
+        add_gzip(plain.data, cut);
+        add_gzip(plain.data + cut, plain.n - cut);
+        put(&packed, "\0\0\0\0\0", 5);
+        cr_assert_eq(read_whole(write_file("a", packed.data, packed.n), &status), 100);
+        cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+        packed.n = 0;
+        add_zstd(plain.data, cut);
+        put(&packed, "\x53\x2a\x4d\x18\x03\0\0\0abc", 11); /* a frame to be skipped */
+        add_zstd(plain.data + cut, plain.n - cut);
+        cr_assert_eq(read_whole(write_file("b", packed.data, packed.n), &status), 100);
+        cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+    }
+}
+
+/* A highly compressible input: the decoder holds more output than one read takes. */
+Test(source_stream, output_that_waits_in_the_decoder)
+{
+    for (int zstd = 0; zstd < 2; zstd++) {
+        size_t n = 24 + 100 * (16 + 60000);
+        uint8_t *big = calloc(1, n);
+        struct source_status status;
+        make_plain(0);
+        memcpy(big, plain.data, 24);
+        for (size_t i = 0; i < 100; i++) {
+            uint32_t head[4] = {(uint32_t)i, 0, 60000, 60000};
+            memcpy(big + 24 + i * (16 + 60000), head, 16);
+        }
+        packed.n = 0;
+        zstd ? add_zstd(big, n) : add_gzip(big, n);
+        free(big);
+        const char *path = write_file("a", packed.data, packed.n);
+        cr_assert_eq(read_whole(path, &status), 100);
+        cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+        const char *twice[] = {path, path};
+        struct source *s;
+        cr_assert_eq(source_open_files(twice, 2, NULL, error, &s), 0);
+        cr_assert_eq(drain(s, &status), 200);
+        cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+    }
+}
+
+static void cut_everywhere(const char *coding)
+{
+    for (size_t n = 4; n < packed.n; n++) {
+        const char *path = write_file("cut", packed.data, n);
+        struct source *s;
+        struct source_status status;
+        if (source_open_files(&path, 1, NULL, error, &s) != 0)
+            continue;
+        cr_assert_leq(drain(s, &status), 30);
+        cr_assert_eq(status.cut_files, 1, "at %zu", n);
+        cr_assert_not_null(strstr(status.cut, coding), "%s", status.cut);
+    }
+}
+
+Test(source_stream, compressed_and_cut_at_every_byte)
+{
+    make_plain(30);
+    add_gzip(plain.data, plain.n);
+    cut_everywhere("cut: gzip data cut off after packet ");
+    packed.n = 0;
+    add_zstd(plain.data, plain.n);
+    cut_everywhere("cut: zstd data cut off after packet ");
+}
+
+static void damage_everywhere(void)
+{
+    unsigned told = 0;
+    for (size_t i = 0; i < packed.n; i++) {
+        packed.data[i] ^= 0x55;
+        const char *path = write_file("bad", packed.data, packed.n);
+        packed.data[i] ^= 0x55;
+        struct source *s;
+        struct source_status status;
+        if (source_open_files(&path, 1, NULL, error, &s) != 0) {
+            told++;
+            continue;
+        }
+        drain(s, &status);
+        told += status.cut_files;
+    }
+    cr_assert_gt(told, packed.n * 3 / 4, "damage is noticed: %u of %zu", told, packed.n);
+}
+
+Test(source_stream, compressed_and_damaged_at_every_byte)
+{
+    make_plain(30);
+    add_gzip(plain.data, plain.n);
+    damage_everywhere();
+    packed.n = 0;
+    add_zstd(plain.data, plain.n);
+    damage_everywhere();
+}
+
+Test(source_stream, nothing_in_it)
+{
+    struct source *s;
+    add_gzip(plain.data, 0);
+    const char *path = write_file("empty.gz", packed.data, packed.n);
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), ERR_FORMAT);
+    cr_assert_not_null(strstr(error, "empty.gz: empty inside its gzip compression"), "%s", error);
+}
+
+Test(source_stream, every_allocation_may_fail)
+{
+    make_plain(10);
+    add_gzip(plain.data, plain.n);
+    const char *path = write_file("a.gz", packed.data, packed.n);
+    for (uint64_t n = 1;; n++) {
+        struct source *s;
+        struct source_status status;
+        fail_alloc_at(n);
+        int result = source_open_files(&path, 1, NULL, error, &s);
+        if (!fail_alloc_stop()) {
+            cr_assert_eq(result, 0);
+            cr_assert_eq(drain(s, &status), 10);
+            break;
+        }
+        cr_assert_eq(result, ERR_NOMEM);
+    }
+}
+
+/* ---- descriptors ---- */
+
+static unsigned open_descriptors(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void limit_descriptors(rlim_t n)
+{
+    struct rlimit limit = {n, n};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+#define ROTATED 2000
+
+Test(source_stream, two_thousand_rotated_files)
+{
+    static char names[ROTATED][320];
+    static const char *paths[ROTATED];
+    for (unsigned i = 0; i < ROTATED; i++) {
+        unsigned at = i * 1237 % ROTATED; /* named in another order than they were written */
+        plain.n = 0;
+        put_pcap_header(&plain, MAGIC_US, EN10MB);
+        for (uint32_t k = 0; k < 3; k++)
+            put_pcap_packet(&plain, at * 3 + k, 0, 4, 'x');
+        char name[32];
+        snprintf(name, sizeof(name), "rotated-%u", i);
+        snprintf(names[i], sizeof(names[i]), "%s", write_file(name, plain.data, plain.n));
+        paths[i] = names[i];
+    }
+    limit_descriptors(64);
+    unsigned before = open_descriptors();
+    struct source *s;
+    struct packet p;
+    cr_assert_eq(source_open_files(paths, ROTATED, NULL, error, &s), 0, "%s", error);
+    cr_assert_eq(open_descriptors(), before);
+    for (int64_t i = 0; i < ROTATED * 3; i++) {
+        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(p.ts_ns, i * 1000000000);
+        if (i % 997 == 0)
+            cr_assert_leq(open_descriptors(), before + 2);
+    }
+    struct source_status status;
+    cr_assert_eq(drain(s, &status), 0);
+    cr_assert_eq(status.cut_files, 0);
+    cr_assert_eq(open_descriptors(), before);
+}
+
+#define PARALLEL 100
+
+/* All overlap in time, so that all are being read at once, with few descriptors, a few of which
+ * are taken: the files are larger than a buffer. */
+Test(source_stream, more_overlapping_files_than_descriptors)
+{
+    static char names[PARALLEL][320];
+    static const char *paths[PARALLEL];
+    for (unsigned i = 0; i < PARALLEL; i++) {
+        plain.n = 0;
+        put_pcap_header(&plain, MAGIC_US, EN10MB);
+        for (uint32_t k = 0; k < 20; k++)
+            put_pcap_packet(&plain, k, i, 2500, 'x');
+        packed.n = 0;
+        i % 2 ? add_zstd(plain.data, plain.n) : put(&packed, plain.data, plain.n);
+        char name[32];
+        snprintf(name, sizeof(name), "parallel-%u", i);
+        snprintf(names[i], sizeof(names[i]), "%s", write_file(name, packed.data, packed.n));
+        paths[i] = names[i];
+    }
+    limit_descriptors(open_descriptors() + 5);
+    struct source *s;
+    struct packet p;
+    cr_assert_eq(source_open_files(paths, PARALLEL, NULL, error, &s), 0, "%s", error);
+    for (int64_t i = 0; i < 20 * PARALLEL; i++) {
+        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(p.ts_ns, i / PARALLEL * 1000000000 + i % PARALLEL * 1000);
+    }
+    struct source_status status;
+    cr_assert_eq(drain(s, &status), 0);
+    cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+}
+
+/* ---- standard input and pipes ---- */
+
+static void feed_stdin(const void *data, size_t n)
+{
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    cr_assert_eq(write(ends[1], data, n), (ssize_t)n);
+    close(ends[1]);
+    cr_assert_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    close(ends[0]);
+}
+
+Test(source_stream, standard_input)
+{
+    struct source_status status;
+    make_plain(50);
+    feed_stdin(plain.data, plain.n);
+    cr_assert_eq(read_whole("-", &status), 50);
+    cr_assert_eq(status.total_bytes, 0);
+    cr_assert_eq(status.read_bytes, plain.n);
+    add_gzip(plain.data, plain.n - 1);
+    feed_stdin(packed.data, packed.n);
+    cr_assert_eq(read_whole("-", &status), 49);
+    cr_assert_str_eq(status.cut, "standard input: cut off in the middle of packet 50");
+    feed_stdin("", 0);
+    struct source *s;
+    const char *path = "-";
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), ERR_FORMAT);
+    cr_assert_str_eq(error, "standard input: the file is empty");
+}
+
+Test(source_stream, standard_input_beside_files)
+{
+    struct source_status status;
+    struct source *s;
+    plain.n = 0;
+    put_pcap_header(&plain, MAGIC_US, EN10MB);
+    put_tcp_packet(&plain, 10, 81, true);
+    put_tcp_packet(&plain, 30, 80, true);
+    feed_stdin(plain.data, plain.n);
+    plain.n = 0;
+    put_pcap_header(&plain, MAGIC_US, EN10MB);
+    put_tcp_packet(&plain, 20, 80, true);
+    put_tcp_packet(&plain, 40, 81, true);
+    const char *paths[] = {write_file("x", plain.data, plain.n), "-"};
+    cr_assert_eq(source_open_files(paths, 2, "port 80", error, &s), 0, "%s", error);
+    struct packet p;
+    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(p.ts_ns, INT64_C(20000000000));
+    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(p.ts_ns, INT64_C(30000000000));
+    cr_assert_eq(drain(s, &status), 0);
+    cr_assert_eq(status.total_bytes, 0);
+}
+
+static struct source *waiting;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    source_break(waiting);
+}
+
+Test(source_stream, break_while_waiting_for_a_pipe)
+{
+    const char *path = path_of("fifo");
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    int writer = open(path, O_RDWR);
+    make_plain(1);
+    cr_assert_eq(write(writer, plain.data, plain.n), (ssize_t)plain.n);
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &waiting), 0, "%s", error);
+    struct packet p;
+    cr_assert_eq(source_next(waiting, &p), 1, "packets come before a buffer is full");
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval soon = {.it_value = {.tv_usec = 50000}};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    cr_assert_eq(source_next(waiting, &p), ERR_INTERRUPTED);
+    struct source_status status;
+    source_status(waiting, &status);
+    cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+    source_close(waiting);
+    close(writer);
+}
