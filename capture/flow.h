@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_FLOW_H
+#define CAPTURE_FLOW_H
+
+#include "base/hash.h"
+#include "capture/stream.h"
+
+/*
+ * The flow table: every TCP connection that is known, found by its two endpoints in either order,
+ * and kept in one of four lists by what it waits for. In each list the oldest comes first, and all
+ * flows of a list wait equally long, so that only the head of a list can time out next.
+ *
+ * It knows nothing of TCP: lifecycle.c moves flows through their states, reassembly.c owns the
+ * halves.
+ */
+
+struct hold; /* reassembly.c: out-of-order data of one direction */
+
+enum half_flag {
+    HALF_SYN = 0x01,         /* isn is known */
+    HALF_STARTED = 0x02,     /* next is known */
+    HALF_DELIVERED = 0x04,   /* the listener got data or a gap */
+    HALF_ACKED = 0x08,       /* acked is known */
+    HALF_FIN = 0x10,         /* a FIN was seen, not necessarily in order */
+    HALF_ENDED = 0x20,       /* the listener got end */
+    HALF_ZERO_WINDOW = 0x40, /* the peer's last segment closed its window */
+    HALF_PROBED = 0x80       /* the byte before next was a zero-window probe */
+};
+
+/* What one side sends. */
+struct half {
+    int64_t avail_ns;  /* latest packet among those whose bytes were delivered; INT64_MIN: none */
+    struct hold *hold; /* NULL: nothing is out of order */
+    uint32_t isn;      /* sequence number of the SYN */
+    uint32_t next;     /* sequence number of the next byte to deliver */
+    uint32_t acked;    /* the peer's highest acknowledgement of this direction */
+    uint32_t flags;    /* enum half_flag */
+};
+
+enum flow_list {
+    FLOW_HANDSHAKE, /* SYN seen: waits for the rest of the handshake */
+    FLOW_OPEN,      /* waits for the idle time-out */
+    FLOW_RESET,     /* RST seen: waits for packets that a reordered capture brings late */
+    FLOW_CLOSED,    /* lingers, so that late packets do not look like a new connection */
+    FLOW_LIST_COUNT
+};
+
+/* One connection. The first cache line is what a look-up compares. */
+struct flow {
+    uint32_t hash, chain; /* flow.c: bucket */
+    uint32_t older, newer;
+    struct conn conn;
+    struct half half[2]; /* by side, as conn.endpoint */
+    int64_t since_ns;    /* latest packet time of the run, when it began to wait as its list says */
+    uint32_t reset_packets; /* packets of both sides up to the RST */
+    uint32_t rtt_us;        /* of the handshake; before: from the first SYN to the latest */
+    uint32_t self;          /* flow.c: index */
+    uint8_t list;           /* enum flow_list */
+};
+_Static_assert(sizeof(struct flow) <= 336, "a million flows are to fit into 350 MB");
+
+/* Who sent a packet to whom. */
+struct flow_key {
+    struct endpoint from, to;
+};
+
+struct flow_table;
+
+/* NULL: out of memory. max_flows is at least 1. */
+struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash);
+
+/* The flow of a packet and, in *ret_side, the side that sent it; or NULL. */
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side);
+
+/* Adds a zeroed flow whose endpoint[0] is side0, as the newest of a list. There must be none with
+ * these endpoints. NULL: the table is full, or out of memory. */
+struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
+                         const struct endpoint *side1, enum flow_list list);
+
+/* Makes the flow the newest of a list. */
+void flow_move(struct flow_table *t, struct flow *f, enum flow_list list);
+void flow_remove(struct flow_table *t, struct flow *f);
+
+/* Walk through a list from the oldest on; NULL at the end. */
+struct flow *flow_oldest(const struct flow_table *t, enum flow_list list);
+struct flow *flow_newer(const struct flow_table *t, const struct flow *f);
+
+uint32_t flow_count(const struct flow_table *t, enum flow_list list);
+uint32_t flow_count_all(const struct flow_table *t);
+bool flow_full(const struct flow_table *t);
+
+void flow_free(struct flow_table *t); /* NULL is allowed; the holds must be gone */
+
+#endif

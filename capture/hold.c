@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A doubly linked list, searched from whichever end is near: a direction that lost a packet appends
+ * at the end, a shuffled capture fills in close to it, and what fills a hole belongs to the front.
+ * LIMIT_HELD_SEGMENTS bounds what a sender of tiny shuffled segments can make of that.
+ *
+ * Limits: LIMIT_HELD_CONNECTION_BYTES and LIMIT_HELD_SEGMENTS a direction, the owner's
+ * max_held_bytes in all. A segment costs its bytes and its bookkeeping.
+ */
+#include "capture/hold.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* The gap rule of stream.h. */
+#define ACKNOWLEDGED_PACKETS 32u
+#define ACKNOWLEDGED_NS      INT64_C(2000000000)
+#define HOLE_NS              INT64_C(10000000000)
+
+struct hold_segment *hold_find(const struct hold *h, uint32_t seq)
+{
+    if (!h || !h->first || tcp_ahead(hold_end(h->last), seq) <= 0)
+        return NULL;
+    if (tcp_ahead(hold_end(h->first), seq) > 0)
+        return h->first;
+    struct hold_segment *s = h->last;
+    while (s->prev && tcp_ahead(hold_end(s->prev), seq) > 0)
+        s = s->prev;
+    return s;
+}
+
+static struct hold *ensure(struct reassembly *r, struct flow *f, int side)
+{
+    struct hold *h = f->half[side].hold;
+    if (h)
+        return h;
+    h = calloc(1, sizeof(*h));
+    if (!h)
+        return NULL;
+    if (!deadline_add(&r->deadlines, &h->deadline, INT64_MAX)) {
+        free(h);
+        return NULL;
+    }
+    h->flow = f;
+    h->side = (uint8_t)side;
+    h->born_packets = hold_packets(f);
+    h->bytes = sizeof(*h);
+    r->held_bytes += sizeof(*h);
+    f->half[side].hold = h;
+    return h;
+}
+
+static enum hold_result room_for(struct reassembly *r, const struct hold *h, size_t cost)
+{
+    if (h->segments >= LIMIT_HELD_SEGMENTS) {
+        limits_hit_add(r->hit, LIMIT_ID_HELD_SEGMENTS);
+        return HOLD_OWN_FULL;
+    }
+    if (h->bytes + cost > LIMIT_HELD_CONNECTION_BYTES) {
+        limits_hit_add(r->hit, LIMIT_ID_HELD_CONNECTION_BYTES);
+        return HOLD_OWN_FULL;
+    }
+    if (r->held_bytes + cost > r->max_held_bytes) {
+        limits_hit_add(r->hit, LIMIT_ID_HELD_BYTES);
+        return HOLD_ALL_FULL;
+    }
+    return HOLD_DONE;
+}
+
+/* Times of the hole in front of s, which was just put in front of s->next. */
+static void stamp(const struct reassembly *r, struct hold *h, struct hold_segment *s)
+{
+    const struct half *half = &h->flow->half[h->side];
+    s->born_ns = s->next ? s->next->born_ns : r->now_ns;
+    if (s->next && s->next->due_since_ns != HOLD_NEVER) {
+        s->due_since_ns = s->next->due_since_ns;
+        s->due_since_packets = s->next->due_since_packets;
+    } else if ((half->flags & HALF_ACKED) && tcp_ahead(half->acked, s->seq) >= 0) {
+        s->due_since_ns = r->now_ns;
+        s->due_since_packets = hold_packets(h->flow);
+    } else {
+        s->due_since_ns = HOLD_NEVER;
+        if (!h->unacked || tcp_ahead(h->unacked->seq, s->seq) >= 0)
+            h->unacked = s;
+    }
+}
+
+/* Puts s into the list in front of next; NULL: at the end. */
+static void link_before(struct hold *h, struct hold_segment *s, struct hold_segment *next)
+{
+    s->next = next;
+    s->prev = next ? next->prev : h->last;
+    if (s->prev)
+        s->prev->next = s;
+    else
+        h->first = s;
+    if (next)
+        next->prev = s;
+    else
+        h->last = s;
+}
+
+/* A stretch of a segment: length_bytes from seq on, of which captured_bytes are at data. */
+struct stretch {
+    const uint8_t *data;
+    uint32_t seq, length_bytes, captured_bytes;
+    bool fin;
+};
+
+static enum hold_result insert(struct reassembly *r, struct hold *h, const struct stretch *part,
+                               int64_t ts_ns, struct hold_segment *next)
+{
+    size_t cost = sizeof(struct hold_segment) + part->captured_bytes;
+    enum hold_result result = room_for(r, h, cost);
+    if (result != HOLD_DONE)
+        return result;
+    struct hold_segment *s = malloc(cost);
+    if (!s) {
+        limits_hit_add(r->hit, LIMIT_ID_HELD_BYTES);
+        return HOLD_OWN_FULL;
+    }
+    *s = (struct hold_segment){.ts_ns = ts_ns,
+                               .seq = part->seq,
+                               .length_bytes = part->length_bytes,
+                               .captured_bytes = part->captured_bytes,
+                               .fin = part->fin};
+    if (part->captured_bytes > 0)
+        memcpy(s->data, part->data, part->captured_bytes);
+    link_before(h, s, next);
+    stamp(r, h, s);
+    h->segments++;
+    h->bytes += (uint32_t)cost;
+    r->held_bytes += cost;
+    return HOLD_DONE;
+}
+
+/* The part of seg between the sequence numbers from and to. */
+static struct stretch cut(const struct tcp_segment *seg, uint32_t from, uint32_t to)
+{
+    uint32_t offset = from - tcp_data_seq(seg);
+    struct stretch part = {.seq = from, .length_bytes = to - from};
+    if (offset < seg->captured_bytes) {
+        uint32_t left = seg->captured_bytes - offset;
+        part.data = seg->data + offset;
+        part.captured_bytes = left < part.length_bytes ? left : part.length_bytes;
+    }
+    return part;
+}
+
+enum hold_result hold_store(struct reassembly *r, struct flow *f, int side,
+                            const struct tcp_segment *seg)
+{
+    struct hold *h = ensure(r, f, side);
+    if (!h) {
+        limits_hit_add(r->hit, LIMIT_ID_HELD_BYTES);
+        return HOLD_OWN_FULL;
+    }
+    uint32_t from = tcp_data_seq(seg);
+    uint32_t end = from + seg->length_bytes;
+    enum hold_result result = HOLD_DONE;
+    struct hold_segment *s = hold_find(h, from);
+    while (result == HOLD_DONE && tcp_ahead(end, from) > 0) {
+        if (s && tcp_ahead(s->seq, from) <= 0) {
+            if (tcp_ahead(hold_end(s), from) > 0)
+                from = hold_end(s);
+            s = s->next;
+            continue;
+        }
+        uint32_t to = s && tcp_ahead(s->seq, end) < 0 ? s->seq : end;
+        struct stretch part = cut(seg, from, to);
+        result = insert(r, h, &part, seg->ts_ns, s);
+        from = to;
+    }
+    if (result != HOLD_DONE || !(seg->flags & TCP_FIN) || (f->half[side].flags & HALF_FIN))
+        return result;
+    struct stretch fin = {.seq = end, .fin = true};
+    return insert(r, h, &fin, seg->ts_ns, hold_find(h, end));
+}
+
+struct hold_segment *hold_pop(struct reassembly *r, struct hold *h)
+{
+    struct hold_segment *s = h->first;
+    size_t cost = sizeof(*s) + s->captured_bytes;
+    h->first = s->next;
+    if (s->next)
+        s->next->prev = NULL;
+    else
+        h->last = NULL;
+    if (h->unacked == s)
+        h->unacked = s->next;
+    h->segments--;
+    h->bytes -= (uint32_t)cost;
+    r->held_bytes -= cost;
+    return s;
+}
+
+static void mark_due(const struct reassembly *r, struct hold *h)
+{
+    h->unacked->due_since_ns = r->now_ns;
+    h->unacked->due_since_packets = hold_packets(h->flow);
+    h->unacked = h->unacked->next;
+}
+
+void hold_acknowledge(const struct reassembly *r, struct hold *h, uint32_t ack)
+{
+    while (h->unacked && tcp_ahead(ack, h->unacked->seq) >= 0)
+        mark_due(r, h);
+}
+
+void hold_closed(const struct reassembly *r, struct hold *h)
+{
+    while (h->unacked)
+        mark_due(r, h);
+}
+
+/* While the beginning of the direction is unknown, everything before the first held segment is a
+ * hole that may have been delivered before the capture began: as good as acknowledged. */
+static int64_t due_ns(const struct hold *h)
+{
+    const struct hold_segment *s = h->first;
+    if (!(h->flow->half[h->side].flags & HALF_STARTED))
+        return deadline_after(s->born_ns, ACKNOWLEDGED_NS);
+    int64_t old_ns = deadline_after(s->born_ns, HOLE_NS);
+    int64_t acknowledged_ns = deadline_after(s->due_since_ns, ACKNOWLEDGED_NS);
+    return acknowledged_ns < old_ns ? acknowledged_ns : old_ns;
+}
+
+bool hold_due(const struct reassembly *r, const struct hold *h)
+{
+    const struct hold_segment *s = h->first;
+    uint32_t packets = hold_packets(h->flow);
+    if (!(h->flow->half[h->side].flags & HALF_STARTED)) {
+        if (packets - h->born_packets >= ACKNOWLEDGED_PACKETS)
+            return true;
+    } else if (s->due_since_ns != HOLD_NEVER &&
+               packets - s->due_since_packets >= ACKNOWLEDGED_PACKETS) {
+        return true;
+    }
+    return r->now_ns >= due_ns(h);
+}
+
+void hold_update(struct reassembly *r, struct flow *f, int side)
+{
+    struct hold *h = f->half[side].hold;
+    if (!h)
+        return;
+    if (!h->first) {
+        hold_free(r, f, side);
+        return;
+    }
+    int64_t at_ns = due_ns(h);
+    if (at_ns != h->deadline.at_ns)
+        deadline_move(&r->deadlines, &h->deadline, at_ns);
+}
+
+void hold_free(struct reassembly *r, struct flow *f, int side)
+{
+    struct hold *h = f->half[side].hold;
+    if (!h)
+        return;
+    while (h->first)
+        free(hold_pop(r, h));
+    deadline_remove(&r->deadlines, &h->deadline);
+    r->held_bytes -= sizeof(*h);
+    free(h);
+    f->half[side].hold = NULL;
+}

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * States of RFC 9293 as far as an observer between the two ends can tell them.
+ *
+ *   SYN -> SYN_SENT -- SYN/ACK -> SYN_RECEIVED -- ACK -> OPEN -- FIN -> HALF_CLOSED -- FIN -> SHUT
+ *
+ * with RST, ICMP errors and time-outs as short cuts to SHUT, and OPEN as the first state when the
+ * SYN was not captured. A handshake is complete with the first segment that only makes sense after
+ * it, so that a lost packet, or a capture of one direction, does not hide it.
+ *
+ * A flow waits in one of four lists (flow.h). since_ns is the latest packet time of the run at the
+ * time when the waiting began: for open and lingering flows their latest packet, else the entry
+ * into the list. So one packet with an absurd time stamp ends what is open, but not what comes
+ * after it. Open flows move to the end of their list about once a second, not with each packet:
+ * the list is in order to a second, which is close enough for time-outs of minutes.
+ *
+ * Which use of its ports a segment belongs to: a SYN with the initial sequence number already known
+ * is a copy; with another one it begins a new connection, whatever the state. Where the side's SYN
+ * was not seen, a SYN just before the bytes seen so far is that SYN, late, within two seconds.
+ *
+ * Limits: LIMIT_FLOWS, or what the owner set. A full table drops a lingering flow if there is one,
+ * which loses nothing and is not counted; otherwise the oldest one in handshake, so that a flood of
+ * SYNs does not push out what is open, and then the oldest open one.
+ *
+ * Ignored on purpose: whether an RST is in the receiver's window to the byte (windows are not
+ * tracked); one that is far off the sequence numbers seen is not believed.
+ */
+#include "capture/lifecycle.h"
+#include <stdlib.h>
+
+#define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
+#define RESET_WAIT_PACKETS 32u
+#define LINGER_NS          INT64_C(60000000000) /* TIME-WAIT of Linux */
+#define LATE_SYN_NS        INT64_C(2000000000)
+#define LATE_SYN_BYTES     (1u << 20) /* sent before its SYN was captured: less than this */
+#define FAST_OPEN_BYTES    (1u << 16) /* a SYN carries less than this */
+#define PLAUSIBLE_BYTES    (1u << 30) /* largest window */
+#define TOUCH_SHIFT        30         /* 2^30 ns: about a second */
+
+static void emit(struct lifecycle *l, struct flow *f, enum conn_event event, int64_t ts_ns)
+{
+    struct stream_pos at = {ts_ns, l->reassembly.packet};
+    l->sink->conn(l->sink->ctx, &f->conn, event, &at);
+}
+
+/* ---- waiting ---- */
+
+static int64_t deadline_of(const struct lifecycle *l, const struct flow *f)
+{
+    int64_t wait_ns = 0;
+    switch ((enum flow_list)f->list) {
+    case FLOW_HANDSHAKE:
+        wait_ns = CONN_HANDSHAKE_TIMEOUT_NS;
+        break;
+    case FLOW_OPEN:
+        wait_ns = l->idle_ns;
+        break;
+    case FLOW_RESET:
+        wait_ns = RESET_WAIT_NS;
+        break;
+    case FLOW_CLOSED:
+        wait_ns = LINGER_NS;
+        break;
+    case FLOW_LIST_COUNT:
+        break;
+    }
+    return deadline_after(f->since_ns, wait_ns);
+}
+
+/* Begins to wait as that list says. */
+static void wait_in(struct lifecycle *l, struct flow *f, enum flow_list list)
+{
+    f->since_ns = l->reassembly.now_ns;
+    flow_move(l->flows, f, list);
+    int64_t deadline_ns = deadline_of(l, f);
+    if (deadline_ns < l->next_ns)
+        l->next_ns = deadline_ns;
+}
+
+static void touch(struct lifecycle *l, struct flow *f)
+{
+    if (f->list != FLOW_OPEN && f->list != FLOW_CLOSED)
+        return;
+    int64_t now_ns = l->reassembly.now_ns;
+    if (now_ns >> TOUCH_SHIFT != f->since_ns >> TOUCH_SHIFT)
+        flow_move(l->flows, f, (enum flow_list)f->list);
+    f->since_ns = now_ns;
+}
+
+/* ---- closing ---- */
+
+static enum stream_end end_of(const struct conn *c)
+{
+    switch ((enum conn_failure)c->failure) {
+    case CONN_FAILURE_REFUSED:
+    case CONN_FAILURE_RESET_IN_HANDSHAKE:
+    case CONN_FAILURE_UNREACHABLE:
+        return STREAM_END_RESET;
+    case CONN_FAILURE_TIMED_OUT:
+        return STREAM_END_IDLE;
+    case CONN_FAILURE_NONE:
+        break;
+    }
+    switch ((enum conn_close)c->close) {
+    case CONN_CLOSE_FIN:
+        return STREAM_END_FIN;
+    case CONN_CLOSE_RESET:
+        return STREAM_END_RESET;
+    case CONN_CLOSE_IDLE:
+    case CONN_CLOSE_PRUNED:
+        return STREAM_END_IDLE;
+    case CONN_CLOSE_NONE:
+        break;
+    }
+    return STREAM_END_CAPTURE;
+}
+
+/* Ends both directions as the connection's state says, the client's first. */
+static void end_both(struct lifecycle *l, struct flow *f)
+{
+    enum stream_end how = end_of(&f->conn);
+    int64_t ts_ns = how == STREAM_END_RESET ? f->conn.closed_ns : INT64_MIN;
+    int client = f->conn.swapped;
+    reassembly_finish(&l->reassembly, f, client, how, ts_ns);
+    reassembly_finish(&l->reassembly, f, !client, how, ts_ns);
+}
+
+static void release(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    end_both(l, f);
+    emit(l, f, CONN_EVENT_GONE, ts_ns);
+    flow_remove(l->flows, f);
+}
+
+/* The reset of a connection ends its directions later, at the time of the RST. */
+static void end_reset(struct lifecycle *l, struct flow *f)
+{
+    wait_in(l, f, FLOW_CLOSED);
+    end_both(l, f);
+}
+
+static void shut(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    f->conn.state = CONN_SHUT;
+    f->conn.closed_ns = ts_ns;
+    f->reset_packets = (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
+    reassembly_closed(&l->reassembly, f);
+}
+
+static void close_as(struct lifecycle *l, struct flow *f, enum conn_close how, int64_t ts_ns)
+{
+    f->conn.close = (uint8_t)how;
+    shut(l, f, ts_ns);
+    wait_in(l, f, how == CONN_CLOSE_RESET ? FLOW_RESET : FLOW_CLOSED);
+    emit(l, f, CONN_EVENT_CLOSED, ts_ns);
+}
+
+static void fail_as(struct lifecycle *l, struct flow *f, enum conn_failure why, int64_t ts_ns)
+{
+    f->conn.failure = (uint8_t)why;
+    shut(l, f, ts_ns);
+    bool reset = why == CONN_FAILURE_REFUSED || why == CONN_FAILURE_RESET_IN_HANDSHAKE;
+    wait_in(l, f, reset ? FLOW_RESET : FLOW_CLOSED);
+    emit(l, f, CONN_EVENT_FAILED, ts_ns);
+    if (!reset)
+        end_both(l, f);
+}
+
+/* The flow's time is over. It may be gone afterwards. */
+static void time_out(struct lifecycle *l, struct flow *f)
+{
+    int64_t at_ns = deadline_of(l, f);
+    switch ((enum flow_list)f->list) {
+    case FLOW_HANDSHAKE:
+        fail_as(l, f, CONN_FAILURE_TIMED_OUT, at_ns);
+        break;
+    case FLOW_OPEN:
+        close_as(l, f, CONN_CLOSE_IDLE, at_ns);
+        release(l, f, at_ns);
+        break;
+    case FLOW_RESET:
+        end_reset(l, f);
+        break;
+    case FLOW_CLOSED:
+        release(l, f, at_ns);
+        break;
+    case FLOW_LIST_COUNT:
+        break;
+    }
+}
+
+void lifecycle_expire(struct lifecycle *l)
+{
+    for (;;) {
+        const struct deadline *hole = deadline_first(&l->reassembly.deadlines);
+        int64_t hole_ns = hole ? hole->at_ns : INT64_MAX;
+        int64_t now_ns = l->reassembly.now_ns;
+        if (now_ns < l->next_ns && now_ns < hole_ns)
+            return;
+        struct flow *first = NULL;
+        int64_t first_ns = INT64_MAX;
+        for (int list = 0; list < FLOW_LIST_COUNT; list++) {
+            struct flow *f = flow_oldest(l->flows, (enum flow_list)list);
+            if (f && deadline_of(l, f) < first_ns) {
+                first = f;
+                first_ns = deadline_of(l, f);
+            }
+        }
+        l->next_ns = first_ns;
+        if (hole && hole_ns <= now_ns && hole_ns <= first_ns)
+            reassembly_expire(&l->reassembly);
+        else if (first && first_ns <= now_ns)
+            time_out(l, first);
+        else
+            return;
+    }
+}
+
+/* Makes room for one flow. */
+static void prune(struct lifecycle *l, int64_t ts_ns)
+{
+    static const enum flow_list order[] = {FLOW_CLOSED, FLOW_RESET, FLOW_HANDSHAKE, FLOW_OPEN};
+    struct flow *f = NULL;
+    for (int i = 0; !f && i < FLOW_LIST_COUNT; i++)
+        f = flow_oldest(l->flows, order[i]);
+    if (!f || f->conn.state != CONN_SHUT)
+        limits_hit_add(l->hit, LIMIT_ID_FLOWS);
+    if (!f)
+        return;
+    if (f->conn.state != CONN_SHUT)
+        close_as(l, f, CONN_CLOSE_PRUNED, ts_ns);
+    release(l, f, ts_ns);
+}
+
+/* ---- which use of the ports ---- */
+
+/* Is a SYN with this sequence number that of bytes seen before it on side? */
+static bool is_late_syn(const struct lifecycle *l, const struct flow *f, int side, uint32_t seq)
+{
+    const struct half *half = &f->half[side];
+    int64_t until_ns = deadline_after(f->conn.opened_ns, LATE_SYN_NS);
+    if (l->reassembly.now_ns > until_ns)
+        return false;
+    uint32_t first = seq + 1;
+    if (half->flags & HALF_STARTED)
+        first = half->next;
+    else if (!reassembly_first_held(half, &first) && (half->flags & HALF_ACKED))
+        first = half->acked;
+    return tcp_within(first, seq + 1, LATE_SYN_BYTES);
+}
+
+/* Does the SYN or SYN/ACK seg belong to the flow as it is, and not to a new use of its ports? */
+static bool same_use(const struct lifecycle *l, const struct flow *f, int side,
+                     const struct tcp_segment *seg)
+{
+    const struct half *half = &f->half[side];
+    bool answer = (seg->flags & TCP_ACK) != 0;
+    if (answer && f->conn.failure != CONN_FAILURE_NONE)
+        return false;
+    if (half->flags & HALF_SYN)
+        return seg->seq == half->isn;
+    if (f->conn.state == CONN_SYN_SENT || f->conn.state == CONN_SYN_RECEIVED)
+        return true; /* the answer, or a simultaneous open */
+    return is_late_syn(l, f, side, seg->seq);
+}
+
+static void abandon(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    if (f->conn.state < CONN_OPEN)
+        fail_as(l, f, CONN_FAILURE_TIMED_OUT, ts_ns);
+    else if (f->conn.state != CONN_SHUT)
+        close_as(l, f, CONN_CLOSE_IDLE, ts_ns);
+    release(l, f, ts_ns);
+}
+
+/* The client is who sends a SYN or gets a SYN/ACK; else who has the higher port, or spoke first. */
+static bool from_client(const struct flow_key *key, const struct tcp_segment *seg)
+{
+    if (seg->flags & TCP_SYN)
+        return !(seg->flags & TCP_ACK);
+    return key->from.port >= key->to.port;
+}
+
+static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
+                              const struct tcp_segment *seg)
+{
+    bool client = from_client(key, seg);
+    bool syn = (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    enum flow_list list = syn ? FLOW_HANDSHAKE : FLOW_OPEN;
+    const struct endpoint *side0 = client ? &key->from : &key->to;
+    const struct endpoint *side1 = client ? &key->to : &key->from;
+    if (flow_full(l->flows))
+        prune(l, seg->ts_ns);
+    struct flow *f = flow_insert(l->flows, side0, side1, list);
+    if (!f) { /* memory is short: a pruned flow leaves its own */
+        prune(l, seg->ts_ns);
+        f = flow_insert(l->flows, side0, side1, list);
+    }
+    if (!f)
+        return NULL;
+    f->half[0].avail_ns = f->half[1].avail_ns = INT64_MIN;
+    f->conn.id = ++l->last_id;
+    f->conn.opened_ns = f->conn.last_ns = seg->ts_ns;
+    f->conn.state = syn ? CONN_SYN_SENT : CONN_OPEN;
+    f->conn.midstream = !syn;
+    f->conn.roles_known = (seg->flags & TCP_SYN) != 0;
+    wait_in(l, f, list);
+    emit(l, f, CONN_EVENT_OPENED, seg->ts_ns);
+    return f;
+}
+
+/* The flow that the segment belongs to, new if need be; NULL: there is no memory for it. */
+static struct flow *flow_for(struct lifecycle *l, const struct flow_key *key,
+                             const struct tcp_segment *seg, int *ret_side)
+{
+    struct flow *f = flow_find(l->flows, key, ret_side);
+    if (f && deadline_of(l, f) <= l->reassembly.now_ns) {
+        time_out(l, f);
+        f = flow_find(l->flows, key, ret_side);
+    }
+    if (f && (seg->flags & TCP_SYN) && !(seg->flags & TCP_RST) && !same_use(l, f, *ret_side, seg)) {
+        abandon(l, f, seg->ts_ns);
+        f = NULL;
+    }
+    if (f)
+        return f;
+    f = open_flow(l, key, seg);
+    if (f)
+        *ret_side = from_client(key, seg) ? 0 : 1;
+    return f;
+}
+
+/* ---- one segment ---- */
+
+static void count(struct flow *f, int side, const struct tcp_segment *seg,
+                  const struct reassembly_verdict *v)
+{
+    const struct half *half = &f->half[side];
+    struct conn_counters *c = &f->conn.side[side];
+    bool copy = (seg->flags & TCP_SYN) && (half->flags & HALF_SYN) && seg->seq == half->isn;
+    c->packets++;
+    c->wire_bytes += seg->wire_bytes;
+    c->payload_bytes += v->fresh_bytes;
+    c->truncated_bytes += v->fresh_truncated;
+    c->retransmitted_packets += v->retransmitted || copy;
+    c->out_of_order_packets += v->out_of_order;
+    c->overlap_conflicts += v->conflict;
+    if (seg->ts_ns > f->conn.last_ns)
+        f->conn.last_ns = seg->ts_ns;
+}
+
+/* Does the acknowledgement fit what the other side sent, as far as that is known? */
+static bool acknowledges(const struct flow *f, int side, const struct tcp_segment *seg,
+                         uint32_t reach)
+{
+    const struct half *other = &f->half[!side];
+    if (!(seg->flags & TCP_ACK))
+        return false;
+    return !(other->flags & HALF_SYN) || tcp_within(seg->ack, other->isn + 1, reach);
+}
+
+/* Microseconds from one time to a later one, as far as 32 bits go; any two time stamps. */
+static uint32_t between_us(int64_t from_ns, int64_t to_ns)
+{
+    if (to_ns <= from_ns)
+        return 0;
+    uint64_t us = ((uint64_t)to_ns - (uint64_t)from_ns) / 1000;
+    return us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+static void learn_roles(struct flow *f, int client_side)
+{
+    struct conn *c = &f->conn;
+    if (c->roles_known)
+        return;
+    bool delivered = (f->half[0].flags | f->half[1].flags) & HALF_DELIVERED;
+    if (c->swapped != client_side && delivered)
+        return;
+    c->swapped = (uint8_t)client_side;
+    c->roles_known = true;
+}
+
+/* A SYN or SYN/ACK: says where its direction begins and who is the client. */
+static void see_syn(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
+{
+    struct half *half = &f->half[side], *other = &f->half[!side];
+    bool answer = (seg->flags & TCP_ACK) != 0;
+    if (answer && !acknowledges(f, side, seg, FAST_OPEN_BYTES))
+        return; /* the answer to another SYN */
+    if (!answer && side == 0 && f->conn.state == CONN_SYN_SENT) {
+        f->rtt_us = between_us(f->conn.opened_ns, seg->ts_ns);
+    }
+    learn_roles(f, answer ? !side : side);
+    if (answer && f->conn.state == CONN_SYN_SENT)
+        f->conn.state = CONN_SYN_RECEIVED;
+    if (half->flags & HALF_SYN)
+        return;
+    half->flags |= HALF_SYN;
+    half->isn = seg->seq;
+    reassembly_start(&l->reassembly, f, side, seg->seq + 1);
+    if (answer && !(other->flags & (HALF_SYN | HALF_STARTED)))
+        reassembly_start(&l->reassembly, f, !side, seg->ack);
+}
+
+static bool both_acknowledged(const struct flow *f)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct half *half = &f->half[side];
+        if (!(half->flags & HALF_SYN) || !(half->flags & HALF_ACKED) ||
+            tcp_ahead(half->acked, half->isn) <= 0)
+            return false;
+    }
+    return true;
+}
+
+/* Is the handshake complete with this segment? */
+static bool completes(const struct flow *f, int side, const struct tcp_segment *seg)
+{
+    const struct half *half = &f->half[side];
+    if (seg->flags & TCP_RST)
+        return false;
+    if (seg->flags & TCP_SYN)
+        return both_acknowledged(f);
+    if ((half->flags & HALF_SYN) && !tcp_within(seg->seq, half->isn + 1, PLAUSIBLE_BYTES))
+        return false;
+    return acknowledges(f, side, seg, PLAUSIBLE_BYTES);
+}
+
+static void establish(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    int64_t syn_ns = deadline_after(f->conn.opened_ns, (int64_t)f->rtt_us * 1000);
+    f->rtt_us = between_us(syn_ns, ts_ns);
+    f->conn.state = CONN_OPEN;
+    f->conn.established_ns = ts_ns;
+    wait_in(l, f, FLOW_OPEN);
+    emit(l, f, CONN_EVENT_ESTABLISHED, ts_ns);
+}
+
+static void see_ack(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
+{
+    struct half *other = &f->half[!side];
+    if (seg->window == 0)
+        other->flags |= HALF_ZERO_WINDOW;
+    else
+        other->flags &= ~(uint32_t)HALF_ZERO_WINDOW;
+    if (f->conn.state >= CONN_OPEN || acknowledges(f, side, seg, PLAUSIBLE_BYTES))
+        reassembly_acknowledge(&l->reassembly, f, !side, seg->ack);
+}
+
+static void see_fin(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    bool both = f->half[0].flags & f->half[1].flags & HALF_FIN;
+    if (f->conn.state == CONN_SHUT || f->conn.state < CONN_OPEN)
+        return;
+    if (both)
+        close_as(l, f, CONN_CLOSE_FIN, ts_ns);
+    else
+        f->conn.state = CONN_HALF_CLOSED;
+}
+
+/* Whether an RST during the handshake is meant for this connection: the server's must answer the
+ * SYN, the client's must follow it. */
+static bool believable_in_handshake(const struct flow *f, int side, const struct tcp_segment *seg)
+{
+    const struct half *half = &f->half[side];
+    if (half->flags & HALF_SYN)
+        return tcp_within(seg->seq, half->isn, PLAUSIBLE_BYTES);
+    return acknowledges(f, side, seg, FAST_OPEN_BYTES);
+}
+
+static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
+{
+    const struct half *half = &f->half[side];
+    switch ((enum conn_state)f->conn.state) {
+    case CONN_SYN_SENT:
+    case CONN_SYN_RECEIVED:
+        if (believable_in_handshake(f, side, seg)) {
+            bool refused = f->conn.state == CONN_SYN_SENT && side == 1;
+            fail_as(l, f, refused ? CONN_FAILURE_REFUSED : CONN_FAILURE_RESET_IN_HANDSHAKE,
+                    seg->ts_ns);
+        }
+        break;
+    case CONN_OPEN:
+    case CONN_HALF_CLOSED:
+        if (!(half->flags & HALF_STARTED) ||
+            tcp_within(seg->seq, half->next - LATE_SYN_BYTES, PLAUSIBLE_BYTES))
+            close_as(l, f, CONN_CLOSE_RESET, seg->ts_ns);
+        break;
+    case CONN_SHUT:
+        break;
+    }
+}
+
+void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
+                       const struct tcp_segment *seg)
+{
+    struct reassembly *r = &l->reassembly;
+    int side;
+    struct flow *f = flow_for(l, key, seg, &side);
+    if (!f)
+        return;
+    struct reassembly_verdict v;
+    reassembly_examine(f, side, seg, &v);
+    count(f, side, seg, &v);
+    touch(l, f);
+    struct stream_pos at = {seg->ts_ns, r->packet};
+    l->sink->packet(l->sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->wire_bytes,
+                    seg->length_bytes, &at);
+    if ((seg->flags & TCP_SYN) && !(seg->flags & TCP_RST))
+        see_syn(l, f, side, seg);
+    if (seg->flags & TCP_ACK)
+        see_ack(l, f, side, seg);
+    if (f->conn.state < CONN_OPEN && completes(f, side, seg))
+        establish(l, f, seg->ts_ns);
+    if (v.useful)
+        reassembly_accept(r, f, side, seg);
+    if (v.fin)
+        see_fin(l, f, seg->ts_ns);
+    if (seg->flags & TCP_RST)
+        see_rst(l, f, side, seg);
+    reassembly_settle(r, f);
+    uint32_t packets = (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
+    if (f->list == FLOW_RESET && packets - f->reset_packets >= RESET_WAIT_PACKETS)
+        end_reset(l, f);
+}
+
+/* ---- the rest ---- */
+
+void lifecycle_init(struct lifecycle *l)
+{
+    l->next_ns = INT64_MAX;
+    l->reassembly.sink = l->sink;
+    l->reassembly.hit = l->hit;
+}
+
+void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint32_t seq,
+                           int64_t ts_ns)
+{
+    int side;
+    struct flow *f = flow_find(l->flows, key, &side);
+    if (f && side == 0 && f->conn.state == CONN_SYN_SENT && f->half[0].isn == seq)
+        fail_as(l, f, CONN_FAILURE_UNREACHABLE, ts_ns);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
+    return x->conn.id < y->conn.id ? -1 : x->conn.id > y->conn.id;
+}
+
+/* All flows in order of appearance; NULL: memory is short. */
+static struct flow **sorted_flows(const struct lifecycle *l, uint32_t n)
+{
+    struct flow **all = malloc(((size_t)n + 1) * sizeof(struct flow *));
+    if (!all)
+        return NULL;
+    uint32_t i = 0;
+    for (int list = 0; list < FLOW_LIST_COUNT; list++) {
+        struct flow *f = flow_oldest(l->flows, (enum flow_list)list);
+        for (; f; f = flow_newer(l->flows, f))
+            all[i++] = f;
+    }
+    qsort(all, n, sizeof(struct flow *), compare_ids);
+    return all;
+}
+
+void lifecycle_finish(struct lifecycle *l)
+{
+    int64_t now_ns = l->reassembly.now_ns;
+    uint32_t n = flow_count_all(l->flows);
+    struct flow **all = sorted_flows(l, n);
+    for (uint32_t i = 0; all && i < n; i++)
+        release(l, all[i], now_ns);
+    free(all);
+    for (int list = 0; list < FLOW_LIST_COUNT; list++) { /* memory was short: list by list */
+        struct flow *f;
+        while ((f = flow_oldest(l->flows, (enum flow_list)list)) != NULL)
+            release(l, f, now_ns);
+    }
+}
+
+void lifecycle_fini(struct lifecycle *l)
+{
+    for (int list = 0; l->flows && list < FLOW_LIST_COUNT; list++) {
+        struct flow *f = flow_oldest(l->flows, (enum flow_list)list);
+        for (; f; f = flow_newer(l->flows, f))
+            reassembly_discard(&l->reassembly, f);
+    }
+    flow_free(l->flows);
+    deadline_fini(&l->reassembly.deadlines);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_LIFECYCLE_H
+#define CAPTURE_LIFECYCLE_H
+
+#include "capture/reassembly.h"
+
+/*
+ * The life of connections: which segment belongs to which use of its ports, who is the client, the
+ * handshake and how it fails, closing, time-outs, and the calls to the listener that tell of them.
+ */
+
+struct lifecycle {
+    const struct stream_sink *sink;
+    struct limits_hit *hit;
+    struct flow_table *flows;
+    struct reassembly reassembly; /* its now_ns and packet are the clock of all; see there */
+    int64_t idle_ns;
+    int64_t next_ns; /* no flow times out before */
+    uint64_t last_id;
+};
+
+/* The owner fills in the members above, flows included, then takes over with this. */
+void lifecycle_init(struct lifecycle *l);
+
+/* Processes one segment; reassembly.now_ns and .packet were set for it. */
+void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
+                       const struct tcp_segment *seg);
+
+/* An ICMP error said at ts_ns that the segment with sequence number seq, sent as key says, could
+ * not be delivered. Fails the connection if that was its SYN and nobody has answered it. */
+void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint32_t seq,
+                           int64_t ts_ns);
+
+/* Acts on everything that has timed out by reassembly.now_ns, in the order of the deadlines. */
+void lifecycle_expire(struct lifecycle *l);
+
+/* Ends and releases every connection, in order of appearance. */
+void lifecycle_finish(struct lifecycle *l);
+
+/* Frees the flow table and what it holds, without a call to the listener. */
+void lifecycle_fini(struct lifecycle *l);
+
+#endif

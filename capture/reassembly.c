@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP reassembly by RFC 9293, as an observer sees it.
+ *
+ * In order, which is nearly always: the packet's own bytes go to the listener, nothing is copied or
+ * allocated. Otherwise the bytes are held (hold.c) until the hole in front of them is filled or
+ * becomes a gap. Of bytes captured twice the first copy counts: what was delivered stays, what is
+ * held is not overwritten.
+ *
+ * A contradiction between two copies is found while the first is still held. Bytes that were
+ * delivered are gone and cannot be compared: a sender that changes its mind afterwards shows as a
+ * retransmission only.
+ *
+ * A direction whose SYN was not seen has no known beginning. Its first segments are held as if
+ * there were a hole in front, then it begins with the earliest of them; so a capture that is
+ * slightly out of order at its start loses nothing.
+ *
+ * Sequence numbers are compared in the circle of 2^32. What is more than 1 GiB (the largest window
+ * there is) away from the next expected byte belongs to another use of the ports or is forged, and
+ * is not looked at.
+ *
+ * Retransmitted or out of order: a late segment that fills a hole was out of order on its way if it
+ * comes within one handshake round trip (at least 3 ms) after the hole showed, for nobody resends
+ * that fast; otherwise it was sent again. Probes of one byte or none just before the next byte keep
+ * a connection alive or ask for window, and are neither.
+ */
+#include "capture/reassembly.h"
+#include "capture/hold.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define REACH_BYTES     (INT32_C(1) << 30)
+#define OUT_OF_ORDER_NS INT64_C(3000000)
+
+static inline enum dir dir_of(const struct flow *f, int side)
+{
+    return (enum dir)(side ^ f->conn.swapped);
+}
+
+/* ---- to the listener ---- */
+
+/* The place of what is delivered next; ts_ns: of its packet, INT64_MIN: there is none. */
+static struct stream_pos pos(const struct reassembly *r, struct flow *f, int side, int64_t ts_ns)
+{
+    struct half *half = &f->half[side];
+    if (ts_ns > half->avail_ns)
+        half->avail_ns = ts_ns;
+    if (half->avail_ns == INT64_MIN)
+        half->avail_ns = f->conn.opened_ns;
+    return (struct stream_pos){half->avail_ns, r->packet};
+}
+
+static void emit_end(struct reassembly *r, struct flow *f, int side, enum stream_end how,
+                     int64_t ts_ns)
+{
+    f->half[side].flags |= HALF_ENDED;
+    struct stream_pos at = pos(r, f, side, ts_ns);
+    r->sink->end(r->sink->ctx, &f->conn, dir_of(f, side), how, &at);
+}
+
+static void emit_lost(struct reassembly *r, struct flow *f, int side, uint32_t n)
+{
+    struct half *half = &f->half[side];
+    half->next += n;
+    half->flags |= HALF_DELIVERED;
+    f->conn.side[side].lost_bytes += n;
+    struct stream_pos at = pos(r, f, side, INT64_MIN);
+    r->sink->gap(r->sink->ctx, &f->conn, dir_of(f, side), n, GAP_LOST, &at);
+}
+
+/* A run of captured bytes, of a packet or held, and where it lies. */
+struct run {
+    const uint8_t *data;
+    uint32_t seq, captured_bytes;
+    int64_t ts_ns;
+};
+
+/* Delivers from half->next up to `to`, all of it within the run; what was cut off is a gap. */
+static void emit_run(struct reassembly *r, struct flow *f, int side, const struct run *run,
+                     uint32_t to)
+{
+    struct half *half = &f->half[side];
+    const struct stream_sink *sink = r->sink;
+    uint32_t offset = half->next - run->seq;
+    uint32_t n = to - half->next;
+    uint32_t have = offset < run->captured_bytes ? run->captured_bytes - offset : 0;
+    if (have > n)
+        have = n;
+    if (n == 0)
+        return;
+    half->next = to;
+    half->flags |= HALF_DELIVERED;
+    struct stream_pos at = pos(r, f, side, run->ts_ns);
+    if (have > 0)
+        sink->data(sink->ctx, &f->conn, dir_of(f, side), run->data + offset, have, &at);
+    if (have < n)
+        sink->gap(sink->ctx, &f->conn, dir_of(f, side), n - have, GAP_TRUNCATED, &at);
+}
+
+/* ---- held data ---- */
+
+/* Delivers the first held segment, which begins at or before half->next. */
+static void emit_first_held(struct reassembly *r, struct flow *f, int side)
+{
+    struct half *half = &f->half[side];
+    struct hold_segment *s = hold_pop(r, half->hold);
+    struct run run = {s->data, s->seq, s->captured_bytes, s->ts_ns};
+    if (tcp_ahead(hold_end(s), half->next) > 0)
+        emit_run(r, f, side, &run, hold_end(s));
+    if (s->fin && hold_end(s) == half->next)
+        emit_end(r, f, side, STREAM_END_FIN, s->ts_ns);
+    free(s);
+}
+
+/* Delivers what is held and in order now. */
+static void drain(struct reassembly *r, struct flow *f, int side)
+{
+    struct half *half = &f->half[side];
+    while (half->hold && half->hold->first && !(half->flags & HALF_ENDED) &&
+           tcp_ahead(half->hold->first->seq, half->next) <= 0)
+        emit_first_held(r, f, side);
+    if (half->flags & HALF_ENDED)
+        hold_free(r, f, side);
+}
+
+/* Gives up waiting for what lies between half->next and seq. */
+static void skip_to(struct reassembly *r, struct flow *f, int side, uint32_t seq)
+{
+    struct half *half = &f->half[side];
+    if (!(half->flags & HALF_STARTED)) {
+        half->flags |= HALF_STARTED;
+        half->next = seq;
+    } else if (tcp_ahead(seq, half->next) > 0) {
+        emit_lost(r, f, side, seq - half->next);
+    }
+}
+
+static void skip_first_hole(struct reassembly *r, struct flow *f, int side)
+{
+    skip_to(r, f, side, f->half[side].hold->first->seq);
+    drain(r, f, side);
+}
+
+static void skip_due(struct reassembly *r, struct flow *f, int side)
+{
+    struct half *half = &f->half[side];
+    while (half->hold && half->hold->first && hold_due(r, half->hold))
+        skip_first_hole(r, f, side);
+    hold_update(r, f, side);
+}
+
+/* ---- examine ---- */
+
+/* Too far from what is expected. An unknown beginning leaves the held segments to compare with. */
+static bool out_of_reach(const struct half *half, uint32_t seq)
+{
+    int32_t distance = 0;
+    if (half->flags & HALF_STARTED)
+        distance = tcp_ahead(seq, half->next);
+    else if (half->hold)
+        distance = tcp_ahead(seq, half->hold->first->seq);
+    return distance > REACH_BYTES || distance < -REACH_BYTES;
+}
+
+/* A byte or none just before the next one; before the beginning is known, a byte that the peer has
+ * acknowledged already. */
+static bool is_probe(const struct half *half, const struct tcp_segment *seg)
+{
+    if (seg->length_bytes > 1 || (seg->flags & (TCP_SYN | TCP_FIN | TCP_RST)))
+        return false;
+    if (half->flags & HALF_STARTED)
+        return seg->seq == half->next - 1;
+    return (half->flags & HALF_ACKED) && seg->seq == half->acked - 1;
+}
+
+static bool differs(const struct hold_segment *s, const struct tcp_segment *seg, uint32_t from,
+                    uint32_t to)
+{
+    uint32_t in_held = from - s->seq, in_seg = from - tcp_data_seq(seg);
+    if (in_held >= s->captured_bytes || in_seg >= seg->captured_bytes)
+        return false;
+    uint32_t n = to - from;
+    if (n > s->captured_bytes - in_held)
+        n = s->captured_bytes - in_held;
+    if (n > seg->captured_bytes - in_seg)
+        n = seg->captured_bytes - in_seg;
+    return memcmp(s->data + in_held, seg->data + in_seg, n) != 0;
+}
+
+/* Bytes between from and to of the segment that the snap length cut off. */
+static uint32_t truncated_within(const struct tcp_segment *seg, uint32_t from, uint32_t to)
+{
+    uint32_t first = tcp_data_seq(seg) + seg->captured_bytes;
+    if (tcp_ahead(to, first) <= 0)
+        return 0;
+    return tcp_ahead(from, first) > 0 ? to - from : to - first;
+}
+
+static void add_fresh(struct reassembly_verdict *v, const struct tcp_segment *seg, uint32_t from,
+                      uint32_t to)
+{
+    v->fresh_bytes += to - from;
+    v->fresh_truncated += truncated_within(seg, from, to);
+}
+
+/* Compares the segment, from sequence number `from` on, with what is held. Returns the held segment
+ * behind the first fresh byte: the one whose hole this segment fills; or NULL. */
+static const struct hold_segment *examine_held(const struct half *half,
+                                               const struct tcp_segment *seg, uint32_t from,
+                                               struct reassembly_verdict *v)
+{
+    const struct hold_segment *behind = NULL;
+    uint32_t end = tcp_data_seq(seg) + seg->length_bytes;
+    const struct hold_segment *s = hold_find(half->hold, from);
+    for (; s && tcp_ahead(end, s->seq) > 0; s = s->next) {
+        if (tcp_ahead(s->seq, from) > 0) {
+            behind = behind ? behind : s;
+            add_fresh(v, seg, from, s->seq);
+            from = s->seq;
+        }
+        uint32_t to = tcp_ahead(hold_end(s), end) < 0 ? hold_end(s) : end;
+        if (tcp_ahead(to, from) <= 0)
+            continue;
+        v->conflict |= differs(s, seg, from, to);
+        from = to;
+    }
+    if (tcp_ahead(end, from) > 0) {
+        behind = behind ? behind : s;
+        add_fresh(v, seg, from, end);
+    }
+    return behind;
+}
+
+static void classify(const struct flow *f, const struct tcp_segment *seg,
+                     const struct hold_segment *behind, struct reassembly_verdict *v)
+{
+    if (v->fresh_bytes == 0 && !v->fin) {
+        v->retransmitted = true;
+        return;
+    }
+    if (behind) {
+        int64_t rtt_ns = (int64_t)f->rtt_us * 1000;
+        if (f->conn.established_ns == 0 || rtt_ns < OUT_OF_ORDER_NS)
+            rtt_ns = OUT_OF_ORDER_NS;
+        v->out_of_order = seg->ts_ns <= deadline_after(behind->born_ns, rtt_ns);
+        v->retransmitted = !v->out_of_order;
+        return;
+    }
+    v->retransmitted = v->fresh_bytes < seg->length_bytes;
+}
+
+/* Everything but a segment in order on a direction that holds nothing. */
+static void examine_slow(const struct flow *f, int side, const struct tcp_segment *seg,
+                         struct reassembly_verdict *v)
+{
+    const struct half *half = &f->half[side];
+    uint32_t from = tcp_data_seq(seg);
+    uint32_t end = from + seg->length_bytes;
+    if (out_of_reach(half, from) || is_probe(half, seg))
+        return;
+    v->fin = (seg->flags & TCP_FIN) && !(half->flags & (HALF_FIN | HALF_ENDED));
+    bool probed = false;
+    if (half->flags & HALF_STARTED) {
+        int32_t ahead = tcp_ahead(end, half->next);
+        if (ahead < 0 || (ahead == 0 && !v->fin)) {
+            v->fin = false;
+            v->retransmitted = true;
+            return;
+        }
+        probed = (half->flags & HALF_PROBED) && half->next - from == 1;
+        if (tcp_ahead(half->next, from) > 0)
+            from = half->next;
+    }
+    if (half->flags & HALF_ENDED)
+        return;
+    const struct hold_segment *behind = examine_held(half, seg, from, v);
+    v->useful = v->fresh_bytes > 0 || v->fin;
+    classify(f, seg, behind, v);
+    if (probed && !v->conflict && v->fresh_bytes == seg->length_bytes - 1)
+        v->retransmitted = false;
+}
+
+void reassembly_examine(const struct flow *f, int side, const struct tcp_segment *seg,
+                        struct reassembly_verdict *ret_verdict)
+{
+    const struct half *half = &f->half[side];
+    *ret_verdict = (struct reassembly_verdict){0};
+    if (seg->length_bytes == 0 && !(seg->flags & TCP_FIN))
+        return;
+    if (half->hold || (half->flags & (HALF_STARTED | HALF_ENDED)) != HALF_STARTED ||
+        tcp_data_seq(seg) != half->next) {
+        examine_slow(f, side, seg, ret_verdict);
+        return;
+    }
+    ret_verdict->fresh_bytes = seg->length_bytes;
+    ret_verdict->fresh_truncated = seg->length_bytes - seg->captured_bytes;
+    ret_verdict->fin = (seg->flags & TCP_FIN) != 0;
+    ret_verdict->useful = true;
+}
+
+/* ---- accept ---- */
+
+/* Delivers a segment that begins at or before half->next, in turns with what is held. */
+static void deliver(struct reassembly *r, struct flow *f, int side, const struct tcp_segment *seg)
+{
+    struct half *half = &f->half[side];
+    struct run run = {seg->data, tcp_data_seq(seg), seg->captured_bytes, seg->ts_ns};
+    uint32_t end = run.seq + seg->length_bytes;
+    drain(r, f, side);
+    while (!(half->flags & HALF_ENDED) && tcp_ahead(end, half->next) > 0) {
+        uint32_t to = end;
+        if (half->hold && half->hold->first && tcp_ahead(end, half->hold->first->seq) > 0)
+            to = half->hold->first->seq;
+        emit_run(r, f, side, &run, to);
+        drain(r, f, side);
+    }
+    if ((seg->flags & TCP_FIN) && !(half->flags & HALF_ENDED) && end == half->next) {
+        emit_end(r, f, side, STREAM_END_FIN, seg->ts_ns);
+        hold_free(r, f, side);
+    }
+}
+
+/* A cap was hit (gap rule 3): gives up a hole, so that the segment at seq finds room, or is in
+ * order in the end. Over all connections the hole that is due first goes first. */
+static void make_room(struct reassembly *r, struct flow *f, int side, uint32_t seq,
+                      enum hold_result full)
+{
+    struct half *half = &f->half[side];
+    struct hold *first = (struct hold *)(void *)deadline_first(&r->deadlines);
+    if (full == HOLD_ALL_FULL && first && first->first && first != half->hold) {
+        struct flow *other = first->flow;
+        int other_side = first->side;
+        skip_first_hole(r, other, other_side);
+        hold_update(r, other, other_side);
+        return;
+    }
+    if (half->hold && half->hold->first && tcp_ahead(half->hold->first->seq, seq) <= 0)
+        skip_first_hole(r, f, side);
+    else
+        skip_to(r, f, side, seq);
+}
+
+void reassembly_accept(struct reassembly *r, struct flow *f, int side,
+                       const struct tcp_segment *seg)
+{
+    struct half *half = &f->half[side];
+    uint32_t seq = tcp_data_seq(seg);
+    bool probe = seg->length_bytes == 1 && (half->flags & HALF_ZERO_WINDOW);
+    half->flags = probe ? half->flags | HALF_PROBED : half->flags & ~(uint32_t)HALF_PROBED;
+    while (!(half->flags & HALF_ENDED)) {
+        if ((half->flags & HALF_STARTED) && tcp_ahead(seq, half->next) <= 0) {
+            deliver(r, f, side, seg);
+            break;
+        }
+        enum hold_result result = hold_store(r, f, side, seg);
+        if (result == HOLD_DONE)
+            break;
+        make_room(r, f, side, seq, result);
+    }
+    if (seg->flags & TCP_FIN)
+        half->flags |= HALF_FIN;
+    hold_update(r, f, side);
+}
+
+void reassembly_start(struct reassembly *r, struct flow *f, int side, uint32_t next)
+{
+    struct half *half = &f->half[side];
+    if (half->flags & (HALF_DELIVERED | HALF_ENDED))
+        return;
+    half->flags |= HALF_STARTED;
+    half->next = next;
+    drain(r, f, side);
+    hold_update(r, f, side);
+}
+
+bool reassembly_first_held(const struct half *half, uint32_t *ret_seq)
+{
+    if (!half->hold)
+        return false;
+    *ret_seq = half->hold->first->seq;
+    return true;
+}
+
+/* ---- time, closing, the end ---- */
+
+void reassembly_acknowledge(struct reassembly *r, struct flow *f, int side, uint32_t ack)
+{
+    struct half *half = &f->half[side];
+    if ((half->flags & HALF_ACKED) && tcp_ahead(ack, half->acked) <= 0)
+        return;
+    half->flags |= HALF_ACKED;
+    half->acked = ack;
+    if (half->hold) {
+        hold_acknowledge(r, half->hold, ack);
+        hold_update(r, f, side);
+    }
+}
+
+void reassembly_closed(struct reassembly *r, struct flow *f)
+{
+    for (int side = 0; side < 2; side++) {
+        if (!f->half[side].hold)
+            continue;
+        hold_closed(r, f->half[side].hold);
+        hold_update(r, f, side);
+    }
+}
+
+void reassembly_settle(struct reassembly *r, struct flow *f)
+{
+    for (int side = 0; side < 2; side++)
+        if (f->half[side].hold && hold_due(r, f->half[side].hold))
+            skip_due(r, f, side);
+}
+
+void reassembly_expire(struct reassembly *r)
+{
+    struct hold *h = (struct hold *)(void *)deadline_first(&r->deadlines);
+    skip_due(r, h->flow, h->side);
+}
+
+void reassembly_finish(struct reassembly *r, struct flow *f, int side, enum stream_end how,
+                       int64_t ts_ns)
+{
+    struct half *half = &f->half[side];
+    while (half->hold && half->hold->first)
+        skip_first_hole(r, f, side);
+    hold_free(r, f, side);
+    if (!(half->flags & HALF_ENDED))
+        emit_end(r, f, side, how, ts_ns);
+}
+
+void reassembly_discard(struct reassembly *r, struct flow *f)
+{
+    for (int side = 0; side < 2; side++)
+        hold_free(r, f, side);
+}

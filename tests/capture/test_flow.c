@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "capture/flow.h"
+#include "tests/support/fail_alloc.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const struct hash_key hash = {3, 4};
+
+static struct flow_key key_of(uint32_t n, uint8_t family)
+{
+    struct flow_key key = {{.port = 1024, .family = family}, {.port = 80, .family = family}};
+    memcpy(key.from.addr, &n, sizeof(n));
+    key.to.addr[0] = 9;
+    return key;
+}
+
+static struct flow *insert(struct flow_table *t, uint32_t n, enum flow_list list)
+{
+    struct flow_key key = key_of(n, 4);
+    return flow_insert(t, &key.from, &key.to, list);
+}
+
+Test(flow, found_in_both_directions)
+{
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        struct flow_table *t = flow_new(16, &hash);
+        struct flow_key key = key_of(7, family), back = {key.to, key.from};
+        struct flow_key other = key_of(8, family);
+        struct flow *f = flow_insert(t, &key.from, &key.to, FLOW_OPEN);
+        struct flow *g = flow_insert(t, &other.from, &other.to, FLOW_OPEN);
+        int side = -1;
+        cr_assert_eq(flow_find(t, &key, &side), f);
+        cr_assert_eq(side, 0);
+        cr_assert_eq(flow_find(t, &back, &side), f);
+        cr_assert_eq(side, 1);
+        cr_assert_eq(flow_find(t, &other, &side), g);
+        key.from.port++;
+        cr_assert_null(flow_find(t, &key, &side));
+        flow_free(t);
+    }
+}
+
+Test(flow, same_address_and_port_on_both_sides)
+{
+    struct flow_table *t = flow_new(16, &hash);
+    struct endpoint a = {.addr = {127, 0, 0, 1}, .port = 80, .family = 4};
+    struct flow *f = flow_insert(t, &a, &a, FLOW_OPEN);
+    struct flow_key key = {a, a};
+    int side;
+    cr_assert_eq(flow_find(t, &key, &side), f);
+    flow_free(t);
+}
+
+Test(flow, many_come_and_go)
+{
+    enum { N = 5000 };
+    static struct flow *flows[N];
+    struct flow_table *t = flow_new(N, &hash);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < N; i++)
+            if (!flows[i])
+                cr_assert_not_null(flows[i] = insert(t, i, FLOW_OPEN));
+        cr_assert(flow_full(t));
+        cr_assert_null(insert(t, N, FLOW_OPEN));
+        for (uint32_t i = 0; i < N; i++) {
+            struct flow_key key = key_of(i, 4);
+            int side;
+            cr_assert_eq(flow_find(t, &key, &side), flows[i]);
+        }
+        for (uint32_t i = round; i < N; i += 3) {
+            flow_remove(t, flows[i]);
+            flows[i] = NULL;
+        }
+        for (uint32_t i = 0; i < N; i++) {
+            struct flow_key key = key_of(i, 4);
+            int side;
+            cr_assert_eq(flow_find(t, &key, &side), flows[i]);
+        }
+    }
+    flow_free(t);
+}
+
+Test(flow, lists_keep_their_order)
+{
+    struct flow_table *t = flow_new(16, &hash);
+    struct flow *a = insert(t, 1, FLOW_HANDSHAKE);
+    struct flow *b = insert(t, 2, FLOW_HANDSHAKE);
+    struct flow *c = insert(t, 3, FLOW_HANDSHAKE);
+    cr_assert_eq(flow_oldest(t, FLOW_HANDSHAKE), a);
+    flow_move(t, a, FLOW_HANDSHAKE);
+    cr_assert_eq(flow_oldest(t, FLOW_HANDSHAKE), b);
+    flow_move(t, c, FLOW_OPEN);
+    cr_assert_eq(flow_newer(t, b), a);
+    cr_assert_null(flow_newer(t, a));
+    cr_assert_eq(flow_oldest(t, FLOW_OPEN), c);
+    cr_assert_eq(flow_count(t, FLOW_HANDSHAKE), 2);
+    flow_remove(t, b);
+    cr_assert_eq(flow_oldest(t, FLOW_HANDSHAKE), a);
+    cr_assert_eq(flow_count_all(t), 2);
+    flow_free(t);
+}
+
+Test(flow, inserted_flow_is_zeroed_after_reuse)
+{
+    struct flow_table *t = flow_new(1, &hash);
+    struct flow *f = insert(t, 1, FLOW_OPEN);
+    f->conn.side[1].packets = 7;
+    f->half[0].flags = 1;
+    flow_remove(t, f);
+    f = insert(t, 2, FLOW_OPEN);
+    cr_assert_eq(f->conn.side[1].packets, 0);
+    cr_assert_eq(f->half[0].flags, 0);
+    flow_free(t);
+}
+
+Test(flow, every_allocation_failing)
+{
+    for (uint64_t n = 1;; n++) {
+        fail_alloc_at(n);
+        struct flow_table *t = flow_new(100, &hash);
+        uint32_t inserted = 0;
+        for (uint32_t i = 0; t && i < 100; i++)
+            inserted += insert(t, i, FLOW_OPEN) != NULL;
+        bool failed = fail_alloc_stop();
+        for (uint32_t i = 100; t && i < 200; i++)
+            inserted += insert(t, i, FLOW_OPEN) != NULL;
+        cr_assert_eq(inserted, t ? 100 : 0);
+        flow_free(t);
+        if (!failed)
+            break;
+    }
+}
