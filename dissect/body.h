@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_BODY_H
+#define DISSECT_BODY_H
+
+#include "dissect/transport.h"
+
+/*
+ * One message body of an HTTP exchange, framing taken off: from its bytes to the records of a
+ * channel. A JSON body is one JSON-RPC text; an event stream is one text an event, told event by
+ * event. A body that is neither is skipped.
+ *
+ * A JSON-RPC parser is held only while a text is being read, the stream state only for an event
+ * stream. The caller owns struct body, which is small.
+ */
+
+enum body_mode {
+    BODY_SKIP,  /* not looked at */
+    BODY_SNIFF, /* waits for its first byte that is no white space: see body_look() */
+    BODY_CODED, /* JSON or events under a content coding: told once, then skipped */
+    BODY_JSON,
+    BODY_SSE
+};
+
+enum body_end {
+    BODY_END_COMPLETE,
+    BODY_END_CUT,     /* the connection ended inside */
+    BODY_END_CAPTURE, /* the capture ended inside */
+    BODY_END_LOST     /* a gap or unreadable framing ended it */
+};
+
+struct body {
+    const struct transport_conn *tc;
+    const struct stream_pos *at; /* of the call under way */
+    struct rpc *rpc;             /* while a JSON text is being read */
+    struct body_stream *stream;  /* with BODY_SSE */
+    uint32_t channel;
+    uint8_t dir;
+    uint8_t mode; /* enum body_mode */
+    bool lost;    /* a message of it was lost */
+};
+
+/* Begins a body in that mode. The channel must have begun before any mode but BODY_SKIP and
+ * BODY_SNIFF is fed. */
+void body_start(struct body *b, enum body_mode mode, uint32_t channel, const struct stream_pos *at);
+
+/* An event stream that begins in the middle; at_line: its first byte begins a line. */
+void body_join(struct body *b, uint32_t channel, bool at_line, const struct stream_pos *at);
+
+enum body_look { BODY_LOOK_BLANK, BODY_LOOK_JSON, BODY_LOOK_OTHER };
+
+/* Skips white space and a byte order mark in *bytes, *n and says what follows. */
+enum body_look body_look(const uint8_t **bytes, size_t *n);
+
+/* Feeds n > 0 bytes; must not be in BODY_SNIFF. */
+void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at);
+
+/* Bytes are missing here. at_line: what follows begins a line of an event stream. */
+void body_gap(struct body *b, bool at_line, const struct stream_pos *at);
+
+/* The body is over; the mode is BODY_SKIP afterwards and nothing is held. */
+void body_end(struct body *b, enum body_end how, const struct stream_pos *at);
+
+/* Frees what is held without a word. */
+void body_fini(struct body *b);
+
+#endif

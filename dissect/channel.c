@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Channels: what is MCP, and where a channel belongs.
+ *
+ * Evidence, strongest first: an Mcp-* field in the request or response head; a method that only MCP
+ * has, or a shape that only MCP has; an answer on an event stream to a request that waits for one
+ * between the same hosts (HTTP+SSE, where the stream itself says nothing); a server endpoint and
+ * path that spoke MCP before. The last does not suffice for names that other protocols use too
+ * (tasks/get and its like, or any unknown method): there the client must also accept both JSON and
+ * event streams, as every MCP client does, because gateways may serve several protocols on one
+ * path. A GET counts only as the opening of an event stream: the fields alone are also sent with
+ * requests for authorization metadata.
+ *
+ * What comes on a channel before its evidence is not held back but dropped and counted as other
+ * traffic. It concerns captures that begin midstream with an ambiguous message, without any header.
+ *
+ * When a channel ends, each request that waits on it is refused (HTTP status), unanswered, lost, or
+ * goes on waiting in its session, which can bring the answer on a resumed stream. Where a client
+ * hung up it waits on, too, for the cancellation that may follow on another connection.
+ *
+ * Limits: LIMIT_EXCHANGES open channels, the oldest is dropped as lost; LIMIT_ENDPOINTS paths.
+ */
+#include "channel.h"
+#include "emit.h"
+
+static struct channel_path path_of(const struct channel *ch)
+{
+    return (struct channel_path){.server = ch->server, .path_hash = ch->path_hash};
+}
+
+static struct channel_key key_of(const struct record *r)
+{
+    return (struct channel_key){.conn_id = r->conn_id, .number = r->channel};
+}
+
+struct channel *channel_find(struct tracker *t, const struct record *r)
+{
+    struct channel_key key = key_of(r);
+    if (!t->recent || memcmp(&t->recent->key, &key, sizeof(key)) != 0)
+        t->recent = table_find(t->channels, &key);
+    return t->recent;
+}
+
+void channel_remove(struct tracker *t, struct channel *ch)
+{
+    t->recent = NULL;
+    table_remove(t->channels, ch);
+}
+
+/* The channel speaks MCP from now on. */
+static void promote(struct tracker *t, struct channel *ch)
+{
+    ch->mcp = true;
+    uint64_t conn_id = ch->key.conn_id;
+    void *entry = table_find(t->links, &conn_id);
+    if (!entry && table_insert(t->links, &conn_id, &entry) < 0)
+        t->forgot = true;
+    if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path) {
+        struct channel_path key = path_of(ch);
+        entry = table_find(t->endpoints, &key);
+        if (entry)
+            table_touch(t->endpoints, entry);
+        else
+            (void)table_insert(t->endpoints, &key, &entry); /* later channels prove themselves */
+    }
+    if (ch->status >= 400)
+        emit_status(t, ch);
+}
+
+static bool opens_stream(const struct channel *ch)
+{
+    return (ch->flags & (CHANNEL_ACCEPTS_SSE | CHANNEL_ACCEPTS_BOTH | CHANNEL_HAS_LAST_EVENT)) != 0;
+}
+
+/* What the request head alone proves. */
+static bool head_proves(const struct channel *ch)
+{
+    bool field = (ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION)) != 0;
+    switch ((enum http_method)ch->method) {
+    case HTTP_METHOD_POST:
+        return field || (ch->known_path && (ch->flags & CHANNEL_ACCEPTS_BOTH));
+    case HTTP_METHOD_GET:
+        return (ch->flags & CHANNEL_HAS_SESSION) || (opens_stream(ch) && (field || ch->known_path));
+    case HTTP_METHOD_DELETE:
+    case HTTP_METHOD_UNKNOWN:
+        return field;
+    case HTTP_METHOD_OTHER:
+        break;
+    }
+    return false;
+}
+
+static struct channel *make(struct tracker *t, const struct record *r)
+{
+    struct channel_key key = key_of(r);
+    void *entry;
+    if (table_insert(t->channels, &key, &entry) < 0) {
+        t->forgot = true;
+        return NULL;
+    }
+    struct channel *ch = entry;
+    ch->client = r->client;
+    ch->server = r->server;
+    ch->transport = r->transport;
+    return ch;
+}
+
+void channel_begin(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_find(t, r);
+    if (ch) { /* its end was lost */
+        channel_end(t, ch, CHANNEL_END_LOST);
+        channel_remove(t, ch);
+    }
+    ch = make(t, r);
+    if (!ch)
+        return;
+    const struct record_begin *begin = &r->u.begin;
+    ch->path_hash = begin->path_hash;
+    ch->session_hash = begin->session_hash;
+    ch->flags = begin->flags;
+    ch->method = begin->method;
+    size_t n = strnlen(begin->version, sizeof(begin->version));
+    tracker_copy_text(ch->version, sizeof(ch->version), begin->version, n);
+    if (!(ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_STUB)) && channel_is_http(ch)) {
+        struct channel_path key = path_of(ch);
+        ch->known_path = table_find(t->endpoints, &key) != NULL;
+    }
+    if (head_proves(ch))
+        promote(t, ch);
+    if (ch->mcp && (ch->flags & CHANNEL_HAS_SESSION))
+        channel_session(t, ch);
+}
+
+struct channel *channel_of(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_find(t, r);
+    if (ch)
+        return ch;
+    ch = make(t, r);
+    if (ch) {
+        ch->flags = CHANNEL_STUB | CHANNEL_UNCERTAIN;
+        ch->lossy = true;
+    }
+    return ch;
+}
+
+/* Names that are no evidence even where MCP is spoken. */
+static bool is_ambiguous(enum method method)
+{
+    return method == METHOD_OTHER || method == METHOD_TASKS_GET || method == METHOD_TASKS_LIST ||
+           method == METHOD_TASKS_CANCEL;
+}
+
+/* A response on an event stream whose request waits between the same hosts. */
+static bool answers_elsewhere(const struct tracker *t, const struct channel *ch,
+                              const struct message *m)
+{
+    if (m->dir != DIR_S2C || ch->method != HTTP_METHOD_GET || !opens_stream(ch) ||
+        !pairing_usable_id(&m->id))
+        return false;
+    struct session_key key = session_key_peers(ch);
+    const struct session *s = table_find(t->sessions, &key);
+    return s && pairing_elsewhere(t, s, ch, DIR_C2S, m->id.hash);
+}
+
+bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    if (ch->mcp)
+        return true;
+    bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
+    bool proof = false;
+    if (!(m->flags & MESSAGE_NO_VERSION)) {
+        proof = (m->flags & MESSAGE_MCP_SHAPE) != 0;
+        if (asks && method_info(m->method)->evidence == METHOD_EVIDENCE_STRONG)
+            proof = true;
+        else if (ch->known_path && ch->method == HTTP_METHOD_POST && !ch->dropped)
+            proof = proof || !asks || !is_ambiguous(m->method);
+        else if (!asks)
+            proof = proof || answers_elsewhere(t, ch, m);
+    }
+    if (proof)
+        promote(t, ch);
+    else
+        ch->dropped = true;
+    return proof;
+}
+
+struct session *channel_session(struct tracker *t, struct channel *ch)
+{
+    if (ch->session)
+        return ch->session;
+    struct session_key key = ch->flags & CHANNEL_HAS_SESSION ? session_key_id(ch, ch->session_hash)
+                             : channel_is_http(ch)           ? session_key_peers(ch)
+                                                   : session_key_channel(ch, SESSION_KIND_CHANNEL);
+    struct session *s = session_get(t, &key, ch);
+    if (!s)
+        return NULL;
+    session_enter(t, s, ch);
+    if (ch->version[0] && !s->version[0] && !s->negotiated) {
+        tracker_copy_text(s->version, sizeof(s->version), ch->version, strlen(ch->version));
+        if (s->number && !s->closed)
+            emit_session(t, s, SESSION_UPDATED);
+    }
+    if (s->key.kind == SESSION_KIND_CHANNEL)
+        session_open(t, s);
+    return s;
+}
+
+/* What the status says about the session. */
+static void head_of_session(struct tracker *t, struct channel *ch, struct session *s)
+{
+    bool accepted = ch->status < 400;
+    if (s->key.kind == SESSION_KIND_PEERS) {
+        if (accepted && s->version[0] && ch->method == HTTP_METHOD_POST && !ch->initializing)
+            session_open(t, s);
+        return;
+    }
+    if (s->key.kind != SESSION_KIND_ID)
+        return;
+    bool delete = ch->method == HTTP_METHOD_DELETE;
+    if (accepted && !delete)
+        s->over = false; /* it was not gone after all */
+    if (accepted && !ch->initializing)
+        session_open(t, s);
+    bool unknown = ch->status == 404 && (ch->flags & CHANNEL_HAS_SESSION);
+    if (unknown || (delete &&ch->status >= 200 && ch->status < 300))
+        session_close(t, s);
+}
+
+void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
+{
+    const struct record_head *head = &r->u.head;
+    ch->status = head->status;
+    ch->content = head->content;
+    ch->opaque = ch->opaque || head->coded;
+    bool named = (head->flags & CHANNEL_HAS_SESSION) != 0;
+    bool field = named || (head->flags & CHANNEL_MCP_HEADER);
+    bool plausible = ch->method == HTTP_METHOD_POST || ch->method == HTTP_METHOD_UNKNOWN ||
+                     (ch->method == HTTP_METHOD_GET && head->content == HTTP_CONTENT_SSE);
+    if (!ch->mcp && field && plausible)
+        promote(t, ch);
+    else if (ch->mcp && ch->status >= 400)
+        emit_status(t, ch);
+    if (!ch->mcp)
+        return;
+    if (ch->status < 400) {
+        if (named)
+            session_identify(t, ch, head->session_hash);
+        else if (ch->status == 202)
+            session_settle(t, ch);
+    }
+    if (ch->session && !(ch->flags & CHANNEL_UNCERTAIN))
+        head_of_session(t, ch, ch->session);
+}
+
+/* What becomes of a request that the client sent over HTTP when its exchange is over. */
+static void end_exchange(struct tracker *t, struct channel *ch, struct pending *p,
+                         enum channel_end how)
+{
+    struct session *s = ch->session;
+    if (ch->status >= 300 && channel_certain(ch)) {
+        pairing_end(
+            t, p,
+            &(struct pairing_outcome){
+                .status = EXCHANGE_ERROR, .channel = ch, .http_status = ch->status, .at = t->at});
+        return;
+    }
+    bool usable = s && !s->over && s->key.kind != SESSION_KIND_DRAFT;
+    bool stream = ch->content == HTTP_CONTENT_SSE && ch->status &&
+                  (ch->event_ids || (s && s->key.kind == SESSION_KIND_ID));
+    if (ch->status == 202 && usable) {
+        p->over = s->key.kind != SESSION_KIND_PEERS; /* HTTP+SSE answers on the other stream */
+        pairing_detach(p, s);
+    } else if ((stream || how == CHANNEL_END_CLOSED) && usable) {
+        pairing_detach(p, s);
+    } else {
+        pairing_give_up(t, p, false);
+    }
+}
+
+/* The capture ends first: the request waits for tracker_finish(), if there is a session to wait in.
+ */
+static void end_capture(struct tracker *t, struct channel *ch, struct pending *p)
+{
+    struct session *s = ch->session;
+    if (s && s->key.kind != SESSION_KIND_DRAFT)
+        pairing_detach(p, s);
+    else
+        pairing_end(t, p,
+                    &(struct pairing_outcome){.status = p->lossy ? EXCHANGE_LOST : EXCHANGE_PENDING,
+                                              .at = t->at});
+}
+
+void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
+{
+    struct session *s = ch->session;
+    bool http = channel_is_http(ch);
+    bool lost =
+        how == CHANNEL_END_LOST || ch->lossy || ch->opaque || (http && !channel_certain(ch));
+    if (how == CHANNEL_END_LOST)
+        tracker_note_loss(t, &ch->client, &ch->server);
+    if (ch->mcp && s && s->key.kind == SESSION_KIND_ID && ch->status == 0)
+        session_open(t, s); /* the other direction is not in the capture */
+    for (struct pending *p = ch->waiting.first, *next; p; p = next) {
+        next = p->next;
+        p->lossy = p->lossy || lost;
+        p->over = how != CHANNEL_END_CAPTURE;
+        if (!p->over)
+            end_capture(t, ch, p);
+        else if (http && p->dir == DIR_C2S)
+            end_exchange(t, ch, p, how);
+        else if (http && s && !s->over && s->key.kind != SESSION_KIND_DRAFT)
+            pairing_detach(p, s);
+        else
+            pairing_give_up(t, p, http);
+    }
+    if (s && s->key.kind == SESSION_KIND_CHANNEL && how != CHANNEL_END_CAPTURE)
+        session_close(t, s);
+    session_leave(t, ch);
+}
+
+void channel_evict(void *tracker, void *entry)
+{
+    struct tracker *t = tracker;
+    limits_hit_add(t->hit, LIMIT_ID_EXCHANGES);
+    t->forgot = true;
+    t->recent = NULL;
+    channel_end(t, entry, CHANNEL_END_LOST);
+}

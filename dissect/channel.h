@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_CHANNEL_H
+#define DISSECT_CHANNEL_H
+
+#include "pairing.h"
+#include "session.h"
+
+/*
+ * An open channel (see dissect/record.h) as the tracker sees it: whether it is MCP, which session
+ * it belongs to, which requests wait on it.
+ */
+
+struct channel_key {
+    uint64_t conn_id;
+    uint32_t number;
+    uint32_t zero;
+};
+
+struct channel {
+    struct channel_key key;
+    struct session *session;     /* NULL: not known yet, or it was dropped */
+    struct channel *prev, *next; /* in session->channels */
+    struct pairing_list waiting;
+    struct endpoint client, server;
+    uint64_t path_hash;
+    uint64_t session_hash; /* of the request head; valid with CHANNEL_HAS_SESSION */
+    uint64_t event_id;     /* of the latest SSE event with a message */
+    char version[CHANNEL_VERSION_BYTES];
+    uint16_t flags;    /* enum channel_flag, of the request head */
+    uint16_t status;   /* 0: no response head yet */
+    uint8_t method;    /* enum http_method */
+    uint8_t transport; /* enum record_transport */
+    uint8_t content;   /* enum http_content */
+    bool mcp;
+    bool known_path;   /* its endpoint and path spoke MCP before */
+    bool initializing; /* an `initialize` was sent on it */
+    bool event_ids;    /* its stream carries event ids: it can be resumed */
+    bool event_seen;   /* event_id was seen before in the session */
+    bool lossy;        /* bytes of it were lost */
+    bool opaque;       /* its body cannot be decoded */
+    bool dropped;      /* messages came before it was known to be MCP and were not counted */
+};
+
+/* Key of the endpoints that speak MCP. */
+struct channel_path {
+    struct endpoint server;
+    uint32_t zero;
+    uint64_t path_hash;
+};
+
+_Static_assert(sizeof(struct channel_path) == 32, "no padding: compared as bytes");
+
+static inline bool channel_is_http(const struct channel *ch)
+{
+    return ch->transport == TRANSPORT_HTTP1;
+}
+
+/* A stream that goes on where another one broke off. */
+static inline bool channel_resumed(const struct channel *ch)
+{
+    return (ch->flags & CHANNEL_HAS_LAST_EVENT) != 0 && ch->method == HTTP_METHOD_GET;
+}
+
+/* Request and response belong together for sure, and the request was seen. */
+static inline bool channel_certain(const struct channel *ch)
+{
+    return (ch->flags & (CHANNEL_STUB | CHANNEL_UNCERTAIN)) == 0;
+}
+
+/* NULL: no such channel. */
+struct channel *channel_find(struct tracker *t, const struct record *r);
+
+/* Removes its entry, after channel_end(). */
+void channel_remove(struct tracker *t, struct channel *ch);
+
+/* RECORD_BEGIN. */
+void channel_begin(struct tracker *t, const struct record *r);
+
+/* The channel of a record; one whose beginning was dropped comes back as a stub. NULL: out of
+ * memory. */
+struct channel *channel_of(struct tracker *t, const struct record *r);
+
+/* Whether the message belongs to an MCP channel; the first that proves it makes it one. */
+bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m);
+
+/* RECORD_HEAD. */
+void channel_head(struct tracker *t, struct channel *ch, const struct record *r);
+
+/* The session, looked up or made when first asked for; NULL: out of memory. */
+struct session *channel_session(struct tracker *t, struct channel *ch);
+
+/* RECORD_END, or the channel is dropped: decides what becomes of the requests that wait on it and
+ * takes it out of its session. The entry itself stays. */
+void channel_end(struct tracker *t, struct channel *ch, enum channel_end how);
+
+/* Eviction from the table of channels. */
+void channel_evict(void *tracker, void *entry);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What messages do (MCP 2024-11-05 to 2025-11-25; JSON-RPC 2.0).
+ *
+ * A request waits until a response, a cancellation, a refusal or its channel's end ends it. A
+ * response is bound to its own exchange first; only if none of the exchange's requests has its id,
+ * to the session. An error that names no request (id null, absent or made up) refuses all requests
+ * of its exchange.
+ *
+ * Copies: a stream resumed with Last-Event-ID may bring again what was seen before, known by the
+ * event id, or by the id of a request that was answered. A request that came twice may be answered
+ * twice: then the second answer is an orphan, but nobody's fault.
+ *
+ * Verdicts that blame a peer (unknown id, duplicates) need a dialogue that was seen from its start
+ * and without loss; else the message is merely an orphan.
+ *
+ * Ignored on purpose: the cancellation of an `initialize`, which a client may not send; requests
+ * whose id is neither integer nor string, which nothing can answer.
+ */
+#include "dialogue.h"
+#include "emit.h"
+
+/* One message event about to be sent. */
+struct telling {
+    struct event_origin origin;
+    const struct message *m;
+    const char *method;
+    size_t method_len;
+    bool redelivered, orphan, late;
+};
+
+static void tell(struct tracker *t, const struct telling *what)
+{
+    struct event_message e = {.origin = what->origin,
+                              .message = what->m,
+                              .method = what->method,
+                              .method_len = what->method_len,
+                              .redelivered = what->redelivered,
+                              .orphan = what->orphan,
+                              .late = what->late};
+    t->sink->message(t->sink->ctx, &e);
+    if (!what->redelivered)
+        emit_failure(t, &what->origin, what->m);
+}
+
+/* Notes the SSE event id of a message; true if it was seen before in the session. The messages of
+ * one batch share an event. */
+static bool event_seen(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    if (!(m->flags & MESSAGE_HAS_EVENT_ID) || !ch->session)
+        return false;
+    bool same_event = (m->flags & MESSAGE_IN_BATCH) && !(m->flags & MESSAGE_FIRST_IN_BATCH) &&
+                      ch->event_ids && ch->event_id == m->event_id;
+    ch->event_ids = true;
+    if (same_event)
+        return ch->event_seen;
+    struct dialogue_seen key = {ch->session->scope, m->event_id};
+    void *entry;
+    ch->event_id = m->event_id;
+    ch->event_seen = table_find(t->seen, &key) != NULL;
+    if (!ch->event_seen && table_insert(t->seen, &key, &entry) < 0)
+        t->forgot = true;
+    return ch->event_seen;
+}
+
+/* Everything that could explain an odd message was seen. */
+static bool nothing_missed(const struct tracker *t, const struct channel *ch)
+{
+    return channel_certain(ch) && !ch->lossy && !ch->opaque && !ch->dropped && !t->forgot &&
+           !tracker_lost_since(t, &ch->client, &ch->server, 0);
+}
+
+static void blame(struct tracker *t, const struct telling *what, const char *type)
+{
+    emit_finding(t, &what->origin, type, what->m->dir, &what->m->last);
+}
+
+static struct telling telling_of(const struct channel *ch, const struct message *m,
+                                 const char *version)
+{
+    struct telling what = {.origin = emit_origin(ch, version), .m = m, .method = "?"};
+    what.method_len = 1;
+    if (m->kind != MESSAGE_REQUEST && m->kind != MESSAGE_NOTIFICATION)
+        return what;
+    if (m->method == METHOD_OTHER) {
+        what.method = message_text(m, MESSAGE_TEXT_METHOD, &what.method_len);
+    } else {
+        what.method = method_info(m->method)->text;
+        what.method_len = strlen(what.method);
+    }
+    return what;
+}
+
+/* A request seen before on a stream that this one resumes; without event ids known by its id. */
+static bool request_again(const struct tracker *t, const struct channel *ch,
+                          const struct message *m, bool seen, struct pending *twin)
+{
+    if (!channel_resumed(ch) || m->dir != DIR_S2C)
+        return false;
+    if (m->flags & MESSAGE_HAS_EVENT_ID)
+        return seen;
+    if (!ch->session || !pairing_usable_id(&m->id))
+        return false;
+    const struct answered *a = pairing_answered(t, ch->session, ch, DIR_S2C, m->id.hash);
+    return (twin && twin->method == m->method) || (a && a->method == m->method);
+}
+
+static void take_request(struct tracker *t, struct channel *ch, const struct message *m,
+                         const char *version)
+{
+    bool seen = event_seen(t, ch, m);
+    bool usable = pairing_usable_id(&m->id);
+    struct session *s = ch->session;
+    struct pending *twin = s && usable ? pairing_twin(t, s, ch, m->dir, m->id.hash) : NULL;
+    struct telling what = telling_of(ch, m, version);
+    what.redelivered = request_again(t, ch, m, seen, twin);
+    tell(t, &what);
+    if (what.redelivered && usable && s) {
+        struct answered *a = pairing_answered(t, s, ch, m->dir, m->id.hash);
+        if (twin)
+            twin->delivered_again = true;
+        if (a)
+            a->delivered_again = true;
+    }
+    if (what.redelivered || !usable)
+        return;
+    bool refused = twin && twin->channel && twin->channel->status >= 300;
+    if (twin && !refused && !twin->lossy && nothing_missed(t, ch))
+        blame(t, &what, "pair:duplicate_id");
+    pairing_add(t, ch, m, version);
+}
+
+static void cancel(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    const struct session *s = ch->session;
+    if (!s || !pairing_usable_id(&m->cancels))
+        return;
+    struct pending *p = pairing_own(t, ch, m->dir, m->cancels.hash);
+    if (!p)
+        p = pairing_latest(t, s, m->dir, m->cancels.hash);
+    if (!p || p->method == METHOD_INITIALIZE)
+        return;
+    pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = m->last});
+}
+
+static void take_notification(struct tracker *t, struct channel *ch, const struct message *m,
+                              const char *version)
+{
+    bool seen = event_seen(t, ch, m);
+    struct telling what = telling_of(ch, m, version);
+    what.redelivered = seen && channel_resumed(ch) && m->dir == DIR_S2C;
+    tell(t, &what);
+    if (!what.redelivered && m->method == METHOD_N_CANCELLED)
+        cancel(t, ch, m);
+}
+
+static struct pending *find_request(const struct tracker *t, const struct channel *ch,
+                                    const struct message *m)
+{
+    enum dir dir = dir_other(m->dir);
+    const struct session *s = ch->session;
+    if (!pairing_usable_id(&m->id))
+        return NULL;
+    if (channel_is_http(ch) && !channel_certain(ch))
+        return s && s->key.kind == SESSION_KIND_ID ? pairing_only(t, s, dir, m->id.hash) : NULL;
+    struct pending *p = pairing_own(t, ch, dir, m->id.hash);
+    bool refusal = ch->status >= 400 && m->dir == DIR_S2C;
+    if (p || !s || refusal)
+        return p;
+    return pairing_elsewhere(t, s, ch, dir, m->id.hash);
+}
+
+static struct pairing_outcome outcome_of(const struct channel *ch, const struct message *m)
+{
+    struct pairing_outcome o = {.answer = m,
+                                .channel = ch,
+                                .http_status = ch->status,
+                                .at = m->last,
+                                .status = EXCHANGE_RESULT};
+    if (m->kind == MESSAGE_ERROR) {
+        o.status = EXCHANGE_ERROR;
+        o.has_code = (m->flags & MESSAGE_HAS_CODE) != 0;
+        o.code = o.has_code ? m->error_code : 0;
+    } else if (m->flags & MESSAGE_IS_ERROR) {
+        o.status = EXCHANGE_TOOL_ERROR;
+    } else if (m->flags & MESSAGE_INPUT_REQUIRED) {
+        o.status = EXCHANGE_INPUT_REQUIRED;
+    }
+    return o;
+}
+
+static void answer(struct tracker *t, struct channel *ch, const struct message *m,
+                   struct pending *p)
+{
+    session_learn(t, ch, m, p->method == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT);
+    struct telling what = telling_of(ch, m, p->version);
+    what.method = pairing_method(p, &what.method_len);
+    tell(t, &what);
+    struct pairing_outcome o = outcome_of(ch, m);
+    pairing_end(t, p, &o);
+}
+
+/* An error that names none of the exchange's requests: was it the answer to all of them? */
+static bool is_refusal(const struct tracker *t, const struct channel *ch, const struct message *m)
+{
+    if (m->kind != MESSAGE_ERROR || m->dir != DIR_S2C || !channel_is_http(ch) ||
+        !channel_certain(ch) || (m->flags & MESSAGE_IN_BATCH))
+        return false;
+    bool nameless = m->id.type == RPC_ID_ABSENT || m->id.type == RPC_ID_NULL;
+    if (ch->session && pairing_usable_id(&m->id)) {
+        const struct answered *a = pairing_answered(t, ch->session, ch, DIR_C2S, m->id.hash);
+        if (a && a->conn_id == ch->key.conn_id && a->channel_number == ch->key.number)
+            return false; /* it names one that ended already */
+    }
+    return ch->status >= 400 || (nameless && ch->waiting.first);
+}
+
+static void refuse(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    struct telling what = telling_of(ch, m, NULL);
+    struct pending *p = ch->waiting.first;
+    if (p && !p->next && p->dir == DIR_C2S)
+        what.method = pairing_method(p, &what.method_len);
+    tell(t, &what);
+    struct pairing_outcome o = outcome_of(ch, m);
+    for (struct pending *next; p; p = next) {
+        next = p->next;
+        if (p->dir == DIR_C2S)
+            pairing_end(t, p, &o);
+    }
+}
+
+static void name_method(struct telling *what, const struct answered *a)
+{
+    if (a->method != METHOD_OTHER) {
+        what->method = method_info(a->method)->text;
+        what->method_len = strlen(what->method);
+    } else if (a->method_len) {
+        what->method = a->other;
+        what->method_len = a->method_len;
+    }
+}
+
+/* The request of this response must have been seen, had there been one. */
+static bool request_would_be_known(const struct tracker *t, const struct channel *ch,
+                                   const struct message *m)
+{
+    const struct session *s = ch->session;
+    if (!s || !pairing_usable_id(&m->id) || !nothing_missed(t, ch))
+        return false;
+    if (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_CHANNEL)
+        return s->from_start;
+    return m->dir == DIR_S2C && ch->method == HTTP_METHOD_POST;
+}
+
+/* A response that nothing waits for. */
+static void take_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen)
+{
+    struct telling what = telling_of(ch, m, NULL);
+    struct answered *a = NULL;
+    if (ch->session && pairing_usable_id(&m->id))
+        a = pairing_answered(t, ch->session, ch, dir_other(m->dir), m->id.hash);
+    if (a)
+        name_method(&what, a);
+    bool resumed = channel_resumed(ch);
+    bool again = a && a->how == ANSWERED_FULLY;
+    if (a && a->how == ANSWERED_CANCELLED && !seen) {
+        what.late = true;
+        t->counters.late_responses++;
+        a->how = ANSWERED_FULLY;
+    } else if (m->dir == DIR_S2C && ((resumed && seen) || (again && (resumed || seen)))) {
+        what.redelivered = true;
+    } else {
+        what.orphan = true;
+    }
+    tell(t, &what);
+    if (!what.orphan)
+        return;
+    if (!a && request_would_be_known(t, ch, m))
+        blame(t, &what, "pair:unknown_id");
+    else if (again && !a->delivered_again && nothing_missed(t, ch))
+        blame(t, &what, "pair:duplicate_response");
+    else if (a && a->how == ANSWERED_GIVEN_UP)
+        a->how = ANSWERED_FULLY;
+}
+
+static void take_response(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    bool seen = event_seen(t, ch, m);
+    struct pending *p = find_request(t, ch, m);
+    if (p)
+        answer(t, ch, m, p);
+    else if (is_refusal(t, ch, m))
+        refuse(t, ch, m);
+    else
+        take_stray(t, ch, m, seen);
+}
+
+void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
+    if (m->kind == MESSAGE_REQUEST && m->method == METHOD_INITIALIZE && m->dir == DIR_C2S)
+        session_draft(t, ch);
+    if (!ch->session)
+        channel_session(t, ch);
+    struct session *s = ch->session;
+    if (s && s->key.kind == SESSION_KIND_CHANNEL && ch->initializing && channel_certain(ch))
+        s->from_start = true;
+    char version[CHANNEL_VERSION_BYTES] = "";
+    if (asks) {
+        size_t n;
+        const char *text = message_text(m, MESSAGE_TEXT_VERSION, &n);
+        if (n && m->method != METHOD_INITIALIZE)
+            tracker_copy_text(version, sizeof(version), text, n);
+        session_learn(t, ch, m, false);
+    }
+    switch ((enum message_kind)m->kind) {
+    case MESSAGE_REQUEST:
+        take_request(t, ch, m, version);
+        break;
+    case MESSAGE_NOTIFICATION:
+        take_notification(t, ch, m, version);
+        break;
+    case MESSAGE_RESULT:
+    case MESSAGE_ERROR:
+        take_response(t, ch, m);
+        break;
+    }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_DIALOGUE_H
+#define DISSECT_DIALOGUE_H
+
+#include "channel.h"
+
+/* Key of the event ids that were seen. */
+struct dialogue_seen {
+    uint64_t scope;
+    uint64_t event_id;
+};
+
+_Static_assert(sizeof(struct dialogue_seen) == 16, "no padding: compared as bytes");
+
+/* What one message of an MCP channel does: counts, waits, answers, cancels. */
+void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m);
+
+#endif

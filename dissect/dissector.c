@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One connection's transport: found by its first bytes, then fed.
+ *
+ * conn->user is one of
+ *   NULL             no byte was delivered yet
+ *   a struct link    bytes are being probed, or the transport runs
+ *   &finished[id]    nothing more to do: not recognised (TRANSPORT_NONE), or both directions ended
+ *
+ * so a connection that is not understood costs one comparison a segment and no memory. A stream
+ * seen from its start is decided by its first bytes; as long as they could be several things, up to
+ * LIMIT_PROBE_BYTES of each direction are kept and replayed. A stream that began before the capture
+ * or behind a gap is tried at the start of every segment, LIMIT_PROBE_SEGMENTS times.
+ *
+ * The transport's state lies behind its link in one allocation.
+ */
+#include "dissect/dissector.h"
+#include "dissect/transport.h"
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct transport *const transports[TRANSPORT_COUNT] = {
+    NULL,
+#define TRANSPORT(id, name, file) &file,
+#include "dissect/transports.def"
+#undef TRANSPORT
+};
+
+/* Bytes that did not decide anything yet. */
+struct kept {
+    uint8_t bytes[DIR_COUNT][LIMIT_PROBE_BYTES];
+    uint8_t len[DIR_COUNT];
+};
+
+struct link {
+    struct transport_conn tc;
+    const struct transport *transport; /* NULL: still probing */
+    struct kept *kept;                 /* NULL: nothing kept */
+    uint16_t tries;
+    bool joined;
+    bool ended[DIR_COUNT];
+    alignas(max_align_t) uint8_t state[];
+};
+
+struct dissector {
+    struct dissector_config config;
+    struct transport_env env;
+    struct transport_spare spare;
+    struct stream_sink sink;
+};
+
+static uint8_t finished[TRANSPORT_COUNT];
+
+static bool is_finished(const struct conn *c)
+{
+    uintptr_t user = (uintptr_t)c->user;
+    return user >= (uintptr_t)finished && user < (uintptr_t)(finished + TRANSPORT_COUNT);
+}
+
+static uint8_t transport_of(const struct conn *c)
+{
+    if (!c->user)
+        return TRANSPORT_NONE;
+    if (is_finished(c))
+        return (uint8_t)((uint8_t *)c->user - finished);
+    return ((const struct link *)c->user)->tc.transport;
+}
+
+static struct link *link_new(struct dissector *d, struct conn *c, const struct transport *t)
+{
+    struct link *l = calloc(1, sizeof(*l) + (t ? t->state_bytes : 0));
+    if (!l)
+        return NULL;
+    l->tc.env = &d->env;
+    l->tc.conn = c;
+    l->transport = t;
+    return l;
+}
+
+/* Nothing more will be read from this connection. */
+static void finish(struct conn *c, const struct stream_pos *at)
+{
+    struct link *l = c->user;
+    uint8_t transport = transport_of(c);
+    if (l && !is_finished(c)) {
+        if (l->transport)
+            l->transport->fini(l->state, CHANNEL_END_CLOSED, at);
+        free(l->kept);
+        free(l);
+    }
+    c->user = &finished[transport];
+}
+
+/* ---- recognising */
+
+struct verdict {
+    enum probe_result result;
+    uint8_t transport; /* with PROBE_YES and PROBE_SWAPPED */
+};
+
+static struct verdict probe_all(const struct probe *p, bool roles_known)
+{
+    struct verdict v = {PROBE_NO, TRANSPORT_NONE};
+    for (uint8_t id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
+        enum probe_result result = transports[id]->probe(p);
+        if (result == PROBE_YES || (result == PROBE_SWAPPED && !roles_known))
+            return (struct verdict){result, id};
+        if (result == PROBE_MORE)
+            v.result = PROBE_MORE;
+    }
+    return v;
+}
+
+/* The probing state of a connection; NULL: out of memory. */
+static struct link *probing(struct dissector *d, struct conn *c)
+{
+    if (!c->user) {
+        c->user = link_new(d, c, NULL);
+        if (c->user)
+            ((struct link *)c->user)->joined = c->midstream;
+    }
+    return c->user;
+}
+
+/* Keeps bytes that could still be anything. False: no room or no memory for them. */
+static bool keep(struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
+{
+    if (!l->kept)
+        l->kept = calloc(1, sizeof(*l->kept));
+    if (!l->kept || n > (size_t)(LIMIT_PROBE_BYTES - l->kept->len[dir]))
+        return false;
+    memcpy(l->kept->bytes[dir] + l->kept->len[dir], bytes, n);
+    l->kept->len[dir] += (uint8_t)n;
+    return true;
+}
+
+static void swap_roles(struct conn *c, struct link *l)
+{
+    stream_swap_roles(c);
+    uint64_t delivered = l->tc.delivered[0];
+    l->tc.delivered[0] = l->tc.delivered[1];
+    l->tc.delivered[1] = delivered;
+    struct kept *k = l->kept;
+    if (!k)
+        return;
+    struct kept was = *k;
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        memcpy(k->bytes[dir], was.bytes[!dir], sizeof(k->bytes[dir]));
+        k->len[dir] = was.len[!dir];
+    }
+}
+
+/* Starts the transport and gives it what was kept, the client's bytes first. NULL: out of memory.
+ */
+static struct link *start(struct dissector *d, struct conn *c, uint8_t transport,
+                          const struct stream_pos *at)
+{
+    struct link *old = c->user;
+    struct link *l = link_new(d, c, transports[transport]);
+    if (!l)
+        return NULL;
+    l->tc.transport = transport;
+    l->joined = old->joined;
+    memcpy(l->tc.delivered, old->tc.delivered, sizeof(l->tc.delivered));
+    memcpy(l->ended, old->ended, sizeof(l->ended));
+    if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
+        free(l);
+        return NULL;
+    }
+    c->user = l;
+    struct kept *k = old->kept;
+    for (int dir = 0; k && dir < DIR_COUNT; dir++)
+        if (k->len[dir] > 0)
+            l->transport->feed(l->state, (enum dir)dir, k->bytes[dir], k->len[dir], at);
+    free(k);
+    free(old);
+    return l;
+}
+
+static void probe_data(struct dissector *d, struct conn *c, struct probe p,
+                       const struct stream_pos *at)
+{
+    struct link *l = probing(d, c);
+    if (!l) {
+        finish(c, at);
+        return;
+    }
+    enum dir dir = p.dir;
+    const uint8_t *bytes = p.bytes;
+    size_t n = p.n;
+    size_t kept = l->kept ? l->kept->len[dir] : 0;
+    uint8_t whole[2 * LIMIT_PROBE_BYTES];
+    if (kept > 0) {
+        size_t add = n < LIMIT_PROBE_BYTES ? n : LIMIT_PROBE_BYTES;
+        memcpy(whole, l->kept->bytes[dir], kept);
+        memcpy(whole + kept, bytes, add);
+        p.bytes = whole;
+        p.n = kept + add;
+    }
+    l->tc.delivered[dir] += n;
+    p.joined = l->joined;
+    struct verdict v = probe_all(&p, c->roles_known);
+    if (v.result == PROBE_MORE && keep(l, dir, bytes, n))
+        return;
+    if (v.result == PROBE_MORE || v.result == PROBE_NO) {
+        if (l->kept)
+            l->kept->len[dir] = 0;
+        if (!l->joined || ++l->tries >= LIMIT_PROBE_SEGMENTS)
+            finish(c, at);
+        return;
+    }
+    if (v.result == PROBE_SWAPPED) {
+        swap_roles(c, l);
+        dir = dir_other(dir);
+    }
+    l = start(d, c, v.transport, at);
+    if (l)
+        l->transport->feed(l->state, dir, bytes, n, at);
+    else
+        finish(c, at);
+}
+
+/* ---- the listener */
+
+static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
+                    const struct stream_pos *at)
+{
+    if (is_finished(c))
+        return;
+    struct link *l = c->user;
+    if (l && l->transport) {
+        l->tc.delivered[dir] += n;
+        l->transport->feed(l->state, dir, bytes, n, at);
+        return;
+    }
+    probe_data(ctx, c, (struct probe){dir, bytes, n, false}, at);
+}
+
+static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap_reason reason,
+                   const struct stream_pos *at)
+{
+    (void)reason;
+    if (is_finished(c))
+        return;
+    struct link *l = c->user;
+    if (l && l->transport) {
+        l->transport->gap(l->state, dir, n, at);
+        return;
+    }
+    l = probing(ctx, c);
+    if (!l)
+        return;
+    l->joined = true;
+    if (l->kept)
+        l->kept->len[dir] = 0;
+}
+
+static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
+                   const struct stream_pos *at)
+{
+    (void)ctx;
+    struct link *l = c->user;
+    if (!l || is_finished(c))
+        return;
+    l->ended[dir] = true;
+    if (l->transport)
+        l->transport->end(l->state, dir, how, at);
+    if (l->ended[DIR_C2S] && l->ended[DIR_S2C])
+        finish(c, at);
+}
+
+static void on_conn(void *ctx, struct conn *c, enum conn_event event, const struct stream_pos *at)
+{
+    struct dissector *d = ctx;
+    if (event == CONN_EVENT_OPENED)
+        c->user = NULL;
+    if (event == CONN_EVENT_GONE)
+        finish(c, at);
+    struct transport_conn tc = {.conn = c, .transport = transport_of(c)};
+    struct record r;
+    transport_record(&tc, RECORD_CONN, 0, at, &r);
+    r.conn_event = (uint8_t)event;
+    r.u.conn = *c;
+    r.u.conn.user = NULL;
+    d->env.sink.record(d->env.sink.ctx, &r);
+}
+
+static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
+                      uint32_t payload_bytes, const struct stream_pos *at)
+{
+    const struct dissector *d = ctx;
+    if (d->config.packet)
+        d->config.packet(d->config.packet_ctx, c, dir, wire_bytes, payload_bytes, at);
+}
+
+struct dissector *dissector_new(const struct dissector_config *config,
+                                const struct record_sink *sink, struct limits_hit *hit)
+{
+    struct dissector *d = calloc(1, sizeof(*d));
+    if (!d)
+        return NULL;
+    d->config = *config;
+    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare};
+    d->sink = (struct stream_sink){.ctx = d,
+                                   .conn = on_conn,
+                                   .data = on_data,
+                                   .gap = on_gap,
+                                   .end = on_end,
+                                   .packet = on_packet};
+    return d;
+}
+
+const struct stream_sink *dissector_stream_sink(struct dissector *d)
+{
+    return &d->sink;
+}
+
+void dissector_free(struct dissector *d)
+{
+    if (!d)
+        return;
+    transport_spare_free(&d->spare);
+    free(d);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_DISSECTOR_H
+#define DISSECT_DISSECTOR_H
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "capture/stream.h"
+#include "dissect/record.h"
+
+/*
+ * The listener of a capture engine: recognises each connection's transport by its bytes and turns
+ * them into records. Knows one connection at a time; everything that spans connections is the
+ * tracker's.
+ */
+
+struct dissector;
+
+struct dissector_config {
+    struct hash_key hash;
+    /* Passed on for every packet, see stream_sink.packet; NULL: nobody counts packets. */
+    void (*packet)(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
+                   uint32_t payload_bytes, const struct stream_pos *at);
+    void *packet_ctx;
+};
+
+/* sink and hit must outlive the dissector. NULL: out of memory. */
+struct dissector *dissector_new(const struct dissector_config *config,
+                                const struct record_sink *sink, struct limits_hit *hit);
+
+/* The sink to hand to engine_new(); valid as long as the dissector. */
+const struct stream_sink *dissector_stream_sink(struct dissector *d);
+
+void dissector_free(struct dissector *d); /* after engine_finish(); NULL is allowed */
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Events for the tracker's listener: fills in what all of one kind have in common. Types of
+ * findings are made in a buffer that lives for the call.
+ */
+#include "emit.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+#define TYPE_BYTES 32 /* "jsonrpc:-9223372036854775808" */
+
+const char *emit_version(const struct channel *ch)
+{
+    const struct session *s = ch->session;
+    bool shared = !s || (s->key.kind == SESSION_KIND_PEERS && !ch->initializing);
+    if (ch->version[0] && (shared || !s->version[0]))
+        return ch->version;
+    return s ? s->version : "";
+}
+
+struct event_origin emit_origin(const struct channel *ch, const char *version)
+{
+    return (struct event_origin){.conn_id = ch->key.conn_id,
+                                 .client = ch->client,
+                                 .server = ch->server,
+                                 .transport = ch->transport,
+                                 .session = ch->session ? ch->session->number : 0,
+                                 .version = version && version[0] ? version : emit_version(ch)};
+}
+
+void emit_finding(struct tracker *t, const struct event_origin *origin, const char *type,
+                  enum dir dir, const struct stream_pos *at)
+{
+    struct event_finding e = {.origin = *origin, .type = type, .amount = 1, .dir = dir, .at = *at};
+    t->sink->finding(t->sink->ctx, &e);
+}
+
+void emit_status(struct tracker *t, const struct channel *ch)
+{
+    char type[TYPE_BYTES];
+    snprintf(type, sizeof(type), "http:%u", (unsigned)ch->status);
+    struct event_origin origin = emit_origin(ch, NULL);
+    emit_finding(t, &origin, type, DIR_S2C, &t->at);
+}
+
+void emit_failure(struct tracker *t, const struct event_origin *origin, const struct message *m)
+{
+    char type[TYPE_BYTES] = "jsonrpc:no_code";
+    if (m->kind == MESSAGE_ERROR) {
+        if (m->flags & MESSAGE_HAS_CODE)
+            snprintf(type, sizeof(type), "jsonrpc:%" PRId64, m->error_code);
+        emit_finding(t, origin, type, m->dir, &m->last);
+    } else if (m->kind == MESSAGE_RESULT && (m->flags & MESSAGE_IS_ERROR)) {
+        emit_finding(t, origin, "tool:is_error", m->dir, &m->last);
+    }
+}
+
+void emit_session(struct tracker *t, const struct session *s, enum session_event event)
+{
+    struct event_session e = {.event = event,
+                              .origin = {.conn_id = s->conn_id,
+                                         .client = s->client,
+                                         .server = s->key.server,
+                                         .transport = s->transport,
+                                         .session = s->number,
+                                         .version = s->version},
+                              .client_name = s->client_name,
+                              .client_version = s->client_version,
+                              .server_name = s->server_name,
+                              .server_version = s->server_version,
+                              .at = t->at};
+    t->sink->session(t->sink->ctx, &e);
+}
+
+static struct event_origin pending_origin(const struct pending *p)
+{
+    const struct session *s = pairing_session(p);
+    return (struct event_origin){.conn_id = p->conn_id,
+                                 .client = p->client,
+                                 .server = p->server,
+                                 .transport = p->transport,
+                                 .session = s ? s->number : 0,
+                                 .version = p->version[0] ? p->version
+                                            : s           ? s->version
+                                                          : ""};
+}
+
+static int64_t between(int64_t from_ns, int64_t to_ns)
+{
+    int64_t ns;
+    return to_ns < from_ns || __builtin_sub_overflow(to_ns, from_ns, &ns) ? 0 : ns;
+}
+
+void emit_exchange(struct tracker *t, const struct pending *p,
+                   const struct pairing_outcome *outcome)
+{
+    const struct method_info *info = method_info(p->method);
+    const struct message *m = outcome->answer;
+    const char *text = p->overflow ? p->overflow : p->text;
+    struct event_exchange e = {.origin = pending_origin(p),
+                               .id = text,
+                               .id_len = p->id_len,
+                               .name = p->name_len ? text + p->id_len : NULL,
+                               .name_len = p->name_len,
+                               .name_kind = info->name,
+                               .wait = info->wait,
+                               .dir = p->dir,
+                               .status = outcome->status,
+                               .has_code = outcome->has_code,
+                               .error_code = outcome->code,
+                               .http_status = outcome->http_status,
+                               .request_bytes = p->bytes,
+                               .request = p->request,
+                               .at = outcome->at};
+    e.method = pairing_method(p, &e.method_len);
+    if (m) {
+        e.answered = true;
+        e.latency_ns = between(p->request.ts_ns, m->last.ts_ns);
+        e.first_byte_ns = between(p->request.ts_ns, m->first.ts_ns);
+        e.response_bytes = m->bytes;
+        e.response_conn_id = outcome->channel->key.conn_id;
+        e.resumed = channel_resumed(outcome->channel);
+    }
+    t->sink->exchange(t->sink->ctx, &e);
+    if (outcome->status == EXCHANGE_UNANSWERED)
+        emit_finding(t, &e.origin, "pair:unanswered", p->dir, &outcome->at);
+}

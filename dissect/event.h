@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_EVENT_H
+#define DISSECT_EVENT_H
+
+#include "capture/stream.h"
+#include "dissect/message.h"
+#include "dissect/record.h"
+
+/*
+ * What dissection as a whole tells its listeners, in capture order. All pointers are borrowed for
+ * the call. A listener never calls back.
+ *
+ * Only MCP gives message, exchange, session and finding events; a connection event comes for every
+ * TCP connection.
+ */
+
+/* Where something happened. */
+struct event_origin {
+    uint64_t conn_id;
+    struct endpoint client, server;
+    uint8_t transport;   /* enum record_transport */
+    uint64_t session;    /* 1, 2, ... in order of appearance; 0 = none known */
+    const char *version; /* protocol revision of the session or message; "" = not known */
+};
+
+struct event_connection {
+    enum conn_event event;
+    const struct conn *conn; /* a copy of its state now */
+    uint8_t transport;       /* recognised so far; TRANSPORT_NONE */
+    struct stream_pos at;
+};
+
+enum session_event { SESSION_OPENED, SESSION_UPDATED, SESSION_CLOSED };
+
+struct event_session {
+    enum session_event event;
+    struct event_origin origin;
+    const char *client_name, *client_version; /* "" = not known */
+    const char *server_name, *server_version;
+    struct stream_pos at;
+};
+
+struct event_message {
+    struct event_origin origin;
+    const struct message *message;
+    /* A request's or notification's method; a response's answered method, "?" if its request was
+     * never seen. Not terminated. */
+    const char *method;
+    size_t method_len;
+    bool redelivered;  /* a copy on a resumed stream: counts as duplicate, not as message */
+    bool orphan;       /* a response that nothing waited for */
+    bool late;         /* a response to a cancelled request */
+};
+
+enum exchange_status {
+    EXCHANGE_RESULT,
+    EXCHANGE_ERROR,      /* JSON-RPC error, or an HTTP refusal without one */
+    EXCHANGE_TOOL_ERROR, /* result.isError */
+    EXCHANGE_CANCELLED,
+    EXCHANGE_INPUT_REQUIRED,
+    EXCHANGE_UNANSWERED, /* its connection ended or its time-out passed without an answer */
+    EXCHANGE_LOST,       /* capture loss: whether it was answered cannot be known */
+    EXCHANGE_PENDING,    /* the capture ended while it waited */
+    EXCHANGE_STATUS_COUNT
+};
+
+struct event_exchange {
+    struct event_origin origin; /* connection of the request */
+    const char *method;         /* not terminated */
+    size_t method_len;
+    const char *id;             /* as JSON text, not terminated */
+    size_t id_len;
+    const char *name;           /* tool, prompt or resource; NULL: not given; not terminated */
+    size_t name_len;
+    enum method_name name_kind;
+    enum method_wait wait;
+    enum dir dir;               /* of the request */
+    enum exchange_status status;
+    bool has_code;
+    int64_t error_code;
+    uint16_t http_status;       /* of the exchange that answered; 0 = none */
+    bool answered;              /* the next four are valid */
+    int64_t latency_ns;         /* last byte of request to last byte of response */
+    int64_t first_byte_ns;      /* last byte of request to first byte of response */
+    uint64_t response_bytes;
+    uint64_t response_conn_id;  /* differs from origin.conn_id when it came elsewhere */
+    bool resumed;               /* the answer came on a stream resumed with Last-Event-ID */
+    uint64_t request_bytes;
+    struct stream_pos request;  /* last byte of the request */
+    struct stream_pos at;       /* where it ended */
+};
+
+struct event_finding {
+    struct event_origin origin;
+    const char *type; /* protocol error type: "parse:malformed_json", "http:404", ... */
+    uint64_t amount;  /* how many to count (findings that carry bytes count one) */
+    enum dir dir;
+    struct stream_pos at;
+};
+
+struct event_sink {
+    void *ctx;
+    void (*connection)(void *ctx, const struct event_connection *e);
+    void (*session)(void *ctx, const struct event_session *e);
+    void (*message)(void *ctx, const struct event_message *e);
+    void (*exchange)(void *ctx, const struct event_exchange *e);
+    void (*finding)(void *ctx, const struct event_finding *e);
+};
+
+/* The status as reports spell it: "result", "tool_error", ...; static storage. */
+const char *event_status_name(enum exchange_status status);
+
+/* The registered name of a transport ("http"); "" for TRANSPORT_NONE; static storage. */
+const char *event_transport_name(uint8_t transport);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_EXCHANGES_H
+#define DISSECT_EXCHANGES_H
+
+#include "base/limits.h"
+#include "dissect/http1.h"
+#include "dissect/record.h"
+
+/*
+ * Which response answers which request on one HTTP/1.1 connection, also when bytes were lost.
+ *
+ * HTTP/1.1 has no request ids: the n-th response answers the n-th request. This file holds the
+ * requests whose exchange is not over, oldest first, and decides for every response. Its rule above
+ * all others: an association that may be wrong is not made, or is marked uncertain. The rules and
+ * the table of what each loss costs stand at the head of exchanges.c.
+ */
+
+struct exchange {
+    struct record_begin begin; /* the request head, for RECORD_BEGIN */
+    int64_t start_ns, end_ns;  /* of the request */
+    uint32_t channel;
+    uint8_t kind;          /* enum http1_request_method */
+    bool begun;            /* RECORD_BEGIN was sent */
+    bool request_done;     /* nothing more of the request will come */
+    bool response_started; /* bound to a response, or never to be bound */
+    bool response_done;
+    bool lossy;       /* bytes of it were lost */
+    bool in_hole;     /* its response may be among bytes that were lost */
+    bool hole_before; /* an unknown number of requests was lost in front of it */
+};
+
+struct exchanges {
+    struct exchange *list; /* oldest first; &first until there are several */
+    struct exchange first;
+    struct limits_hit *hit;
+    void (*over)(void *ctx, const struct exchange *e, enum channel_end how);
+    void *ctx;
+    int64_t stub_ns;     /* start of the latest response whose request was not known */
+    int64_t lost_ns;     /* all response bytes that were lost or not read came before or then */
+    int64_t answered_ns; /* end of the latest response */
+    uint32_t last_channel;
+    uint32_t debt; /* responses seen whose requests are still to be delivered */
+    uint16_t count, cap;
+    uint8_t turns;       /* requests in a row that waited for the response before, up to 3 */
+    bool requests_lost;  /* in front of the next request */
+    bool responses_lost; /* in front of the next response */
+    bool doubt;          /* the latest association is uncertain */
+    bool pipelined;      /* the client does not wait for responses */
+    bool blind;          /* no association can be made on this connection any more */
+};
+
+/* joined: the connection began before the capture. over is called once for every exchange. */
+void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit);
+void exchanges_fini(struct exchanges *x); /* calls nothing */
+
+/* A request begins at ns; same_piece: in the same segment as the end of the one before. The
+ * pointer holds until the next call that adds or ends one. NULL: out of memory. */
+struct exchange *exchanges_open(struct exchanges *x, int64_t ns, bool same_piece);
+
+/* The request that is being received; NULL: none. */
+struct exchange *exchanges_receiving(struct exchanges *x);
+void exchanges_received(struct exchanges *x, int64_t ns, bool lost);
+
+/* The request which a response that starts at ns will be bound to; NULL: unknown. behind: request
+ * bytes were captured that are not delivered yet. */
+struct exchange *exchanges_expect(struct exchanges *x, int64_t ns, bool behind);
+
+/* What a response head tells about its request. */
+struct exchanges_response {
+    int64_t ns; /* its start */
+    bool behind;
+    bool has_session;
+    uint64_t session_hash;
+};
+
+/* Binds a response: to the request expected, or to a new exchange flagged CHANNEL_STUB.
+ * *ret_certain: the two belong together for sure. NULL: out of memory. */
+struct exchange *exchanges_bind(struct exchanges *x, const struct exchanges_response *r,
+                                bool *ret_certain);
+
+/* The exchange whose response is being received; NULL: none. */
+struct exchange *exchanges_answering(struct exchanges *x);
+void exchanges_answered(struct exchanges *x, int64_t ns, bool lost);
+
+/* A response body turns up whose head is lost; it began before ns. Gives up the requests that it
+ * may belong to. Returns a new stub; NULL: out of memory. */
+struct exchange *exchanges_bind_body(struct exchanges *x, int64_t ns);
+
+/* Losses that cost the framing. */
+void exchanges_lose_requests(struct exchanges *x);
+void exchanges_lose_responses(struct exchanges *x);
+
+/* The responses are over: ends what is complete but for its response, or everything. */
+void exchanges_close(struct exchanges *x, enum channel_end how, bool all);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The header fields that matter, found by the length of their name first: most fields are left
+ * after one comparison of integers.
+ *
+ * Ignored on purpose: quality values and parameters (a client that names a media type takes it),
+ * and every credential.
+ */
+#include "fields.h"
+#include <string.h>
+#include <strings.h>
+
+struct fields_text {
+    const char *p;
+    size_t n;
+};
+
+static bool same(const char *a, size_t n, const char *word)
+{
+    return n == strlen(word) && strncasecmp(a, word, n) == 0;
+}
+
+/* Whether a list of media types names one. */
+static bool names(const char *value, size_t n, const char *type)
+{
+    size_t length = strlen(type);
+    while (n >= length) {
+        if (strncasecmp(value, type, length) == 0)
+            return true;
+        const char *comma = memchr(value, ',', n);
+        if (!comma)
+            return false;
+        n -= (size_t)(comma + 1 - value);
+        value = comma + 1;
+        while (n > 0 && (*value == ' ' || *value == '\t')) {
+            value++;
+            n--;
+        }
+    }
+    return false;
+}
+
+static void accept(struct fields *f, const char *value, size_t n)
+{
+    if (names(value, n, "text/event-stream"))
+        f->flags |= CHANNEL_ACCEPTS_SSE;
+    if (names(value, n, "application/json"))
+        f->accepts_json = true;
+    if (f->accepts_json && (f->flags & CHANNEL_ACCEPTS_SSE) != 0)
+        f->flags |= CHANNEL_ACCEPTS_BOTH;
+}
+
+static enum http_content content_type(const char *value, size_t n)
+{
+    size_t length = 0;
+    while (length < n && value[length] != ';' && value[length] != ' ' && value[length] != '\t')
+        length++;
+    if (same(value, length, "text/event-stream"))
+        return HTTP_CONTENT_SSE;
+    if (same(value, length, "application/json") || same(value, length, "text/json"))
+        return HTTP_CONTENT_JSON;
+    if (length > 5 && strncasecmp(value + length - 5, "+json", 5) == 0)
+        return HTTP_CONTENT_JSON;
+    return length > 0 ? HTTP_CONTENT_OTHER : HTTP_CONTENT_NONE;
+}
+
+static void version(struct fields *f, const char *value, size_t n)
+{
+    if (n >= sizeof(f->version))
+        n = sizeof(f->version) - 1;
+    for (size_t i = 0; i < n; i++)
+        if (value[i] <= ' ' || value[i] > '~')
+            return;
+    memcpy(f->version, value, n);
+    f->version[n] = '\0';
+}
+
+/* A field of the Mcp- family. */
+static void mcp_field(struct fields *f, const struct hash_key *hash, struct fields_text name,
+                      struct fields_text value)
+{
+    f->flags |= CHANNEL_MCP_HEADER;
+    if (same(name.p, name.n, "mcp-session-id") && value.n > 0) {
+        f->flags |= CHANNEL_HAS_SESSION;
+        f->session_hash = hash_bytes(hash, value.p, value.n);
+    } else if (same(name.p, name.n, "mcp-protocol-version")) {
+        version(f, value.p, value.n);
+    }
+}
+
+void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
+                const char *value, size_t value_len)
+{
+    if (name_len > 4 && (name[0] | 0x20) == 'm' && strncasecmp(name, "mcp-", 4) == 0) {
+        mcp_field(f, hash, (struct fields_text){name, name_len},
+                  (struct fields_text){value, value_len});
+        return;
+    }
+    switch (name_len) {
+    case 6:
+        if (same(name, 6, "accept"))
+            accept(f, value, value_len);
+        break;
+    case 12:
+        if (same(name, 12, "content-type"))
+            f->content = (uint8_t)content_type(value, value_len);
+        break;
+    case 13:
+        if (same(name, 13, "last-event-id") && value_len > 0) {
+            f->flags |= CHANNEL_HAS_LAST_EVENT;
+            f->last_event_hash = hash_bytes(hash, value, value_len);
+        }
+        break;
+    case 16:
+        if (same(name, 16, "content-encoding") && value_len > 0 &&
+            !same(value, value_len, "identity"))
+            f->coded = true;
+        break;
+    case 17:
+        if (same(name, 17, "transfer-encoding") && !same(value, value_len, "chunked") &&
+            !same(value, value_len, "identity"))
+            f->coded = true;
+        break;
+    default: /* no other length matters */
+        break;
+    }
+}
+
+enum http_method fields_method(const char *method, size_t n)
+{
+    if (n == 4 && memcmp(method, "POST", 4) == 0)
+        return HTTP_METHOD_POST;
+    if (n == 3 && memcmp(method, "GET", 3) == 0)
+        return HTTP_METHOD_GET;
+    if (n == 6 && memcmp(method, "DELETE", 6) == 0)
+        return HTTP_METHOD_DELETE;
+    return HTTP_METHOD_OTHER;
+}
+
+/* The part behind "http://authority" or "https://authority". */
+static struct fields_text strip_authority(struct fields_text t)
+{
+    if (t.n < 7 || strncasecmp(t.p, "http", 4) != 0)
+        return t;
+    size_t colon = (t.p[4] | 0x20) == 's' ? 5 : 4;
+    if (t.n < colon + 3 || memcmp(t.p + colon, "://", 3) != 0)
+        return t;
+    const char *slash = memchr(t.p + colon + 3, '/', t.n - colon - 3);
+    if (!slash)
+        return (struct fields_text){"/", 1};
+    return (struct fields_text){slash, t.n - (size_t)(slash - t.p)};
+}
+
+void fields_target(const struct hash_key *hash, const char *target, size_t n, uint64_t *ret_target,
+                   uint64_t *ret_path)
+{
+    struct fields_text t = strip_authority((struct fields_text){target, n});
+    const char *query = memchr(t.p, '?', t.n);
+    *ret_target = hash_bytes(hash, t.p, t.n);
+    *ret_path = query ? hash_bytes(hash, t.p, (size_t)(query - t.p)) : *ret_target;
+}

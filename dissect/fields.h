@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_FIELDS_H
+#define DISSECT_FIELDS_H
+
+#include "base/hash.h"
+#include "dissect/record.h"
+
+/*
+ * What the header fields of one HTTP message say about MCP, collected field by field. Knows names
+ * and values, not how they were framed.
+ */
+
+struct fields {
+    uint64_t session_hash;
+    uint64_t last_event_hash;
+    uint16_t flags;  /* enum channel_flag: what a head can tell */
+    uint8_t content; /* enum http_content */
+    bool coded;      /* a content or transfer coding that is not taken off */
+    bool accepts_json;
+    char version[CHANNEL_VERSION_BYTES];
+};
+
+/* Adds one field; names in any case. Zeroed memory is an empty head. */
+void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
+                const char *value, size_t value_len);
+
+enum http_method fields_method(const char *method, size_t n);
+
+/* Hashes a request target or the URI of an `endpoint` event: scheme and authority do not count.
+ * *ret_path covers what is in front of the query. */
+void fields_target(const struct hash_key *hash, const char *target, size_t n, uint64_t *ret_target,
+                   uint64_t *ret_path);
+
+#endif

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * HTTP/1.x messages of one direction, as RFC 9112 frames them.
+ *
+ * One state at a time, and in it either a line (start line, field, trailer, copied only when the
+ * input cuts it) or a number of bytes left (`left`):
+ *
+ *   SYNC         lost; looks for a start line at the beginning of a piece or behind a line end
+ *   START        between messages; with lost_sync still set: on trial, a line that only began like
+ * a start line leads back to SYNC without a word FIELDS       start line seen, until the empty line
+ *   BODY         `left` bytes of a body with Content-Length
+ *   CHUNK_SIZE   digits of a chunk size; CHUNK_EXT: behind them, until LF
+ *   CHUNK_DATA   `left` bytes of a chunk; CHUNK_END: its CRLF
+ *   TRAILERS     fields behind the last chunk
+ *   UNTIL_CLOSE  a body without an end of its own
+ *   TUNNEL       no HTTP any more
+ *
+ * What a gap costs: in BODY, CHUNK_DATA and UNTIL_CLOSE nothing but its bytes, as long as the
+ * framing covers it. Everywhere else the message, if one is under way, ends as lost and SYNC
+ * follows. Bytes that cannot be framed (bad start line, bad chunk, bad length) do the same.
+ *
+ * Limits: LIMIT_HTTP_LINE a line (the rest of it is not looked at), LIMIT_HTTP_HEAD a head (later
+ * fields are read for the framing only). Chunk extensions are skipped, not kept.
+ *
+ * Ignored on purpose: HTTP/0.9, the continuation lines of folded fields, "identity" as a transfer
+ * coding. A request with a body that is neither counted nor chunked has no readable end and is
+ * lost.
+ */
+#include "dissect/http1.h"
+#include "http1_head.h"
+#include <string.h>
+
+enum {
+    STATE_SYNC,
+    STATE_START,
+    STATE_FIELDS,
+    STATE_BODY,
+    STATE_CHUNK_SIZE,
+    STATE_CHUNK_EXT,
+    STATE_CHUNK_DATA,
+    STATE_CHUNK_END,
+    STATE_TRAILERS,
+    STATE_UNTIL_CLOSE,
+    STATE_TUNNEL
+};
+
+void http1_init(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit)
+{
+    memset(h, 0, sizeof(*h));
+    h->kind = (uint8_t)kind;
+    h->state = midstream ? STATE_SYNC : STATE_START;
+    h->lost_sync = midstream;
+    h->hit = hit;
+    buf_init(&h->line, LIMIT_HTTP_LINE);
+}
+
+void http1_fini(struct http1 *h)
+{
+    buf_fini(&h->line);
+}
+
+/* ---- how bytes look */
+
+static enum http1_look look_response(const uint8_t *p, size_t n)
+{
+    static const char version[] = "HTTP/1.";
+    size_t have = n < 7 ? n : 7;
+    if (memcmp(p, version, have) != 0)
+        return HTTP1_LOOK_NO;
+    for (size_t i = 7; i < n && i < 12; i++) {
+        bool digit = p[i] >= '0' && p[i] <= '9';
+        if (i == 8 ? p[i] != ' ' : !digit)
+            return HTTP1_LOOK_NO;
+    }
+    if (n > 12 && p[12] != ' ' && p[12] != '\r' && p[12] != '\n')
+        return HTTP1_LOOK_NO;
+    return n > 12 ? HTTP1_LOOK_RESPONSE : HTTP1_LOOK_MORE;
+}
+
+/* Only the methods of RFC 9110 and PATCH: "LIST /" begins an FTP session, not a request. */
+static enum http1_look look_request(const uint8_t *p, size_t n)
+{
+    static const char methods[][9] = {"GET ",     "POST ",    "DELETE ", "HEAD ", "PUT ",
+                                      "OPTIONS ", "CONNECT ", "PATCH ",  "TRACE "};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        size_t length = strlen(methods[i]);
+        size_t have = n < length ? n : length;
+        if (memcmp(p, methods[i], have) != 0)
+            continue;
+        if (n <= length)
+            return HTTP1_LOOK_MORE;
+        uint8_t c = p[length];
+        if (methods[i][0] == 'C')
+            return c > ' ' && c < 0x7f ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_NO;
+        return c == '/' || c == '*' || c == 'h' ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_NO;
+    }
+    return HTTP1_LOOK_NO;
+}
+
+enum http1_look http1_look(const uint8_t *bytes, size_t n)
+{
+    while (n > 0 && (*bytes == '\r' || *bytes == '\n')) {
+        bytes++;
+        n--;
+    }
+    if (n == 0)
+        return HTTP1_LOOK_MORE;
+    if (*bytes < 'C' || *bytes > 'T')
+        return HTTP1_LOOK_NO;
+    enum http1_look look = look_response(bytes, n);
+    return look != HTTP1_LOOK_NO ? look : look_request(bytes, n);
+}
+
+static bool look_fits(const struct http1 *h, enum http1_look look)
+{
+    return look == (h->kind == HTTP1_REQUEST ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_RESPONSE);
+}
+
+/* ---- lines */
+
+/* Forgets the partial line and gives its memory back. */
+static void drop_line(struct http1 *h)
+{
+    h->line_cut = false;
+    if (h->line.data)
+        buf_fini(&h->line);
+    else
+        h->line.len = 0;
+}
+
+static void end_message(struct http1 *h, const struct http1_sink *sink, enum http1_end how)
+{
+    h->state = STATE_START;
+    sink->message_end(sink->ctx, how);
+}
+
+static bool in_message(const struct http1 *h)
+{
+    return h->state >= STATE_FIELDS && h->state <= STATE_UNTIL_CLOSE;
+}
+
+static void lose(struct http1 *h, const struct http1_sink *sink)
+{
+    bool told = in_message(h);
+    drop_line(h);
+    h->state = STATE_SYNC;
+    h->lost_sync = true;
+    if (told)
+        sink->message_end(sink->ctx, HTTP1_END_LOST);
+}
+
+/* Loses the message or, between messages, the one that would have begun. */
+static void lose_line(struct http1 *h, const struct http1_sink *sink)
+{
+    bool untold = h->state == STATE_START && !h->lost_sync;
+    lose(h, sink);
+    if (untold)
+        sink->anomaly(sink->ctx, HTTP1_BAD_START_LINE);
+}
+
+static void line_too_long(struct http1 *h, const struct http1_sink *sink)
+{
+    limits_hit_add(h->hit, LIMIT_ID_HTTP_LINE);
+    if (!h->lost_sync)
+        sink->anomaly(sink->ctx, HTTP1_LINE_TOO_LONG);
+}
+
+/* Keeps a partial line, up to the cap. */
+static bool keep_partial(struct http1 *h, const struct http1_sink *sink, struct http1_span part)
+{
+    size_t room = LIMIT_HTTP_LINE - h->line.len;
+    if (part.n > room && !h->line_cut) {
+        h->line_cut = true;
+        line_too_long(h, sink);
+    }
+    return buf_append(&h->line, part.p, part.n < room ? part.n : room) == 0;
+}
+
+enum line_result { LINE_MORE, LINE_WHOLE, LINE_NOMEM };
+
+/* Takes a line from *in, without its end. It is in the input or, if it was cut, in h->line: call
+ * drop_line() after use. */
+static enum line_result take_line(struct http1 *h, const struct http1_sink *sink,
+                                  struct http1_span *in, struct http1_span *ret_line)
+{
+    const uint8_t *lf = memchr(in->p, '\n', in->n);
+    struct http1_span part = {in->p, lf ? (size_t)(lf - in->p) : in->n};
+    in->p += part.n + (lf != NULL);
+    in->n -= part.n + (lf != NULL);
+    if (!lf || h->line.len > 0) {
+        if (!keep_partial(h, sink, part))
+            return LINE_NOMEM;
+        if (!lf)
+            return LINE_MORE;
+        part = (struct http1_span){h->line.data, h->line.len};
+    } else if (part.n > LIMIT_HTTP_LINE) {
+        part.n = LIMIT_HTTP_LINE;
+        h->line_cut = true;
+        line_too_long(h, sink);
+    }
+    if (!h->line_cut && part.n > 0 && part.p[part.n - 1] == '\r')
+        part.n--;
+    *ret_line = part;
+    return LINE_WHOLE;
+}
+
+/* ---- heads */
+
+static void start_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
+{
+    if (line.n == 0)
+        return;
+    struct http1_head head = {0};
+    if (!http1_head_start(h->kind, line, h->line_cut, &head)) {
+        lose_line(h, sink);
+        return;
+    }
+    h->lost_sync = false;
+    h->state = STATE_FIELDS;
+    h->seen = 0;
+    h->content_length = 0;
+    h->status = (uint16_t)head.status;
+    h->head_bytes = (uint32_t)line.n;
+    h->request_method = (uint8_t)sink->start(sink->ctx, &head);
+}
+
+/* True if the head may still hold more fields. */
+static bool count_head(struct http1 *h, const struct http1_sink *sink, size_t n)
+{
+    if ((h->seen & HTTP1_HEAD_LARGE) != 0)
+        return false;
+    h->head_bytes += (uint32_t)n + 2;
+    if (h->head_bytes <= LIMIT_HTTP_HEAD)
+        return true;
+    h->seen |= HTTP1_HEAD_LARGE;
+    limits_hit_add(h->hit, LIMIT_ID_HTTP_HEAD);
+    sink->anomaly(sink->ctx, HTTP1_HEAD_TOO_LARGE);
+    return false;
+}
+
+static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
+{
+    bool tell = count_head(h, sink, line.n);
+    if (line.p[0] == ' ' || line.p[0] == '\t')
+        return;
+    const uint8_t *colon = memchr(line.p, ':', line.n);
+    if (!colon || colon == line.p) {
+        if (tell)
+            sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
+        return;
+    }
+    struct http1_span name = http1_head_trim((struct http1_span){line.p, (size_t)(colon - line.p)});
+    struct http1_span value =
+        http1_head_trim((struct http1_span){colon + 1, line.n - (size_t)(colon + 1 - line.p)});
+    if (h->state == STATE_FIELDS)
+        http1_head_field(h, name, value);
+    if (tell)
+        sink->field(sink->ctx, (const char *)name.p, name.n, (const char *)value.p, value.n);
+}
+
+static void begin_chunk(struct http1 *h)
+{
+    h->state = STATE_CHUNK_SIZE;
+    h->digits = 0;
+    h->left = 0;
+}
+
+static void finish_head(struct http1 *h, const struct http1_sink *sink)
+{
+    int framing = http1_head_framing(h);
+    if (framing < 0 || (h->seen & HTTP1_HEAD_BAD_LENGTH) != 0)
+        sink->anomaly(sink->ctx, HTTP1_BAD_LENGTH);
+    if ((h->seen & HTTP1_HEAD_CODING) != 0 && (h->seen & HTTP1_HEAD_LENGTH) != 0)
+        sink->anomaly(sink->ctx, HTTP1_LENGTH_AND_CODING);
+    struct http1_body_info info = {HTTP1_BODY_NONE, 0};
+    if (framing >= 0)
+        info.framing = (enum http1_framing)framing;
+    if (info.framing == HTTP1_BODY_LENGTH)
+        info.length = h->content_length;
+    h->framing = (uint8_t)info.framing;
+    sink->head_end(sink->ctx, &info);
+    switch (info.framing) {
+    case HTTP1_BODY_NONE:
+        if (framing < 0)
+            lose(h, sink);
+        else
+            end_message(h, sink, HTTP1_END_COMPLETE);
+        break;
+    case HTTP1_BODY_LENGTH:
+        h->left = info.length;
+        h->state = STATE_BODY;
+        if (h->left == 0)
+            end_message(h, sink, HTTP1_END_COMPLETE);
+        break;
+    case HTTP1_BODY_CHUNKED:
+        begin_chunk(h);
+        break;
+    case HTTP1_BODY_UNTIL_CLOSE:
+        h->state = STATE_UNTIL_CLOSE;
+        break;
+    case HTTP1_BODY_TUNNEL:
+        h->state = STATE_TUNNEL;
+        break;
+    }
+}
+
+/* States that read lines. */
+static void feed_line(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    struct http1_span line;
+    switch (take_line(h, sink, in, &line)) {
+    case LINE_MORE:
+        return;
+    case LINE_NOMEM:
+        lose_line(h, sink);
+        return;
+    case LINE_WHOLE:
+        break;
+    }
+    if (h->state == STATE_START)
+        start_line(h, sink, line);
+    else if (line.n > 0)
+        field_line(h, sink, line);
+    else if (h->state == STATE_FIELDS)
+        finish_head(h, sink);
+    else
+        end_message(h, sink, HTTP1_END_COMPLETE);
+    if (h->line.data || h->line_cut)
+        drop_line(h);
+}
+
+/* ---- bodies */
+
+static void feed_counted(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    size_t take = in->n < h->left ? in->n : (size_t)h->left;
+    const uint8_t *p = in->p;
+    in->p += take;
+    in->n -= take;
+    h->left -= take;
+    if (take > 0)
+        sink->body(sink->ctx, p, take);
+    if (h->left > 0)
+        return;
+    if (h->state == STATE_CHUNK_DATA) {
+        h->state = STATE_CHUNK_END;
+        h->digits = 0;
+    } else {
+        end_message(h, sink, HTTP1_END_COMPLETE);
+    }
+}
+
+static void bad_chunk(struct http1 *h, const struct http1_sink *sink)
+{
+    sink->anomaly(sink->ctx, HTTP1_BAD_CHUNK);
+    lose(h, sink);
+}
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void feed_chunk_size(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    while (in->n > 0) {
+        uint8_t c = *in->p;
+        int value = hex_value(c);
+        if (value < 0) {
+            bool ends = c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
+            if (!ends || h->digits == 0)
+                bad_chunk(h, sink);
+            else
+                h->state = STATE_CHUNK_EXT;
+            return;
+        }
+        in->p++;
+        in->n--;
+        h->left = h->left << 4 | (uint64_t)value;
+        h->digits = 1;
+        if (h->left > HTTP1_HEAD_LENGTH_MAX) {
+            bad_chunk(h, sink);
+            return;
+        }
+    }
+}
+
+static void feed_chunk_ext(struct http1 *h, struct http1_span *in)
+{
+    const uint8_t *lf = memchr(in->p, '\n', in->n);
+    size_t used = lf ? (size_t)(lf - in->p) + 1 : in->n;
+    in->p += used;
+    in->n -= used;
+    if (lf)
+        h->state = h->left > 0 ? STATE_CHUNK_DATA : STATE_TRAILERS;
+}
+
+static void feed_chunk_end(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    uint8_t c = *in->p;
+    if (c != '\n' && (c != '\r' || h->digits > 0)) {
+        bad_chunk(h, sink);
+        return;
+    }
+    in->p++;
+    in->n--;
+    if (c == '\n')
+        begin_chunk(h);
+    else
+        h->digits = 1;
+}
+
+/* ---- the way back after a loss */
+
+/* Looks for a start line in *in; true: *in begins with one, or with something that may become one,
+ * and the state is START. */
+static bool find_start(struct http1 *h, struct http1_span *in)
+{
+    enum http1_look look = http1_look(in->p, in->n);
+    if (look == HTTP1_LOOK_MORE || look_fits(h, look)) {
+        h->state = STATE_START;
+        return true;
+    }
+    const uint8_t *p = in->p, *end = in->p + in->n;
+    while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+        p++;
+        if (look_fits(h, http1_look(p, (size_t)(end - p)))) {
+            *in = (struct http1_span){p, (size_t)(end - p)};
+            h->state = STATE_START;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A start line on trial came in pieces: true while it still looks like one. */
+static bool still_a_start(struct http1 *h, const struct http1_span *in)
+{
+    uint8_t begin[16];
+    size_t have = h->line.len < sizeof(begin) ? h->line.len : sizeof(begin);
+    size_t add = in->n < sizeof(begin) - have ? in->n : sizeof(begin) - have;
+    if (have > 0)
+        memcpy(begin, h->line.data, have);
+    memcpy(begin + have, in->p, add);
+    enum http1_look look = http1_look(begin, have + add);
+    return look == HTTP1_LOOK_MORE || look_fits(h, look);
+}
+
+/* Before input is read in SYNC or in START on trial. False: nothing in it to read. */
+static bool resync(struct http1 *h, struct http1_span *in)
+{
+    if (h->state == STATE_START && h->line.len > 0 && still_a_start(h, in))
+        return true;
+    drop_line(h);
+    h->state = STATE_SYNC;
+    return find_start(h, in);
+}
+
+void http1_feed(struct http1 *h, const struct http1_sink *sink, const uint8_t *bytes, size_t n)
+{
+    struct http1_span in = {bytes, n};
+    while (in.n > 0) {
+        if (h->lost_sync && !resync(h, &in))
+            return;
+        switch (h->state) {
+        case STATE_START:
+        case STATE_FIELDS:
+        case STATE_TRAILERS:
+            feed_line(h, sink, &in);
+            break;
+        case STATE_BODY:
+        case STATE_CHUNK_DATA:
+            feed_counted(h, sink, &in);
+            break;
+        case STATE_CHUNK_SIZE:
+            feed_chunk_size(h, sink, &in);
+            break;
+        case STATE_CHUNK_EXT:
+            feed_chunk_ext(h, &in);
+            break;
+        case STATE_CHUNK_END:
+            feed_chunk_end(h, sink, &in);
+            break;
+        case STATE_UNTIL_CLOSE:
+            sink->body(sink->ctx, in.p, in.n);
+            return;
+        case STATE_TUNNEL:
+            sink->tunnel(sink->ctx, in.p, in.n);
+            return;
+        case STATE_SYNC:
+            return; /* resync() has left it */
+        }
+    }
+}
+
+void http1_gap(struct http1 *h, const struct http1_sink *sink, uint64_t n)
+{
+    if (n == 0 || h->state == STATE_TUNNEL)
+        return;
+    if (h->state == STATE_UNTIL_CLOSE) {
+        sink->body_gap(sink->ctx, n);
+        return;
+    }
+    bool counted = h->state == STATE_BODY || h->state == STATE_CHUNK_DATA;
+    if (!counted || n > h->left) {
+        lose(h, sink);
+        return;
+    }
+    static const uint8_t byte;
+    struct http1_span nothing = {&byte, 0};
+    h->left -= n;
+    sink->body_gap(sink->ctx, n);
+    feed_counted(h, sink, &nothing); /* it may have been the body's end */
+}
+
+void http1_end(struct http1 *h, const struct http1_sink *sink, bool orderly)
+{
+    bool told = in_message(h);
+    bool complete = h->state == STATE_UNTIL_CLOSE && orderly;
+    drop_line(h);
+    h->state = STATE_START;
+    if (told)
+        sink->message_end(sink->ctx, complete ? HTTP1_END_COMPLETE : HTTP1_END_CUT);
+}
+
+void http1_join_body(struct http1 *h, enum http1_framing framing)
+{
+    drop_line(h);
+    h->lost_sync = false;
+    h->framing = (uint8_t)framing;
+    if (framing == HTTP1_BODY_CHUNKED)
+        begin_chunk(h);
+    else
+        h->state = STATE_UNTIL_CLOSE;
+}

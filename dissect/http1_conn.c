@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How an HTTP/1.1 connection tells its channels. BEGIN may come late, when a body or a response
+ * shows that an exchange may be MCP; what was found until then waits as bits and is told right
+ * behind it, or forgotten with the message. Bytes lost while no channel is open are told on the
+ * next one.
+ */
+#include "http1_conn.h"
+
+static void emit(const struct http1_conn *s, const struct record *r)
+{
+    s->tc->env->sink.record(s->tc->env->sink.ctx, r);
+}
+
+void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir dir,
+                        enum finding what, uint64_t amount)
+{
+    transport_finding(s->tc, channel, dir, what, amount, s->at);
+}
+
+/* Tells what was found before the channel was known. */
+void http1_conn_tell(struct http1_conn *s, uint32_t channel, enum dir dir)
+{
+    for (int what = 0; s->pending[dir] != 0; what++) {
+        if ((s->pending[dir] & 1U << what) == 0)
+            continue;
+        s->pending[dir] &= (uint16_t) ~(1U << what);
+        http1_conn_finding(s, channel, dir, (enum finding)what, 1);
+    }
+    if (s->gap_owed[dir] > 0)
+        http1_conn_finding(s, channel, dir, FINDING_GAP, s->gap_owed[dir]);
+    s->gap_owed[dir] = 0;
+}
+
+void http1_conn_begin(struct http1_conn *s, struct exchange *e)
+{
+    struct record r;
+    transport_record(s->tc, RECORD_BEGIN, e->channel, s->at, &r);
+    r.u.begin = e->begin;
+    emit(s, &r);
+    e->begun = true;
+    http1_conn_tell(s, e->channel, DIR_C2S);
+}
+
+void http1_conn_head(struct http1_conn *s, const struct exchange *e)
+{
+    const struct fields *f = &s->fields[DIR_S2C];
+    struct record r;
+    transport_record(s->tc, RECORD_HEAD, e->channel, s->at, &r);
+    uint16_t flags = f->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
+    if (!s->certain)
+        flags |= CHANNEL_UNCERTAIN;
+    r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content, f->coded};
+    emit(s, &r);
+    http1_conn_tell(s, e->channel, DIR_S2C);
+}
+
+void http1_conn_over(void *ctx, const struct exchange *e, enum channel_end how)
+{
+    struct http1_conn *s = ctx;
+    if (!e->begun)
+        return;
+    struct record r;
+    transport_record(s->tc, RECORD_END, e->channel, s->at, &r);
+    r.end = (uint8_t)how;
+    emit(s, &r);
+}
+
+/* The exchange whose message is under way in that direction; NULL: none, or not known yet. */
+struct exchange *http1_conn_current(struct http1_conn *s, enum dir dir)
+{
+    if (dir == DIR_C2S)
+        return exchanges_receiving(&s->exchanges);
+    return s->bound ? exchanges_answering(&s->exchanges) : NULL;
+}
+
+/* The channel on which something about that direction can be told; 0: none. */
+uint32_t http1_conn_channel(struct http1_conn *s, enum dir dir)
+{
+    const struct exchange *e = http1_conn_current(s, dir);
+    if (e)
+        return e->begun ? e->channel : 0;
+    for (uint16_t i = 0; i < s->exchanges.count; i++)
+        if (s->exchanges.list[i].begun)
+            return s->exchanges.list[i].channel;
+    return 0;
+}
+
+void http1_conn_anomaly(struct http1_conn *s, enum dir dir, enum http1_anomaly what)
+{
+    enum finding f = FINDING_BAD_HTTP;
+    switch (what) {
+    case HTTP1_BAD_START_LINE:
+    case HTTP1_BAD_FIELD:
+    case HTTP1_BAD_CHUNK:
+        break;
+    case HTTP1_BAD_LENGTH:
+    case HTTP1_LENGTH_AND_CODING:
+        f = FINDING_BAD_LENGTH;
+        break;
+    case HTTP1_LINE_TOO_LONG:
+    case HTTP1_HEAD_TOO_LARGE:
+        f = FINDING_LINE_TOO_LONG;
+        break;
+    }
+    s->pending[dir] |= (uint16_t)(1U << f);
+    uint32_t channel = s->in_head[dir] ? 0 : http1_conn_channel(s, dir);
+    if (channel != 0)
+        http1_conn_tell(s, channel, dir);
+}
+
+/* ---- bodies */
+
+/* The first bytes of a body that may be JSON: false = nothing to read in them. */
+static bool sniff(struct http1_conn *s, enum dir dir, const uint8_t **bytes, size_t *n)
+{
+    struct body *b = &s->body[dir];
+    struct exchange *e = http1_conn_current(s, dir);
+    enum body_look look = body_look(bytes, n);
+    if (look == BODY_LOOK_BLANK)
+        return false;
+    bool json =
+        look == BODY_LOOK_JSON || (e && e->begun && s->fields[dir].content == HTTP_CONTENT_JSON);
+    b->mode = e && json ? BODY_JSON : BODY_SKIP;
+    if (b->mode == BODY_SKIP)
+        return false;
+    if (!e->begun) {
+        http1_conn_begin(s, e);
+        if (dir == DIR_S2C)
+            http1_conn_head(s, e);
+    }
+    return true;
+}
+
+void http1_conn_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
+{
+    struct body *b = &s->body[dir];
+    if (b->mode == BODY_SKIP)
+        return;
+    if (b->mode == BODY_SNIFF && !sniff(s, dir, &bytes, &n))
+        return;
+    body_feed(b, bytes, n, s->at);
+}
+
+/* A body that waits for its first byte on a channel that has not begun says nothing. */
+static void hush_body(struct http1_conn *s, enum dir dir)
+{
+    const struct exchange *e = http1_conn_current(s, dir);
+    if (s->body[dir].mode == BODY_SNIFF && !(e && e->begun))
+        body_fini(&s->body[dir]);
+}
+
+void http1_conn_body_gap(struct http1_conn *s, enum dir dir)
+{
+    hush_body(s, dir);
+    body_gap(&s->body[dir], false, s->at);
+}
+
+/* Returns whether a message of the body was lost. */
+bool http1_conn_body_end(struct http1_conn *s, enum dir dir, enum http1_end how)
+{
+    struct body *b = &s->body[dir];
+    enum body_end end = BODY_END_COMPLETE;
+    hush_body(s, dir);
+    if (how == HTTP1_END_LOST)
+        end = BODY_END_LOST;
+    else if (how == HTTP1_END_CUT)
+        end = s->ending == CHANNEL_END_CAPTURE ? BODY_END_CAPTURE : BODY_END_CUT;
+    if (end == BODY_END_CUT && b->mode == BODY_SNIFF && dir == DIR_S2C && s->until_close)
+        end = BODY_END_COMPLETE; /* nothing was announced */
+    body_end(b, end, s->at);
+    return b->lost;
+}
+
+/* A head that a loss or the end cut, on a channel that has begun. */
+void http1_conn_head_cut(struct http1_conn *s, enum dir dir, enum http1_end how)
+{
+    s->in_head[dir] = false;
+    const struct exchange *e = http1_conn_current(s, dir);
+    if (e && e->begun && how == HTTP1_END_LOST)
+        http1_conn_finding(s, e->channel, dir, FINDING_LOST_MESSAGE, 1);
+}

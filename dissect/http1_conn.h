@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_HTTP1_CONN_H
+#define DISSECT_HTTP1_CONN_H
+
+#include "body.h"
+#include "dissect/http1.h"
+#include "dissect/transport.h"
+#include "exchanges.h"
+#include "fields.h"
+
+/*
+ * The state of one HTTP/1.1 connection, and how it tells its channels; private to
+ * transport_http1.c.
+ */
+
+struct http1_conn {
+    const struct transport_conn *tc;
+    const struct stream_pos *at; /* of the call under way */
+    struct http1 parser[DIR_COUNT];
+    struct body body[DIR_COUNT];
+    struct fields fields[DIR_COUNT]; /* of the head under way or just read */
+    struct exchanges exchanges;
+    uint64_t gap_owed[DIR_COUNT]; /* lost bytes to be told on the next channel */
+    int64_t response_ns;          /* start of the response */
+    uint32_t piece;               /* number of the request segment */
+    uint32_t request_piece;       /* in which the latest request ended */
+    uint16_t status;
+    uint16_t pending[DIR_COUNT]; /* bits of enum finding, to be told once a channel is known */
+    uint8_t ending;              /* enum channel_end, while end() runs and after */
+    bool in_head[DIR_COUNT];
+    bool interim;     /* the response is a 1xx */
+    bool bound;       /* the response's exchange is known */
+    bool certain;     /* and surely the right one */
+    bool until_close; /* framing of the response body */
+    bool joined;      /* in a response body without known framing */
+    bool suspended;   /* the answering exchange is an event stream that lost its framing */
+    bool gap_before;  /* a gap right in front of the next response bytes */
+    bool responses_over;
+    bool quiet; /* a tunnel: no HTTP any more */
+};
+
+/* Sends a finding on a channel. */
+void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir dir,
+                        enum finding what, uint64_t amount);
+
+/* Tells what was found before the channel was known. */
+void http1_conn_tell(struct http1_conn *s, uint32_t channel, enum dir dir);
+
+/* RECORD_BEGIN, RECORD_HEAD and, as exchanges.over, RECORD_END. */
+void http1_conn_begin(struct http1_conn *s, struct exchange *e);
+void http1_conn_head(struct http1_conn *s, const struct exchange *e);
+void http1_conn_over(void *ctx, const struct exchange *e, enum channel_end how);
+
+/* The exchange whose message is under way in that direction; NULL: none, or not known yet. */
+struct exchange *http1_conn_current(struct http1_conn *s, enum dir dir);
+
+/* The channel on which something about that direction can be told; 0: none. */
+uint32_t http1_conn_channel(struct http1_conn *s, enum dir dir);
+
+void http1_conn_anomaly(struct http1_conn *s, enum dir dir, enum http1_anomaly what);
+
+/* A head that a loss or the end of the connection cut. */
+void http1_conn_head_cut(struct http1_conn *s, enum dir dir, enum http1_end how);
+
+/* Body bytes, a hole in a body, its end; the last returns whether a message of it was lost. */
+void http1_conn_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n);
+void http1_conn_body_gap(struct http1_conn *s, enum dir dir);
+bool http1_conn_body_end(struct http1_conn *s, enum dir dir, enum http1_end how);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rarely needed part of json_node.h: members that occur twice, and the check of a spec.
+ *
+ * A node is one bit in masks of 64. Children stand behind their parent, so one walk from a node to
+ * the end finds all that is inside of it.
+ */
+#include "json_node.h"
+
+bool json_node_spec_valid(const struct json_spec *spec)
+{
+    uint8_t depth[JSON_MAX_NODES] = {0};
+    if (spec->node_count > JSON_MAX_NODES || spec->slot_count > JSON_MAX_SLOTS)
+        return false;
+    int next = 1; /* children follow one another in the order of their parents */
+    for (int i = 0; i < spec->node_count; i++) {
+        const struct json_node *node = &spec->nodes[i];
+        if (node->slot >= spec->slot_count || node->name_len >= JSON_NAME_BYTES)
+            return false;
+        if (node->children > 0 && (node->first_child != next || depth[i] >= JSON_MAX_LEVELS))
+            return false;
+        if (next + node->children > spec->node_count)
+            return false;
+        for (int child = 0; child < node->children; child++, next++)
+            depth[next] = (uint8_t)(depth[i] + 1);
+    }
+    return next == spec->node_count;
+}
+
+void json_node_forget(struct json_scan *s, int node)
+{
+    uint64_t nodes = UINT64_C(1) << node;
+    for (int i = node; i < s->spec->node_count; i++) {
+        const struct json_node *inner = &s->spec->nodes[i];
+        if (!(nodes >> i & 1))
+            continue;
+        for (int child = 0; child < inner->children; child++)
+            nodes |= UINT64_C(1) << (inner->first_child + child);
+        if (inner->slot >= 0)
+            s->present &= ~(UINT64_C(1) << inner->slot);
+    }
+    s->seen &= ~nodes;
+    s->text_used = 0;
+    for (unsigned i = 0; i < s->spec->slot_count; i++) {
+        const struct json_slot *slot = json_slot(s, i);
+        if (slot->text_off + slot->text_len > s->text_used)
+            s->text_used = (uint16_t)(slot->text_off + slot->text_len);
+    }
+}

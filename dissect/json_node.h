@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_JSON_NODE_H
+#define DISSECT_JSON_NODE_H
+
+#include "dissect/json.h"
+#include <string.h>
+
+/*
+ * Nodes of a spec and slots of a scan: which member is of interest, and where its value goes.
+ * Private to the JSON scanner; inline because it is done for every member.
+ */
+
+/* False if the spec breaks a rule of json.h. */
+bool json_node_spec_valid(const struct json_spec *spec);
+
+/* Drops what an earlier member with this node left, inside of it too. */
+void json_node_forget(struct json_scan *s, int node);
+
+/* The first eight bytes of a name in memory order, zeros behind a shorter one. Bytes up to end may
+ * be read. */
+static inline uint64_t json_node_head(const uint8_t *name, size_t n, const uint8_t *end)
+{
+    uint64_t head = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (end - name >= 8) {
+        memcpy(&head, name, sizeof(head));
+        return n >= 8 ? head : head & ((UINT64_C(1) << 8 * n) - 1);
+    }
+#endif
+    (void)end;
+    memcpy(&head, name, n < 8 ? n : 8);
+    return head;
+}
+
+/* The child of the object under way that has this name, or -1. Bytes up to end may be read. */
+static inline int json_node_find(const struct json_scan *s, const uint8_t *name, size_t n,
+                                 const uint8_t *end)
+{
+    const struct json_node *parent = &s->spec->nodes[s->level_node[s->level]];
+    const struct json_node *node = &s->spec->nodes[parent->first_child];
+    uint64_t head = json_node_head(name, n, end), node_head;
+    for (int i = 0; i < parent->children; i++, node++) {
+        memcpy(&node_head, node->name, sizeof(node_head));
+        if (node_head == head && node->name_len == n &&
+            (n <= 8 || memcmp(node->name + 8, name + 8, n - 8) == 0))
+            return parent->first_child + i;
+    }
+    return -1;
+}
+
+/* A value begins; its slot, or NULL if the spec gives it none. */
+static inline struct json_slot *json_node_begin(struct json_scan *s, enum json_type type)
+{
+    if (s->level == 0)
+        s->element_type = (uint8_t)type;
+    if (s->value_node < 0)
+        return NULL;
+    uint64_t bit = UINT64_C(1) << s->value_node;
+    bool repeated = s->seen & bit;
+    if (repeated) {
+        json_node_forget(s, s->value_node);
+        s->repeated_members = true;
+    }
+    s->seen |= bit;
+    int index = s->spec->nodes[s->value_node].slot;
+    if (index < 0)
+        return NULL;
+    s->present |= UINT64_C(1) << index;
+    struct json_slot *slot = &s->slot[index];
+    *slot =
+        (struct json_slot){.type = (uint8_t)type, .text_off = s->text_used, .repeated = repeated};
+    return slot;
+}
+
+/* True if the text of the value under way is kept. */
+static inline bool json_node_is_captured(const struct json_scan *s)
+{
+    return s->value_node >= 0 && s->spec->nodes[s->value_node].flags;
+}
+
+/* The slot of the value under way, or NULL. */
+static inline struct json_slot *json_node_slot(struct json_scan *s)
+{
+    if (s->value_node < 0 || s->spec->nodes[s->value_node].slot < 0)
+        return NULL;
+    return &s->slot[s->spec->nodes[s->value_node].slot];
+}
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests and what became of them (JSON-RPC 2.0; MCP pairing as in the tracker's header).
+ *
+ * A waiting request is in three places: the table of all, in order of appearance, which is also
+ * that of the time-outs, because they are counted in tracker time, which never runs backwards; the
+ * list of those with the same scope, sender and id, which an index finds; and the list of its
+ * owner, the channel or, once that is over, the session. Most channels own one request, so a
+ * response mostly finds it there without the index.
+ *
+ * Limits: LIMIT_PENDING requests, the oldest is given up as lost; LIMIT_ANSWERED remembered ones.
+ * Where many requests share an id, at most WALK_MAX of them are looked at.
+ *
+ * Ignored on purpose: the time-out of requests that open a stream; they wait by design.
+ */
+#include "channel.h"
+#include "emit.h"
+#include <stdlib.h>
+
+#define WALK_MAX 64 /* steps in a list: bounds what a sender of equal ids can cost */
+
+static struct pairing_key key_of(uint64_t scope, enum dir dir, uint64_t id_hash)
+{
+    return (struct pairing_key){.scope = scope, .id_hash = id_hash, .dir = dir};
+}
+
+static struct pairing_slot *slot_find(const struct tracker *t, uint64_t scope, enum dir dir,
+                                      uint64_t id_hash)
+{
+    struct pairing_key key = key_of(scope, dir, id_hash);
+    return table_find(t->ids, &key);
+}
+
+static bool index_add(struct tracker *t, struct pending *p)
+{
+    struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
+    struct pairing_slot *slot = table_find(t->ids, &key);
+    void *entry;
+    if (!slot) {
+        if (table_insert(t->ids, &key, &entry) < 0)
+            return false;
+        slot = entry;
+    }
+    p->older = slot->newest;
+    p->newer = NULL;
+    if (slot->newest)
+        slot->newest->newer = p;
+    else
+        slot->oldest = p;
+    slot->newest = p;
+    return true;
+}
+
+static void index_remove(struct tracker *t, struct pending *p)
+{
+    struct pairing_slot *slot = slot_find(t, p->scope, p->dir, p->id_hash);
+    if (p->older)
+        p->older->newer = p->newer;
+    else if (slot && slot->oldest == p)
+        slot->oldest = p->newer;
+    if (p->newer)
+        p->newer->older = p->older;
+    else if (slot && slot->newest == p)
+        slot->newest = p->older;
+    p->older = p->newer = NULL;
+    if (slot && !slot->oldest)
+        table_remove(t->ids, slot);
+}
+
+static void list_append(struct pairing_list *list, struct pending *p)
+{
+    p->prev = list->last;
+    p->next = NULL;
+    if (list->last)
+        list->last->next = p;
+    else
+        list->first = p;
+    list->last = p;
+    list->count++;
+}
+
+static void owner_leave(struct pending *p)
+{
+    struct pairing_list *list = p->channel   ? &p->channel->waiting
+                                : p->session ? &p->session->waiting
+                                             : NULL;
+    if (!list)
+        return;
+    if (p->prev)
+        p->prev->next = p->next;
+    else
+        list->first = p->next;
+    if (p->next)
+        p->next->prev = p->prev;
+    else
+        list->last = p->prev;
+    list->count--;
+    p->channel = NULL;
+    p->session = NULL;
+}
+
+static const char *texts(const struct pending *p)
+{
+    return p->overflow ? p->overflow : p->text;
+}
+
+/* Keeps id, name and, of a method that is not in the list, its text. */
+static void keep_texts(struct pending *p, const struct message *m)
+{
+    static const uint8_t which[] = {MESSAGE_TEXT_ID, MESSAGE_TEXT_NAME, MESSAGE_TEXT_METHOD};
+    uint8_t len[3];
+    size_t total = 0;
+    for (int i = 0; i < 3; i++) {
+        len[i] = m->text_len[which[i]];
+        if (which[i] == MESSAGE_TEXT_METHOD && m->method != METHOD_OTHER)
+            len[i] = 0;
+        total += len[i];
+    }
+    char *to = p->text;
+    if (total > sizeof(p->text)) {
+        p->overflow = malloc(total);
+        if (!p->overflow)
+            return;
+        to = p->overflow;
+    }
+    for (int i = 0; i < 3; i++) {
+        memcpy(to, m->text + m->text_off[which[i]], len[i]);
+        to += len[i];
+    }
+    p->id_len = len[0];
+    p->name_len = len[1];
+    p->method_len = len[2];
+}
+
+static int64_t later(int64_t ns, int64_t by_ns)
+{
+    int64_t sum;
+    return __builtin_add_overflow(ns, by_ns, &sum) ? INT64_MAX : sum;
+}
+
+void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
+                 const char *version)
+{
+    uint64_t seq = ++t->last_seq;
+    void *entry;
+    if (table_insert(t->pending, &seq, &entry) < 0) {
+        t->forgot = true;
+        return;
+    }
+    struct pending *p = entry;
+    p->scope = ch->session ? ch->session->scope : ++t->last_scope;
+    p->id_hash = m->id.hash;
+    p->dir = m->dir;
+    p->method = m->method;
+    if (!index_add(t, p)) {
+        table_remove(t->pending, p);
+        t->forgot = true;
+        return;
+    }
+    p->client = ch->client;
+    p->server = ch->server;
+    p->conn_id = ch->key.conn_id;
+    p->channel_number = ch->key.number;
+    p->transport = ch->transport;
+    p->request = m->last;
+    p->bytes = m->bytes;
+    p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
+    const struct session *s = ch->session;
+    bool follows = s && s->key.kind != SESSION_KIND_PEERS;
+    if (!version[0] && !follows)
+        version = emit_version(ch);
+    tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
+    keep_texts(p, m);
+    p->channel = ch;
+    list_append(&ch->waiting, p);
+    t->counters.pending++;
+}
+
+struct pending *pairing_own(const struct tracker *t, const struct channel *ch, enum dir dir,
+                            uint64_t id_hash)
+{
+    struct pending *p = ch->waiting.first;
+    if (ch->waiting.count <= WALK_MAX) {
+        while (p && (p->id_hash != id_hash || p->dir != dir))
+            p = p->next;
+        return p;
+    }
+    struct pairing_slot *slot = slot_find(t, p->scope, dir, id_hash);
+    p = slot ? slot->oldest : NULL;
+    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->newer)
+        if (p->channel == ch)
+            return p;
+    return NULL;
+}
+
+/* In a scope of several clients: whether the answer to p may come on ch. A request whose own
+ * response is being read, or that was answered with a JSON body, is not answered elsewhere. */
+static bool shared_fits(const struct pending *p, const struct channel *ch)
+{
+    if (p->dir == DIR_S2C || !p->channel || p->channel == ch)
+        return true;
+    return ch->method == HTTP_METHOD_GET && (p->channel->status == 0 || p->channel->status == 202);
+}
+
+struct pending *pairing_elsewhere(const struct tracker *t, const struct session *s,
+                                  const struct channel *ch, enum dir dir, uint64_t id_hash)
+{
+    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
+    if (!slot)
+        return NULL;
+    struct pending *p;
+    int steps = 0;
+    if (s->key.kind == SESSION_KIND_PEERS) {
+        for (p = slot->newest; p && steps < WALK_MAX; steps++, p = p->older)
+            if (shared_fits(p, ch))
+                return p;
+        return NULL;
+    }
+    for (p = slot->oldest; p && steps < WALK_MAX; steps++, p = p->newer)
+        if (!p->channel)
+            return p;
+    return slot->oldest;
+}
+
+struct pending *pairing_only(const struct tracker *t, const struct session *s, enum dir dir,
+                             uint64_t id_hash)
+{
+    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
+    return slot && slot->oldest == slot->newest ? slot->oldest : NULL;
+}
+
+struct pending *pairing_latest(const struct tracker *t, const struct session *s, enum dir dir,
+                               uint64_t id_hash)
+{
+    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
+    return slot ? slot->newest : NULL;
+}
+
+struct pending *pairing_twin(const struct tracker *t, const struct session *s,
+                             const struct channel *ch, enum dir dir, uint64_t id_hash)
+{
+    if (s->key.kind == SESSION_KIND_PEERS || s->key.kind == SESSION_KIND_DRAFT)
+        return pairing_own(t, ch, dir, id_hash);
+    return pairing_latest(t, s, dir, id_hash);
+}
+
+struct answered *pairing_answered(const struct tracker *t, const struct session *s,
+                                  const struct channel *ch, enum dir dir, uint64_t id_hash)
+{
+    struct pairing_key key = key_of(s->scope, dir, id_hash);
+    struct answered *a = table_find(t->answered, &key);
+    if (!a || s->key.kind != SESSION_KIND_PEERS || dir == DIR_S2C || ch->method == HTTP_METHOD_GET)
+        return a;
+    return a->conn_id == ch->key.conn_id && a->channel_number == ch->key.number ? a : NULL;
+}
+
+const char *pairing_method(const struct pending *p, size_t *ret_len)
+{
+    if (p->method == METHOD_OTHER && p->method_len) {
+        *ret_len = p->method_len;
+        return texts(p) + p->id_len + p->name_len;
+    }
+    const char *text = p->method == METHOD_OTHER ? "?" : method_info(p->method)->text;
+    *ret_len = strlen(text);
+    return text;
+}
+
+const struct session *pairing_session(const struct pending *p)
+{
+    return p->channel ? p->channel->session : p->session;
+}
+
+static void remember(struct tracker *t, const struct pending *p, enum exchange_status status)
+{
+    struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
+    void *entry = table_find(t->answered, &key);
+    if (entry)
+        table_touch(t->answered, entry);
+    else if (table_insert(t->answered, &key, &entry) < 0) {
+        t->forgot = true;
+        return;
+    }
+    struct answered *a = entry;
+    a->conn_id = p->conn_id;
+    a->channel_number = p->channel_number;
+    a->how = status == EXCHANGE_CANCELLED                               ? ANSWERED_CANCELLED
+             : status == EXCHANGE_UNANSWERED || status == EXCHANGE_LOST ? ANSWERED_GIVEN_UP
+                                                                        : ANSWERED_FULLY;
+    a->delivered_again = p->delivered_again;
+    a->method = p->method;
+    a->method_len = 0;
+    size_t n;
+    const char *text = pairing_method(p, &n);
+    if (p->method == METHOD_OTHER && n <= sizeof(a->other)) {
+        memcpy(a->other, text, n);
+        a->method_len = (uint8_t)n;
+    }
+}
+
+/* All of a request's end but the release of its entry. */
+static void conclude(struct tracker *t, struct pending *p, const struct pairing_outcome *outcome)
+{
+    emit_exchange(t, p, outcome);
+    if (outcome->status != EXCHANGE_PENDING)
+        remember(t, p, outcome->status);
+    index_remove(t, p);
+    owner_leave(p);
+    free(p->overflow);
+    p->overflow = NULL;
+    t->counters.pending--;
+}
+
+void pairing_end(struct tracker *t, struct pending *p, const struct pairing_outcome *outcome)
+{
+    conclude(t, p, outcome);
+    table_remove(t->pending, p);
+}
+
+void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere)
+{
+    bool lost =
+        p->lossy || (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
+    pairing_end(t, p,
+                &(struct pairing_outcome){.status = lost ? EXCHANGE_LOST : EXCHANGE_UNANSWERED,
+                                          .at = t->at});
+}
+
+void pairing_detach(struct pending *p, struct session *s)
+{
+    owner_leave(p);
+    p->session = s;
+    list_append(&s->waiting, p);
+}
+
+void pairing_rescope(struct tracker *t, struct channel *ch, const struct session *s)
+{
+    for (struct pending *p = ch->waiting.first; p; p = p->next) {
+        index_remove(t, p);
+        p->scope = s->scope;
+        if (!index_add(t, p))
+            t->forgot = true; /* still found by its channel */
+    }
+}
+
+void pairing_expire(struct tracker *t)
+{
+    struct pending *p;
+    while ((p = table_oldest(t->pending)) && p->deadline_ns <= t->now_ns) {
+        if (method_info(p->method)->wait == METHOD_WAIT_STREAM && t->now_ns < INT64_MAX) {
+            p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
+            table_touch(t->pending, p);
+            continue;
+        }
+        pairing_give_up(t, p, true);
+    }
+}
+
+static int by_appearance(const void *a, const void *b)
+{
+    const struct pending *const *x = a, *const *y = b;
+    return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
+}
+
+static void finish_one(struct tracker *t, struct pending *p)
+{
+    bool elsewhere = !p->channel || p->dir == DIR_S2C;
+    bool lost = p->lossy || (p->channel && p->channel->lossy) ||
+                (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
+    enum exchange_status status = lost      ? EXCHANGE_LOST
+                                  : p->over ? EXCHANGE_UNANSWERED
+                                            : EXCHANGE_PENDING;
+    pairing_end(t, p, &(struct pairing_outcome){.status = status, .at = t->at});
+}
+
+void pairing_finish(struct tracker *t)
+{
+    uint32_t count = table_count(t->pending);
+    struct pending **all = calloc((size_t)count + 1, sizeof(struct pending *));
+    if (!all) { /* then in the order of the time-outs, which differs for streams only */
+        struct pending *p;
+        while ((p = table_oldest(t->pending)))
+            finish_one(t, p);
+        return;
+    }
+    uint32_t n = 0;
+    for (struct pending *p = table_oldest(t->pending); p; p = table_next(t->pending, p))
+        all[n++] = p;
+    qsort(all, n, sizeof(struct pending *), by_appearance);
+    for (uint32_t i = 0; i < n; i++)
+        finish_one(t, all[i]);
+    free(all);
+}
+
+void pairing_evict(void *tracker, void *entry)
+{
+    struct tracker *t = tracker;
+    limits_hit_add(t->hit, LIMIT_ID_PENDING);
+    t->forgot = true;
+    conclude(t, entry, &(struct pairing_outcome){.status = EXCHANGE_LOST, .at = t->at});
+}
+
+void pairing_fini(struct tracker *t)
+{
+    for (struct pending *p = table_oldest(t->pending); p; p = table_next(t->pending, p))
+        free(p->overflow);
+}

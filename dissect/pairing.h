@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_PAIRING_H
+#define DISSECT_PAIRING_H
+
+#include "tracker_state.h"
+
+/*
+ * Requests that wait for an answer, found by their channel or by (scope, sender, id), and a memory
+ * of those that wait no more. Several requests of one sender with one id are kept in order.
+ */
+
+struct channel;
+struct session;
+
+/* What finds a request: also the key of the answered ones. */
+struct pairing_key {
+    uint64_t scope;
+    uint64_t id_hash;
+    uint64_t dir; /* enum dir of the request */
+};
+
+_Static_assert(sizeof(struct pairing_key) == 24, "no padding: compared as bytes");
+
+/* The requests with one key. */
+struct pairing_slot {
+    struct pairing_key key;
+    struct pending *oldest, *newest;
+};
+
+#define PAIRING_TEXT_BYTES 48
+
+/* A waiting request; about 240 bytes. */
+struct pending {
+    uint64_t seq; /* key: order of appearance */
+    uint64_t scope;
+    uint64_t id_hash;
+    struct channel *channel;       /* open channel it waits on; NULL: waits in the session */
+    struct session *session;       /* with channel == NULL */
+    struct pending *prev, *next;   /* in the list of channel or session */
+    struct pending *older, *newer; /* same scope, sender and id */
+    struct endpoint client, server;
+    uint64_t conn_id;
+    struct stream_pos request;
+    uint64_t bytes;
+    int64_t deadline_ns;
+    char *overflow; /* the texts when they do not fit into `text`: id, name, method */
+    uint32_t channel_number;
+    uint8_t dir, method, transport;
+    uint8_t id_len, name_len, method_len;
+    bool lossy;           /* losses may have swallowed its answer */
+    bool over;            /* its channel ended */
+    bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
+    char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
+    char text[PAIRING_TEXT_BYTES];
+};
+
+struct pairing_list {
+    struct pending *first, *last;
+    uint32_t count;
+};
+
+enum answered_how {
+    ANSWERED_FULLY,
+    ANSWERED_CANCELLED, /* an answer may still cross */
+    ANSWERED_GIVEN_UP   /* unanswered or lost */
+};
+
+#define ANSWERED_METHOD_BYTES 40
+
+struct answered {
+    struct pairing_key key;
+    uint64_t conn_id;
+    uint32_t channel_number;
+    uint8_t how; /* enum answered_how */
+    uint8_t method;
+    uint8_t method_len; /* of `other`; 0: longer than that */
+    bool delivered_again;
+    char other[ANSWERED_METHOD_BYTES]; /* text of METHOD_OTHER */
+};
+
+/* How a request ended. */
+struct pairing_outcome {
+    enum exchange_status status;
+    const struct message *answer;  /* NULL: none */
+    const struct channel *channel; /* that brought the answer; NULL: none */
+    uint16_t http_status;
+    bool has_code;
+    int64_t code;
+    struct stream_pos at;
+};
+
+/* Only integers and strings can be paired. */
+static inline bool pairing_usable_id(const struct rpc_id *id)
+{
+    return id->type == RPC_ID_INTEGER || id->type == RPC_ID_STRING;
+}
+
+/* Lets a request wait on ch. version: of the message itself, or "". Memory shortage forgets it. */
+void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
+                 const char *version);
+
+/* The oldest request that waits on ch itself; NULL: none. */
+struct pending *pairing_own(const struct tracker *t, const struct channel *ch, enum dir dir,
+                            uint64_t id_hash);
+
+/* A request of session s, sent in direction dir, that a response on channel ch may answer;
+ * NULL: none. */
+struct pending *pairing_elsewhere(const struct tracker *t, const struct session *s,
+                                  const struct channel *ch, enum dir dir, uint64_t id_hash);
+
+/* The request, if it is the only one with that id in the session; NULL: none or several. */
+struct pending *pairing_only(const struct tracker *t, const struct session *s, enum dir dir,
+                             uint64_t id_hash);
+
+/* The latest request of session s with that id, for its sender to cancel; NULL: none. */
+struct pending *pairing_latest(const struct tracker *t, const struct session *s, enum dir dir,
+                               uint64_t id_hash);
+
+/* The latest request with that id that waits in the session, as a duplicate of which a new one
+ * on ch would be; NULL: none. */
+struct pending *pairing_twin(const struct tracker *t, const struct session *s,
+                             const struct channel *ch, enum dir dir, uint64_t id_hash);
+
+/* An ended request that a response on ch fits; NULL: none known. */
+struct answered *pairing_answered(const struct tracker *t, const struct session *s,
+                                  const struct channel *ch, enum dir dir, uint64_t id_hash);
+
+/* The method as text. */
+const char *pairing_method(const struct pending *p, size_t *ret_len);
+
+/* The session it waits in; may be NULL. */
+const struct session *pairing_session(const struct pending *p);
+
+/* Ends a request: tells the listener, remembers it, frees the entry. */
+void pairing_end(struct tracker *t, struct pending *p, const struct pairing_outcome *outcome);
+
+/* Ends a request that got no answer: as lost if losses may have swallowed it, else as unanswered.
+ * elsewhere: the answer could also have come on other connections. */
+void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere);
+
+/* Lets a request go on waiting in s after its channel. */
+void pairing_detach(struct pending *p, struct session *s);
+
+/* Looks up what waits on ch with the session's scope from now on. */
+void pairing_rescope(struct tracker *t, struct channel *ch, const struct session *s);
+
+/* Ends what has waited too long by t->now_ns. */
+void pairing_expire(struct tracker *t);
+
+/* End of the capture: ends all, oldest first. */
+void pairing_finish(struct tracker *t);
+
+/* Eviction from the tables. */
+void pairing_evict(void *tracker, void *entry);
+
+/* Frees what the entries own. */
+void pairing_fini(struct tracker *t);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_RECORD_H
+#define DISSECT_RECORD_H
+
+#include "capture/stream.h"
+#include "dissect/message.h"
+
+/*
+ * What one connection's dissection reports, in capture order: the only thing that crosses from the
+ * part that is sharded by connection to the part that sees all of them. Records carry no pointers.
+ *
+ * A connection carries "channels" of messages. With HTTP a channel is one exchange, a request and
+ * its response: numbered from 1 in order of the requests on the connection. Other transports use
+ * channel 1 for the whole connection.
+ *
+ * Per channel: BEGIN, then in any order at most one HEAD, any number of MESSAGE, EVENT and FINDING,
+ * then END. Nothing is reported for an HTTP exchange that cannot be MCP (see transport_http1.c).
+ */
+
+enum record_type {
+    RECORD_CONN,    /* the connection itself: see conn_event */
+    RECORD_BEGIN,   /* a channel begins: request head, or first sign of one */
+    RECORD_HEAD,    /* response head */
+    RECORD_MESSAGE, /* one JSON-RPC message */
+    RECORD_EVENT,   /* an SSE event that holds no message: priming event, retry, endpoint */
+    RECORD_FINDING, /* something wrong or lost */
+    RECORD_END      /* the channel is over */
+};
+
+enum record_transport { /* names in transports.def */
+    TRANSPORT_NONE,
+#define TRANSPORT(id, name, file) TRANSPORT_##id,
+#include "dissect/transports.def"
+#undef TRANSPORT
+    TRANSPORT_COUNT
+};
+
+enum http_method { HTTP_METHOD_UNKNOWN, HTTP_METHOD_POST, HTTP_METHOD_GET, HTTP_METHOD_DELETE,
+                   HTTP_METHOD_OTHER };
+enum http_content { HTTP_CONTENT_NONE, HTTP_CONTENT_JSON, HTTP_CONTENT_SSE, HTTP_CONTENT_OTHER };
+
+enum channel_flag {
+    CHANNEL_MCP_HEADER = 1 << 0,     /* any Mcp-* or MCP-* field */
+    CHANNEL_HAS_SESSION = 1 << 1,    /* session_hash is valid */
+    CHANNEL_HAS_LAST_EVENT = 1 << 2, /* last_event_hash is valid: resumes a stream */
+    CHANNEL_ACCEPTS_BOTH = 1 << 3,   /* Accept names JSON and event streams */
+    CHANNEL_ACCEPTS_SSE = 1 << 4,
+    CHANNEL_STUB = 1 << 5,           /* request not seen: midstream or after a gap */
+    CHANNEL_UNCERTAIN = 1 << 6       /* after a gap: request and response may not belong together */
+};
+
+#define CHANNEL_VERSION_BYTES 16
+
+struct record_begin {
+    uint64_t path_hash;       /* request target without query, keyed */
+    uint64_t target_hash;     /* whole request target */
+    uint64_t session_hash;    /* Mcp-Session-Id */
+    uint64_t last_event_hash; /* Last-Event-ID */
+    uint16_t flags;           /* enum channel_flag */
+    uint8_t method;           /* enum http_method */
+    char version[CHANNEL_VERSION_BYTES]; /* MCP-Protocol-Version, NUL-terminated; "" if none */
+};
+
+struct record_head {
+    uint64_t session_hash;
+    uint16_t flags; /* CHANNEL_MCP_HEADER, CHANNEL_HAS_SESSION, CHANNEL_UNCERTAIN */
+    uint16_t status;
+    uint8_t content;  /* enum http_content */
+    bool coded;       /* Content-Encoding that is not decoded here */
+};
+
+struct record_event {
+    uint64_t event_id;
+    uint64_t endpoint_hash; /* an `endpoint` event: equals target_hash of the POSTs sent there */
+    bool has_event_id;
+    bool has_endpoint;
+};
+
+enum finding {
+    FINDING_MALFORMED_JSON,
+    FINDING_NOT_JSONRPC,      /* JSON, but no JSON-RPC message */
+    FINDING_EMPTY_BATCH,
+    FINDING_TRUNCATED_BODY,   /* the connection ended inside a body */
+    FINDING_TRUNCATED_JSON,   /* a complete body with an incomplete JSON text */
+    FINDING_UNFINISHED_EVENT, /* an SSE event without its blank line */
+    FINDING_UNKNOWN_EVENT,    /* an SSE event of another type than message */
+    FINDING_UNDECODABLE,      /* a content coding this build cannot take off */
+    FINDING_LOST_MESSAGE,     /* a gap cut into a message or its framing */
+    FINDING_BAD_HTTP,         /* start line, field or chunk that is not HTTP */
+    FINDING_BAD_LENGTH,       /* contradictory body length */
+    FINDING_LINE_TOO_LONG,
+    FINDING_GAP,              /* bytes were lost on a connection that speaks MCP; amount = bytes */
+    FINDING_OVERLAP,          /* reserved for conflicting retransmissions; amount = packets */
+    FINDING_COUNT
+};
+
+/* "parse:malformed_json", "tcp:gap", ...: the report's protocol error type; static storage. */
+const char *finding_name(enum finding finding);
+
+struct record_finding {
+    uint64_t amount; /* see enum finding; else 1 */
+    uint8_t finding;
+    uint8_t dir;
+};
+
+enum channel_end {
+    CHANNEL_END_COMPLETE, /* request and response complete */
+    CHANNEL_END_CLOSED,   /* the connection ended first */
+    CHANNEL_END_LOST,     /* a gap swallowed the rest; what it held cannot be known */
+    CHANNEL_END_CAPTURE   /* the capture ended first */
+};
+
+struct record {
+    uint8_t type;       /* enum record_type */
+    uint8_t transport;  /* enum record_transport */
+    uint8_t conn_event; /* RECORD_CONN: enum conn_event */
+    uint8_t end;        /* RECORD_END: enum channel_end */
+    uint32_t channel;
+    uint64_t conn_id;
+    struct endpoint client, server;
+    struct stream_pos at;
+    union {
+        struct conn conn; /* RECORD_CONN: a copy; `user` is NULL */
+        struct record_begin begin;
+        struct record_head head;
+        struct record_event event;
+        struct record_finding finding;
+        struct message message;
+    } u;
+};
+
+struct record_sink {
+    void *ctx;
+    void (*record)(void *ctx, const struct record *r); /* borrowed for the call */
+};
+
+#endif

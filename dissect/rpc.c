@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON-RPC 2.0 envelope (https://www.jsonrpc.org/specification), as MCP narrows it.
+ *
+ * Theory of operation. The JSON scanner walks the text with the spec below; for every element that
+ * ends, the slots are read once and a struct message is filled in, in r->held, and handed over: at
+ * once, or, with `hold`, when the next one is complete or the text ends.
+ *
+ * What kind of message an element is follows from its members, whatever their order:
+ *
+ *   method is a string             request if there is an id (valid or not), else notification
+ *   no method, but result, error   response, if jsonrpc is "2.0"; an error that is not null wins
+ *   anything else                  no message
+ *
+ * Ids are compared by value: integers by their significant digits and decimal exponent, so that 1,
+ * 1.0 and 10e-1 are equal and no two large ones fall together, strings after decoding.
+ *
+ * Limits: those of the scanner; LIMIT_BATCH.
+ *
+ * Ignored on purpose: whether params and result are objects, and everything that the spec does not
+ * name.
+ */
+#include "dissect/rpc.h"
+#include "rpc_text.h"
+#include <string.h>
+
+/* The spec's nodes; a node's slot has the same number. Children in the order of their parents. */
+enum node {
+    ROOT,
+    /* of the element */
+    JSONRPC,
+    ID,
+    METHOD,
+    PARAMS,
+    RESULT,
+    ERROR,
+    /* of params */
+    PARAMS_NAME,
+    PARAMS_URI,
+    PARAMS_VERSION,
+    PARAMS_REQUEST_ID,
+    PARAMS_TASK_ID,
+    PARAMS_CLIENT,
+    PARAMS_META,
+    /* of result */
+    RESULT_IS_ERROR,
+    RESULT_TYPE,
+    RESULT_VERSION,
+    RESULT_SERVER,
+    RESULT_META,
+    RESULT_CONTENT,
+    RESULT_STRUCTURED,
+    RESULT_VERSIONS,
+    RESULT_CAPABILITIES,
+    /* of error */
+    ERROR_CODE,
+    /* of params.clientInfo */
+    CLIENT_NAME,
+    CLIENT_VERSION,
+    /* of params._meta */
+    META_PROGRESS_TOKEN,
+    META_VERSION,
+    META_CLIENT,
+    /* of result.serverInfo */
+    SERVER_NAME,
+    SERVER_VERSION,
+    /* of result._meta */
+    META_SERVER,
+    /* of params._meta, clientInfo */
+    META_CLIENT_NAME,
+    META_CLIENT_VERSION,
+    /* of result._meta, serverInfo */
+    META_SERVER_NAME,
+    META_SERVER_VERSION,
+    NODE_COUNT
+};
+
+#define TYPE(node, name)              [node] = JSON_LEAF(name, node, 0)
+#define TEXT(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT)
+#define WHOLE                         (JSON_NODE_TEXT | JSON_NODE_HASH)
+#define HASH(node, name)              [node] = JSON_LEAF(name, node, WHOLE)
+#define TREE(node, name, first, last) [node] = JSON_TREE(name, node, first, last)
+
+static const struct json_node nodes[NODE_COUNT] = {
+    TREE(ROOT, "", JSONRPC, ERROR),
+    TEXT(JSONRPC, "jsonrpc"),
+    HASH(ID, "id"),
+    TEXT(METHOD, "method"),
+    TREE(PARAMS, "params", PARAMS_NAME, PARAMS_META),
+    TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_CAPABILITIES),
+    TREE(ERROR, "error", ERROR_CODE, ERROR_CODE),
+    TEXT(PARAMS_NAME, "name"),
+    TEXT(PARAMS_URI, "uri"),
+    TEXT(PARAMS_VERSION, "protocolVersion"),
+    HASH(PARAMS_REQUEST_ID, "requestId"),
+    TYPE(PARAMS_TASK_ID, "taskId"),
+    TREE(PARAMS_CLIENT, "clientInfo", CLIENT_NAME, CLIENT_VERSION),
+    TREE(PARAMS_META, "_meta", META_PROGRESS_TOKEN, META_CLIENT),
+    TYPE(RESULT_IS_ERROR, "isError"),
+    TEXT(RESULT_TYPE, "resultType"),
+    TEXT(RESULT_VERSION, "protocolVersion"),
+    TREE(RESULT_SERVER, "serverInfo", SERVER_NAME, SERVER_VERSION),
+    TREE(RESULT_META, "_meta", META_SERVER, META_SERVER),
+    TYPE(RESULT_CONTENT, "content"),
+    TYPE(RESULT_STRUCTURED, "structuredContent"),
+    TYPE(RESULT_VERSIONS, "supportedVersions"),
+    TYPE(RESULT_CAPABILITIES, "capabilities"),
+    TEXT(ERROR_CODE, "code"),
+    TEXT(CLIENT_NAME, "name"),
+    TEXT(CLIENT_VERSION, "version"),
+    TYPE(META_PROGRESS_TOKEN, "progressToken"),
+    TEXT(META_VERSION, "io.modelcontextprotocol/protocolVersion"),
+    TREE(META_CLIENT, "io.modelcontextprotocol/clientInfo", META_CLIENT_NAME, META_CLIENT_VERSION),
+    TEXT(SERVER_NAME, "name"),
+    TEXT(SERVER_VERSION, "version"),
+    TREE(META_SERVER, "io.modelcontextprotocol/serverInfo", META_SERVER_NAME, META_SERVER_VERSION),
+    TEXT(META_CLIENT_NAME, "name"),
+    TEXT(META_CLIENT_VERSION, "version"),
+    TEXT(META_SERVER_NAME, "name"),
+    TEXT(META_SERVER_VERSION, "version"),
+};
+
+static const struct json_spec spec = {nodes, NODE_COUNT, NODE_COUNT};
+
+/* ---- the slots of an element that just ended */
+
+static inline bool has(const struct rpc *r, enum node node)
+{
+    return json_slot(&r->json, node)->type != JSON_ABSENT;
+}
+
+static inline bool is(const struct rpc *r, enum node node, enum json_type type)
+{
+    return json_slot(&r->json, node)->type == type;
+}
+
+static inline bool equals(const struct rpc *r, enum node node, const char *text)
+{
+    const struct json_slot *slot = json_slot(&r->json, node);
+    size_t n = strlen(text);
+    return slot->type == JSON_STRING && slot->full_bytes == n && !slot->cut &&
+           memcmp(json_slot_text(&r->json, slot), text, n) == 0;
+}
+
+/* The first of a and b that is a string; 0 if neither is. */
+static enum node string_of(const struct rpc *r, enum node a, enum node b)
+{
+    return is(r, a, JSON_STRING) ? a : is(r, b, JSON_STRING) ? b : ROOT;
+}
+
+/* ---- ids */
+
+struct rpc_id rpc_id_from_slot(const struct json_scan *s, const struct json_slot *slot,
+                               const struct hash_key *hash)
+{
+    switch ((enum json_type)slot->type) {
+    case JSON_ABSENT:
+        return (struct rpc_id){RPC_ID_ABSENT, 0};
+    case JSON_NULL:
+        return (struct rpc_id){RPC_ID_NULL, 0};
+    case JSON_STRING:
+        return rpc_text_string_id(s, slot, hash);
+    case JSON_INTEGER:
+    case JSON_NUMBER:
+        return rpc_text_number_id(s, slot, hash);
+    case JSON_FALSE:
+    case JSON_TRUE:
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        break;
+    }
+    return (struct rpc_id){RPC_ID_OTHER, 0};
+}
+
+/* ---- messages */
+
+/* What the element is; -1: no JSON-RPC message. */
+static int classify(const struct rpc *r)
+{
+    if (!is(r, ROOT, JSON_OBJECT))
+        return -1;
+    if (is(r, METHOD, JSON_STRING))
+        return has(r, ID) ? MESSAGE_REQUEST : MESSAGE_NOTIFICATION;
+    if (!equals(r, JSONRPC, "2.0"))
+        return -1;
+    if (has(r, ERROR) && !(is(r, ERROR, JSON_NULL) && has(r, RESULT)))
+        return MESSAGE_ERROR;
+    return has(r, RESULT) ? MESSAGE_RESULT : -1;
+}
+
+/* Members that only MCP has. `tools` or `content` alone prove nothing; LSP too answers initialize
+ * with serverInfo and capabilities, and A2A has tasks/get, but with params.id. */
+static bool has_mcp_shape(const struct rpc *r, enum method method)
+{
+    if (has(r, PARAMS)) {
+        bool task_method = method == METHOD_TASKS_GET || method == METHOD_TASKS_CANCEL;
+        return (method == METHOD_INITIALIZE && is(r, PARAMS_VERSION, JSON_STRING)) ||
+               (task_method && is(r, PARAMS_TASK_ID, JSON_STRING)) || has(r, META_VERSION) ||
+               has(r, META_CLIENT) || has(r, META_PROGRESS_TOKEN);
+    }
+    if (!is(r, RESULT, JSON_OBJECT))
+        return false;
+    return (is(r, RESULT_VERSION, JSON_STRING) && is(r, RESULT_SERVER, JSON_OBJECT)) ||
+           (is(r, RESULT_CONTENT, JSON_ARRAY) &&
+            (has(r, RESULT_IS_ERROR) || has(r, RESULT_STRUCTURED))) ||
+           (is(r, RESULT_VERSIONS, JSON_ARRAY) && is(r, RESULT_CAPABILITIES, JSON_OBJECT)) ||
+           has(r, META_SERVER);
+}
+
+static unsigned flags_of(const struct rpc *r, const struct message *m)
+{
+    unsigned flags = 0;
+    if (r->json.batch)
+        flags |= MESSAGE_IN_BATCH;
+    if (r->json.batch && r->messages == 0) /* a held one was handed over just before */
+        flags |= MESSAGE_FIRST_IN_BATCH;
+    if (!equals(r, JSONRPC, "2.0"))
+        flags |= MESSAGE_NO_VERSION;
+    if (has(r, METHOD) + (has(r, RESULT) || has(r, ERROR)) > 1 || (has(r, RESULT) && has(r, ERROR)))
+        flags |= MESSAGE_HYBRID;
+    if (m->id.type == RPC_ID_OTHER || (m->id.type == RPC_ID_NULL && m->kind == MESSAGE_REQUEST))
+        flags |= MESSAGE_BAD_ID;
+    if (r->json.repeated_members)
+        flags |= MESSAGE_REPEATED_MEMBER;
+    if (is(r, RESULT_IS_ERROR, JSON_TRUE))
+        flags |= MESSAGE_IS_ERROR;
+    if (equals(r, RESULT_TYPE, "input_required"))
+        flags |= MESSAGE_INPUT_REQUIRED;
+    if (has_mcp_shape(r, m->method))
+        flags |= MESSAGE_MCP_SHAPE;
+    return flags;
+}
+
+static void add_text(struct rpc *r, struct message *m, enum message_text which, enum node node)
+{
+    if (node != ROOT && is(r, node, JSON_STRING))
+        rpc_text_add(m, which, &r->json, json_slot(&r->json, node));
+}
+
+static enum node name_node(enum method method)
+{
+    switch ((enum method_name)method_info(method)->name) {
+    case METHOD_NAME_TOOL:
+    case METHOD_NAME_PROMPT:
+        return PARAMS_NAME;
+    case METHOD_NAME_RESOURCE:
+        return PARAMS_URI;
+    case METHOD_NAME_NONE:
+        break;
+    }
+    bool resource = method == METHOD_RESOURCES_SUBSCRIBE ||
+                    method == METHOD_RESOURCES_UNSUBSCRIBE || method == METHOD_N_RESOURCES_UPDATED;
+    return resource ? PARAMS_URI : ROOT;
+}
+
+static void add_texts(struct rpc *r, struct message *m)
+{
+    if (m->method == METHOD_OTHER)
+        add_text(r, m, MESSAGE_TEXT_METHOD, METHOD);
+    if (m->id.type != RPC_ID_ABSENT)
+        rpc_text_add_json(m, MESSAGE_TEXT_ID, &r->json, json_slot(&r->json, ID));
+    if (m->method != METHOD_NONE)
+        add_text(r, m, MESSAGE_TEXT_NAME, name_node(m->method));
+    enum node version = string_of(r, PARAMS_VERSION, META_VERSION);
+    enum node name = string_of(r, CLIENT_NAME, META_CLIENT_NAME);
+    enum node peer_version = string_of(r, CLIENT_VERSION, META_CLIENT_VERSION);
+    if (has(r, RESULT)) {
+        version = version != ROOT ? version : RESULT_VERSION;
+        name = name != ROOT ? name : string_of(r, SERVER_NAME, META_SERVER_NAME);
+        peer_version =
+            peer_version != ROOT ? peer_version : string_of(r, SERVER_VERSION, META_SERVER_VERSION);
+    }
+    add_text(r, m, MESSAGE_TEXT_VERSION, version);
+    add_text(r, m, MESSAGE_TEXT_PEER_NAME, name);
+    add_text(r, m, MESSAGE_TEXT_PEER_VERSION, peer_version);
+}
+
+static enum method method_of(const struct rpc *r)
+{
+    const struct json_slot *slot = json_slot(&r->json, METHOD);
+    if (slot->type != JSON_STRING)
+        return METHOD_NONE;
+    return slot->cut ? METHOD_OTHER : method_find(json_slot_text(&r->json, slot), slot->text_len);
+}
+
+/* Fills in everything but the texts' bytes that are not used. */
+static void fill(struct rpc *r, struct message *m, enum message_kind kind)
+{
+    m->first = r->first;
+    m->bytes = r->json.element_bytes;
+    m->kind = (uint8_t)kind;
+    m->dir = r->dir;
+    m->method = (uint8_t)method_of(r);
+    m->id = rpc_id_from_slot(&r->json, json_slot(&r->json, ID), &r->hash);
+    m->cancels = (struct rpc_id){RPC_ID_ABSENT, 0};
+    if (m->method == METHOD_N_CANCELLED)
+        m->cancels = rpc_id_from_slot(&r->json, json_slot(&r->json, PARAMS_REQUEST_ID), &r->hash);
+    m->event_id = 0;
+    m->error_code = 0;
+    m->flags = (uint16_t)flags_of(r, m);
+    if (json_slot_int(&r->json, json_slot(&r->json, ERROR_CODE), &m->error_code))
+        m->flags |= MESSAGE_HAS_CODE;
+    memset(m->text_len, 0, sizeof(m->text_len));
+    memset(m->text_off, 0, sizeof(m->text_off));
+    m->text_used = 0;
+    add_texts(r, m);
+}
+
+static void hand_over_held(struct rpc *r, const struct rpc_sink *sink)
+{
+    if (!r->held_valid)
+        return;
+    r->held_valid = false;
+    r->messages++;
+    sink->message(sink->ctx, &r->held);
+}
+
+static void element_ended(struct rpc *r, const struct rpc_sink *sink, const struct stream_pos *at)
+{
+    if (r->json.elements > LIMIT_BATCH) {
+        limits_hit_add(r->hit, LIMIT_ID_BATCH);
+        return;
+    }
+    int kind = classify(r);
+    if (kind < 0) {
+        r->not_rpc++;
+        return;
+    }
+    hand_over_held(r, sink);
+    fill(r, &r->held, (enum message_kind)kind);
+    r->held.last = *at;
+    r->held_valid = true;
+    if (!r->hold)
+        hand_over_held(r, sink);
+}
+
+/* ---- the interface */
+
+void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *hash,
+              struct limits_hit *hit)
+{
+    r->messages = 0;
+    r->not_rpc = 0;
+    r->empty_array = false;
+    r->hold = hold;
+    r->held_valid = false;
+    r->begun = false;
+    r->dir = (uint8_t)dir;
+    r->hash = *hash;
+    r->hit = hit;
+    json_init(&r->json, &spec, hash, hit);
+}
+
+bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, size_t n,
+              const struct stream_pos *at)
+{
+    enum json_result result;
+    do {
+        size_t used;
+        result = json_feed(&r->json, bytes, n, &used);
+        bytes += used;
+        n -= used;
+        if (!r->begun && (r->json.in_element || result == JSON_ELEMENT)) {
+            r->first = *at;
+            r->begun = true;
+        }
+        if (result == JSON_ELEMENT) {
+            element_ended(r, sink, at);
+            r->begun = false;
+        }
+    } while (result == JSON_ELEMENT);
+    r->empty_array = r->json.batch && r->json.elements == 0 && rpc_complete(r);
+    return result != JSON_BAD;
+}
+
+bool rpc_complete(const struct rpc *r)
+{
+    return !r->json.in_element && json_end(&r->json) == JSON_END_COMPLETE;
+}
+
+enum json_end rpc_end(struct rpc *r, const struct rpc_sink *sink, bool revoked)
+{
+    enum json_end end = json_end(&r->json);
+    if (end == JSON_END_COMPLETE && r->json.in_element)
+        r->not_rpc++; /* a number all by itself, which only the end of the text completes */
+    if (revoked)
+        r->held_valid = false;
+    hand_over_held(r, sink);
+    return end;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_RPC_H
+#define DISSECT_RPC_H
+
+#include "dissect/json.h"
+#include "dissect/message.h"
+
+/*
+ * The JSON-RPC 2.0 envelope: from the bytes of one JSON text to the messages in it (one, or those
+ * of a batch). Members may come in any order; nothing but the few that struct message names is
+ * kept.
+ *
+ * An object without `method` that lacks "jsonrpc":"2.0" is not taken for a message, nor is one that
+ * has neither method nor result nor error: other JSON lives on the same endpoints.
+ */
+
+struct rpc_sink {
+    void *ctx;
+    void (*message)(void *ctx, const struct message *m); /* borrowed for the call */
+};
+
+/* About 4 KB: to be held only while a text is being read. Private but the counters. */
+struct rpc {
+    uint32_t messages; /* handed over */
+    uint32_t not_rpc;  /* elements that were no JSON-RPC message */
+    bool empty_array;
+    /* ---- private */
+    bool hold;
+    bool held_valid;
+    bool begun;
+    uint8_t dir;
+    struct hash_key hash;
+    struct limits_hit *hit;
+    struct stream_pos first;
+    struct message held;
+    struct json_scan json;
+};
+
+/* Begins a text sent in direction dir. hold: keep the latest message back until rpc_end() or the
+ * next message, for a framing that may still revoke it (SSE). */
+void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *hash,
+              struct limits_hit *hit);
+
+/* Feeds bytes that became available at `at`. Returns false once the text is known to be no JSON;
+ * further bytes are ignored. */
+bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, size_t n,
+              const struct stream_pos *at);
+
+/* True when the text is closed, be it one element, a batch or an empty array: what follows can only
+ * be white space or an error. */
+bool rpc_complete(const struct rpc *r);
+
+/* The text ended: hands over a held message, unless revoked, and says how it ended. */
+enum json_end rpc_end(struct rpc *r, const struct rpc_sink *sink, bool revoked);
+
+/* The id that a slot holds, so that ids from other members compare equal to those of messages. The
+ * slot's node needs JSON_NODE_TEXT and JSON_NODE_HASH; hash is the key that the scan was given. */
+struct rpc_id rpc_id_from_slot(const struct json_scan *s, const struct json_slot *slot,
+                               const struct hash_key *hash);
+
+#endif

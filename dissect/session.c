@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sessions over connections (Streamable HTTP, revisions 2024-11-05 to 2025-11-25).
+ *
+ * A session id is known by its hash together with the server endpoint, so the two hops of a proxy
+ * are two sessions. An `initialize` comes before its session has a name: its channel gets a draft,
+ * which becomes the session that the response head announces; without one, what the two hosts say
+ * to each other without session ids, and then every `initialize` begins a new session there.
+ *
+ * A session counts from the moment the server accepted it: the InitializeResult; joined midstream,
+ * the first response head below 400, or the end of an exchange whose response was not captured.
+ * Its number is given then, so every number in an event was announced before.
+ *
+ * Limits: LIMIT_SESSIONS, the one that was silent for longest is dropped and closed.
+ */
+#include "session.h"
+#include "channel.h"
+#include "emit.h"
+
+struct session_key session_key_id(const struct channel *ch, uint64_t session_hash)
+{
+    return (struct session_key){
+        .server = ch->server, .value = session_hash, .kind = SESSION_KIND_ID};
+}
+
+struct session_key session_key_peers(const struct channel *ch)
+{
+    struct session_key key = {
+        .server = ch->server, .client = ch->client, .kind = SESSION_KIND_PEERS};
+    key.client.port = 0;
+    return key;
+}
+
+struct session_key session_key_channel(const struct channel *ch, enum session_kind kind)
+{
+    return (struct session_key){
+        .server = ch->server, .value = ch->key.conn_id, .channel = ch->key.number, .kind = kind};
+}
+
+struct session *session_get(struct tracker *t, const struct session_key *key,
+                            const struct channel *ch)
+{
+    struct session *s = table_find(t->sessions, key);
+    void *entry;
+    if (s) {
+        table_touch(t->sessions, s);
+        return s;
+    }
+    if (table_insert(t->sessions, key, &entry) < 0) {
+        t->forgot = true;
+        return NULL;
+    }
+    s = entry;
+    s->scope = ++t->last_scope;
+    s->conn_id = ch->key.conn_id;
+    s->client = ch->client;
+    s->transport = ch->transport;
+    return s;
+}
+
+void session_leave(struct tracker *t, struct channel *ch)
+{
+    struct session *s = ch->session;
+    if (!s)
+        return;
+    if (ch->prev)
+        ch->prev->next = ch->next;
+    else
+        s->first = ch->next;
+    if (ch->next)
+        ch->next->prev = ch->prev;
+    else
+        s->last = ch->prev;
+    ch->prev = ch->next = NULL;
+    ch->session = NULL;
+    if (s->key.kind != SESSION_KIND_DRAFT)
+        return;
+    while (s->waiting.first)
+        pairing_give_up(t, s->waiting.first, true);
+    table_remove(t->sessions, s);
+}
+
+void session_enter(struct tracker *t, struct session *s, struct channel *ch)
+{
+    if (ch->session == s)
+        return;
+    session_leave(t, ch);
+    ch->session = s;
+    ch->prev = s->last;
+    if (s->last)
+        s->last->next = ch;
+    else
+        s->first = ch;
+    s->last = ch;
+    pairing_rescope(t, ch, s);
+}
+
+void session_draft(struct tracker *t, struct channel *ch)
+{
+    ch->initializing = true;
+    if (!channel_is_http(ch) || (ch->session && ch->session->key.kind == SESSION_KIND_ID))
+        return;
+    struct session_key key = session_key_channel(ch, SESSION_KIND_DRAFT);
+    struct session *s = session_get(t, &key, ch);
+    if (s)
+        session_enter(t, s, ch);
+}
+
+/* The entry stands for another session from now on. */
+static void renew(struct session *s, const struct channel *ch)
+{
+    s->number = 0;
+    s->conn_id = ch->key.conn_id;
+    s->client = ch->client;
+    s->version[0] = s->client_name[0] = s->client_version[0] = '\0';
+    s->server_name[0] = s->server_version[0] = '\0';
+    s->over = s->closed = s->negotiated = false;
+}
+
+static void copy_party(struct session *to, const struct session *from)
+{
+    memcpy(to->client_name, from->client_name, sizeof(to->client_name));
+    memcpy(to->client_version, from->client_version, sizeof(to->client_version));
+}
+
+static bool is_draft(const struct session *s)
+{
+    return s && s->key.kind == SESSION_KIND_DRAFT;
+}
+
+void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash)
+{
+    if (ch->session && ch->session->key.kind == SESSION_KIND_ID)
+        return; /* the request's own word */
+    struct session_key key = session_key_id(ch, session_hash);
+    struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
+    if (!s)
+        return;
+    if (is_draft(ch->session) && (s->closed || !s->number)) {
+        if (s->closed) { /* the server gives the same name again */
+            renew(s, ch);
+            s->scope = ++t->last_scope;
+        }
+        copy_party(s, ch->session);
+        s->from_start = channel_certain(ch);
+        s->conn_id = ch->key.conn_id;
+        s->client = ch->client;
+    }
+    if (ch->version[0] && !s->version[0])
+        tracker_copy_text(s->version, sizeof(s->version), ch->version, strlen(ch->version));
+    session_enter(t, s, ch);
+}
+
+void session_settle(struct tracker *t, struct channel *ch)
+{
+    if (!ch->initializing || !channel_is_http(ch) ||
+        (ch->session && ch->session->key.kind != SESSION_KIND_DRAFT))
+        return;
+    struct session_key key = session_key_peers(ch);
+    struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
+    if (!s)
+        return;
+    session_farewell(t, s);
+    renew(s, ch);
+    if (is_draft(ch->session))
+        copy_party(s, ch->session);
+    session_enter(t, s, ch);
+}
+
+static bool learn_text(char *dst, size_t room, const struct message *m, enum message_text which,
+                       bool overwrite)
+{
+    size_t n;
+    const char *text = message_text(m, which, &n);
+    return n && (overwrite || !dst[0]) && tracker_copy_text(dst, room, text, n);
+}
+
+void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
+                   bool initialize_result)
+{
+    if (initialize_result)
+        session_settle(t, ch);
+    struct session *s = ch->session;
+    if (!s)
+        return;
+    bool changed = false;
+    bool request = m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S;
+    bool initialize = request && m->method == METHOD_INITIALIZE;
+    if (request) {
+        changed |= learn_text(s->client_name, sizeof(s->client_name), m, MESSAGE_TEXT_PEER_NAME,
+                              initialize);
+        changed |= learn_text(s->client_version, sizeof(s->client_version), m,
+                              MESSAGE_TEXT_PEER_VERSION, initialize);
+    } else if (m->kind == MESSAGE_RESULT && m->dir == DIR_S2C) {
+        changed |= learn_text(s->server_name, sizeof(s->server_name), m, MESSAGE_TEXT_PEER_NAME,
+                              initialize_result);
+        changed |= learn_text(s->server_version, sizeof(s->server_version), m,
+                              MESSAGE_TEXT_PEER_VERSION, initialize_result);
+    }
+    if (initialize_result) {
+        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, true);
+        s->negotiated = true;
+    } else if (request && !initialize && s->key.kind == SESSION_KIND_PEERS) {
+        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, false);
+    }
+    if (changed && s->number && !s->closed)
+        emit_session(t, s, SESSION_UPDATED);
+    if (initialize_result)
+        session_open(t, s);
+}
+
+void session_open(struct tracker *t, struct session *s)
+{
+    if (s->number || s->over)
+        return;
+    s->number = ++t->counters.sessions;
+    emit_session(t, s, SESSION_OPENED);
+}
+
+void session_farewell(struct tracker *t, struct session *s)
+{
+    if (!s->number || s->closed)
+        return;
+    s->closed = true;
+    emit_session(t, s, SESSION_CLOSED);
+}
+
+void session_close(struct tracker *t, struct session *s)
+{
+    s->over = true;
+    while (s->waiting.first)
+        pairing_give_up(t, s->waiting.first, true);
+    for (struct channel *ch = s->first; ch; ch = ch->next) {
+        for (struct pending *p = ch->waiting.first, *next; p; p = next) {
+            next = p->next;
+            if (p->dir == DIR_S2C)
+                pairing_give_up(t, p, true);
+        }
+    }
+    session_farewell(t, s);
+}
+
+void session_evict(void *tracker, void *entry)
+{
+    struct tracker *t = tracker;
+    struct session *s = entry;
+    limits_hit_add(t->hit, LIMIT_ID_SESSIONS);
+    t->forgot = true;
+    while (s->waiting.first) {
+        s->waiting.first->lossy = true;
+        pairing_give_up(t, s->waiting.first, true);
+    }
+    for (struct channel *ch = s->first, *next; ch; ch = next) {
+        next = ch->next;
+        ch->session = NULL;
+        ch->prev = ch->next = NULL;
+        ch->lossy = true; /* its ids mean nothing any more */
+    }
+    session_farewell(t, s);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_SESSION_H
+#define DISSECT_SESSION_H
+
+#include "pairing.h"
+#include "tracker_state.h"
+
+/*
+ * A dialogue: the scope in which the ids of one sender mean something, and what is known of the two
+ * that speak. It becomes a session of the report (gets a number, and the listener hears of it) once
+ * the server accepted it; one that is refused never does.
+ */
+
+enum session_kind {
+    SESSION_KIND_ID,     /* server endpoint and Mcp-Session-Id */
+    SESSION_KIND_PEERS,  /* no session id in use: client address and server endpoint */
+    SESSION_KIND_DRAFT,  /* an `initialize` whose answer will say which session it begins */
+    SESSION_KIND_CHANNEL /* the channel is the session: no HTTP */
+};
+
+struct session_key {
+    struct endpoint server;
+    struct endpoint client; /* SESSION_KIND_PEERS, port zero; else zero */
+    uint64_t value;         /* session id's hash, or conn_id */
+    uint32_t channel;       /* DRAFT and CHANNEL */
+    uint32_t kind;          /* enum session_kind */
+};
+
+_Static_assert(sizeof(struct session_key) == 56, "no padding: compared as bytes");
+
+struct channel;
+
+struct session {
+    struct session_key key;
+    uint64_t scope;   /* what ids are looked up with; never 0 */
+    uint64_t number;  /* in events; 0 = not accepted yet */
+    uint64_t conn_id; /* where it was first seen */
+    struct endpoint client;
+    struct channel *first, *last; /* its open channels, in order of appearance */
+    struct pairing_list waiting;  /* requests whose channel is over */
+    char version[CHANNEL_VERSION_BYTES];
+    char client_name[40], client_version[24];
+    char server_name[40], server_version[24];
+    uint8_t transport;
+    bool negotiated; /* version comes from an InitializeResult */
+    bool from_start; /* its `initialize` was captured */
+    bool over;       /* ended by DELETE, 404 or the end of its channel */
+    bool closed;     /* the listener knows */
+};
+
+/* The session for that key, made when it is not there; ch says where it was first seen. Makes it
+ * the newest. NULL: out of memory. */
+struct session *session_get(struct tracker *t, const struct session_key *key,
+                            const struct channel *ch);
+
+struct session_key session_key_id(const struct channel *ch, uint64_t session_hash);
+struct session_key session_key_peers(const struct channel *ch);
+struct session_key session_key_channel(const struct channel *ch, enum session_kind kind);
+
+/* Puts the channel and the requests that wait on it into s, out of the session it was in. A draft
+ * that is left is gone afterwards. */
+void session_enter(struct tracker *t, struct session *s, struct channel *ch);
+
+/* Takes the channel out of its session. */
+void session_leave(struct tracker *t, struct channel *ch);
+
+/* An `initialize` begins on the channel. */
+void session_draft(struct tracker *t, struct channel *ch);
+
+/* The response head names the channel's session. */
+void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash);
+
+/* The `initialize` of the channel will be answered without a session id: from now on it is about
+ * what the two hosts say to each other. Does nothing on other channels. */
+void session_settle(struct tracker *t, struct channel *ch);
+
+/* What a message tells of the parties. initialize_result: it decides the version, and opens the
+ * session. May change ch->session. */
+void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
+                   bool initialize_result);
+
+/* The server accepted it: from now on it counts. */
+void session_open(struct tracker *t, struct session *s);
+
+/* It is over: what waits in it will not be answered any more. Requests on channels that are still
+ * open wait for those. */
+void session_close(struct tracker *t, struct session *s);
+
+/* Only the event, at the end of the capture. */
+void session_farewell(struct tracker *t, struct session *s);
+
+/* Eviction from the table of sessions. */
+void session_evict(void *tracker, void *entry);
+
+#endif

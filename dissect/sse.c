@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * text/event-stream as WHATWG HTML defines it ("Server-sent events", event stream interpretation).
+ *
+ * A line is read as: a field name of which the first bytes are kept, a colon, one optional space, a
+ * value that is passed on or kept according to the field, a line end. Nothing else is state, but
+ * for a CR at the end of a piece, whose LF may be the first byte of the next. Long lines are walked
+ * sixteen bytes at a time in search of their CR or LF.
+ *
+ *   BOM     up to three bytes of a byte order mark, at the very start only
+ *   NAME    at the beginning of a line (name_len 0) or in its field name
+ *   SPACE   behind the colon
+ *   VALUE   in the value of a known field
+ *   IGNORE  in a comment, an unknown field or a line that a gap cut
+ *
+ * After a gap the reader waits for a blank line, the only place that surely ends an event.
+ *
+ * Limits: an event's type is kept up to LIMIT_SSE_FIELD; ids are hashed whole; data is not kept.
+ * Ignored on purpose: fields without a meaning, values of `retry` that are no number, UTF-8.
+ */
+#include "dissect/sse.h"
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { STATE_BOM, STATE_NAME, STATE_SPACE, STATE_VALUE, STATE_IGNORE };
+enum { FIELD_OTHER, FIELD_DATA, FIELD_EVENT, FIELD_ID, FIELD_RETRY };
+
+static const uint8_t BOM[3] = {0xef, 0xbb, 0xbf};
+
+void sse_init(struct sse *s, const struct hash_key *hash, struct limits_hit *hit)
+{
+    memset(s, 0, sizeof(*s));
+    s->hash = *hash;
+    s->hit = hit;
+    s->state = STATE_BOM;
+}
+
+static inline bool is_line_end(uint8_t c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* Bytes in front of the first CR or LF; n if there is none. */
+static size_t line_length(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    const __m128i lf = _mm_set1_epi8('\n');
+    const __m128i cr = _mm_set1_epi8('\r');
+    for (; n - i >= 64; i += 64) {
+        __m128i found[4];
+        for (int k = 0; k < 4; k++) {
+            __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 16 * k));
+            found[k] = _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr));
+        }
+        __m128i any =
+            _mm_or_si128(_mm_or_si128(found[0], found[1]), _mm_or_si128(found[2], found[3]));
+        if (_mm_movemask_epi8(any) == 0)
+            continue;
+        uint64_t mask = 0;
+        for (int k = 0; k < 4; k++)
+            mask |= (uint64_t)(unsigned)_mm_movemask_epi8(found[k]) << (16 * k);
+        return i + (size_t)__builtin_ctzll(mask);
+    }
+#else
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    for (; n - i >= 8; i += 8) {
+        uint64_t word;
+        memcpy(&word, p + i, sizeof(word));
+        uint64_t lf = word ^ (ones * '\n'), cr = word ^ (ones * '\r');
+        if (((((lf - ones) & ~lf) | ((cr - ones) & ~cr)) & highs) != 0)
+            break;
+    }
+#endif
+    while (i < n && !is_line_end(p[i]))
+        i++;
+    return i;
+}
+
+static const struct sse_event *current(struct sse *s)
+{
+    s->now.type = s->type; /* the struct may have moved since the last call */
+    return &s->now;
+}
+
+static void forget_event(struct sse *s)
+{
+    s->now = (struct sse_event){0};
+    s->any_field = false;
+}
+
+static void drop_event(struct sse *s, const struct sse_sink *sink)
+{
+    if (s->now.has_data)
+        sink->discard(sink->ctx);
+    forget_event(s);
+}
+
+static uint8_t field_of(const struct sse *s)
+{
+    switch (s->name_len) {
+    case 2:
+        return memcmp(s->name, "id", 2) == 0 ? FIELD_ID : FIELD_OTHER;
+    case 4:
+        return memcmp(s->name, "data", 4) == 0 ? FIELD_DATA : FIELD_OTHER;
+    case 5:
+        if (memcmp(s->name, "event", 5) == 0)
+            return FIELD_EVENT;
+        return memcmp(s->name, "retry", 5) == 0 ? FIELD_RETRY : FIELD_OTHER;
+    default: /* no known name has another length */
+        return FIELD_OTHER;
+    }
+}
+
+/* The name of a field is complete. */
+static void begin_value(struct sse *s, const struct sse_sink *sink)
+{
+    s->field = field_of(s);
+    s->any_field = true;
+    s->value_bad = false;
+    switch (s->field) {
+    case FIELD_DATA:
+        if (s->now.has_data) {
+            s->now.data_bytes++;
+            sink->data(sink->ctx, current(s), (const uint8_t *)"\n", 1);
+        }
+        s->now.has_data = true;
+        break;
+    case FIELD_EVENT:
+        s->now.type_len = 0;
+        s->now.type_bytes = 0;
+        break;
+    case FIELD_ID:
+        hash_stream_init(&s->id, &s->hash);
+        break;
+    case FIELD_RETRY:
+        s->number = 0;
+        s->value_bad = true; /* until its first digit */
+        break;
+    case FIELD_OTHER:
+        s->unknown_fields++;
+        break;
+    }
+}
+
+static void type_piece(struct sse *s, const uint8_t *p, size_t n)
+{
+    size_t room = LIMIT_SSE_FIELD - s->now.type_len;
+    if (n > room && s->now.type_bytes <= LIMIT_SSE_FIELD)
+        limits_hit_add(s->hit, LIMIT_ID_SSE_FIELD);
+    s->now.type_bytes += n;
+    size_t take = n < room ? n : room;
+    memcpy(s->type + s->now.type_len, p, take);
+    s->now.type_len += (uint32_t)take;
+}
+
+static void retry_piece(struct sse *s, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9' || s->number > UINT64_MAX / 16) {
+            s->value_bad = true;
+            s->field = FIELD_OTHER;
+            return;
+        }
+        s->number = s->number * 10 + (uint64_t)(p[i] - '0');
+        s->value_bad = false;
+    }
+}
+
+/* n > 0 bytes of the current value. */
+static void value_piece(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
+{
+    switch (s->field) {
+    case FIELD_DATA:
+        s->now.data_bytes += n;
+        sink->data(sink->ctx, current(s), p, n);
+        break;
+    case FIELD_EVENT:
+        type_piece(s, p, n);
+        break;
+    case FIELD_ID:
+        if (memchr(p, '\0', n))
+            s->value_bad = true;
+        hash_stream_feed(&s->id, p, n);
+        break;
+    case FIELD_RETRY:
+        retry_piece(s, p, n);
+        break;
+    case FIELD_OTHER:
+        break;
+    }
+}
+
+static void end_value(struct sse *s)
+{
+    if (s->value_bad)
+        return;
+    if (s->field == FIELD_ID) {
+        s->now.has_id = true;
+        s->now.id_hash = hash_stream_end(&s->id);
+        s->now.id_bytes = s->id.total;
+    } else if (s->field == FIELD_RETRY) {
+        s->now.has_retry = true;
+        s->now.retry_ms = s->number;
+    }
+}
+
+static void blank_line(struct sse *s, const struct sse_sink *sink)
+{
+    s->resync = false;
+    if (!s->any_field)
+        return;
+    s->events++;
+    sink->event(sink->ctx, current(s));
+    forget_event(s);
+}
+
+/* A CR or LF that is not the second half of a CRLF. */
+static void line_end(struct sse *s, const struct sse_sink *sink)
+{
+    switch (s->state) {
+    case STATE_NAME:
+        if (s->name_len == 0) {
+            blank_line(s, sink);
+            break;
+        }
+        begin_value(s, sink);
+        end_value(s);
+        break;
+    case STATE_SPACE:
+    case STATE_VALUE:
+        end_value(s);
+        break;
+    case STATE_BOM:
+    case STATE_IGNORE:
+        break;
+    }
+    s->state = STATE_NAME;
+    s->name_len = 0;
+}
+
+/* One byte in STATE_NAME that is no line end. */
+static void name_byte(struct sse *s, const struct sse_sink *sink, uint8_t c)
+{
+    if (s->resync) {
+        s->state = STATE_IGNORE;
+    } else if (c != ':') {
+        if (s->name_len < sizeof(s->name))
+            s->name[s->name_len++] = (char)c;
+    } else if (s->name_len == 0) {
+        s->comments++;
+        s->state = STATE_IGNORE;
+    } else {
+        begin_value(s, sink);
+        s->state = STATE_SPACE;
+    }
+}
+
+/* One byte where a byte order mark may be; false: it belongs to the first line. */
+static bool bom_byte(struct sse *s, uint8_t c)
+{
+    if (c == BOM[s->name_len]) {
+        if (++s->name_len == sizeof(BOM)) {
+            s->name_len = 0;
+            s->state = STATE_NAME;
+        }
+        return true;
+    }
+    memcpy(s->name, BOM, s->name_len); /* the start of a strange field name */
+    s->state = STATE_NAME;
+    return false;
+}
+
+/* Consumes the rest of the current line as far as it is there; returns how much. */
+static size_t feed_line(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    for (; i < n && (s->state == STATE_BOM || s->state == STATE_NAME); i++) {
+        if (s->state == STATE_BOM && bom_byte(s, p[i]))
+            continue;
+        if (is_line_end(p[i]))
+            return i;
+        name_byte(s, sink, p[i]);
+    }
+    if (i < n && s->state == STATE_SPACE) {
+        s->state = STATE_VALUE;
+        i += p[i] == ' ';
+    }
+    size_t length = line_length(p + i, n - i);
+    if (length > 0 && s->state == STATE_VALUE)
+        value_piece(s, sink, p + i, length);
+    return i + length;
+}
+
+void sse_feed(struct sse *s, const struct sse_sink *sink, const uint8_t *bytes, size_t n)
+{
+    size_t i = 0;
+    while (i < n) {
+        if (s->after_cr) {
+            s->after_cr = false;
+            i += bytes[i] == '\n';
+            continue;
+        }
+        i += feed_line(s, sink, bytes + i, n - i);
+        if (i < n) {
+            s->after_cr = bytes[i] == '\r';
+            line_end(s, sink);
+            i++;
+        }
+    }
+}
+
+void sse_gap(struct sse *s, const struct sse_sink *sink, bool at_line)
+{
+    drop_event(s, sink);
+    s->after_cr = false;
+    s->name_len = 0;
+    s->resync = !at_line;
+    s->state = at_line ? STATE_NAME : STATE_IGNORE;
+}
+
+void sse_end(struct sse *s, const struct sse_sink *sink)
+{
+    drop_event(s, sink);
+}

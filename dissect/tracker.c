@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The tracker: records of all connections in, events out. See tracker_state.h for its parts.
+ *
+ * Time is that of the records, made to never run backwards: a time-out is counted from the latest
+ * time seen when the request came, so that a clock that was set back ends nothing early. Latencies
+ * are differences of record times; a negative one counts as zero.
+ *
+ * Losses are remembered by pair of hosts, because a message that is missing could have belonged to
+ * any session between them: clients share one pool of connections among their sessions.
+ *
+ * Limits: the LIMIT_* of "dissect, MCP as a whole"; each table drops its oldest entry and counts
+ * it. Memory shortage is handled like a full table: something is forgotten, and from then on no
+ * peer is blamed for what may be this program's own gap.
+ */
+#include "channel.h"
+#include "dialogue.h"
+#include "emit.h"
+#include "tracker_state.h"
+#include <stdlib.h>
+
+#define REQUEST_TIMEOUT_NS INT64_C(300000000000)
+
+struct loss {
+    struct tracker_peers peers;
+    uint64_t packet; /* of the latest loss */
+};
+
+void tracker_note_loss(struct tracker *t, const struct endpoint *client,
+                       const struct endpoint *server)
+{
+    struct tracker_peers peers = tracker_peers(client, server);
+    void *entry = table_find(t->losses, &peers);
+    if (entry)
+        table_touch(t->losses, entry);
+    else if (table_insert(t->losses, &peers, &entry) < 0) {
+        t->forgot = true;
+        return;
+    }
+    struct loss *loss = entry;
+    loss->packet = t->at.packet;
+}
+
+bool tracker_lost_since(const struct tracker *t, const struct endpoint *client,
+                        const struct endpoint *server, uint64_t packet)
+{
+    if (table_count(t->losses) == 0)
+        return false;
+    struct tracker_peers peers = tracker_peers(client, server);
+    const struct loss *loss = table_find(t->losses, &peers);
+    return loss && loss->packet >= packet;
+}
+
+static void arrive(struct tracker *t, const struct stream_pos *at)
+{
+    t->at = *at;
+    if (at->ts_ns > t->now_ns)
+        t->now_ns = at->ts_ns;
+    pairing_expire(t);
+}
+
+static void take_conn(struct tracker *t, const struct record *r)
+{
+    struct event_connection e = {
+        .event = r->conn_event, .conn = &r->u.conn, .transport = r->transport, .at = r->at};
+    t->sink->connection(t->sink->ctx, &e);
+    if (r->conn_event != CONN_EVENT_GONE)
+        return;
+    void *link = table_find(t->links, &r->conn_id);
+    if (link)
+        table_remove(t->links, link);
+}
+
+static void take_head(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_of(t, r);
+    if (ch)
+        channel_head(t, ch, r);
+}
+
+static void take_message(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_of(t, r);
+    if (ch && channel_admits(t, ch, &r->u.message))
+        dialogue_message(t, ch, &r->u.message);
+    else
+        t->counters.other_messages++;
+}
+
+/* A priming event makes a stream one that can be resumed. */
+static void take_event(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_find(t, r);
+    if (ch && r->u.event.has_event_id)
+        ch->event_ids = true;
+}
+
+static void take_finding(struct tracker *t, const struct record *r)
+{
+    enum finding finding = r->u.finding.finding;
+    if (finding >= FINDING_COUNT)
+        return;
+    struct channel *ch = channel_find(t, r);
+    bool of_connection = finding == FINDING_GAP || finding == FINDING_OVERLAP;
+    if (finding == FINDING_GAP || finding == FINDING_LOST_MESSAGE) {
+        tracker_note_loss(t, &r->client, &r->server);
+        if (ch)
+            ch->lossy = true;
+    } else if (finding == FINDING_UNDECODABLE && ch) {
+        ch->opaque = true;
+    }
+    bool mcp = ch && ch->mcp;
+    if (!mcp && !(of_connection && table_find(t->links, &r->conn_id)))
+        return;
+    struct event_finding e = {.type = finding_name(finding),
+                              .amount = finding == FINDING_GAP ? 1 : r->u.finding.amount,
+                              .dir = r->u.finding.dir,
+                              .at = r->at};
+    if (mcp)
+        e.origin = emit_origin(ch, NULL);
+    else
+        e.origin = (struct event_origin){.conn_id = r->conn_id,
+                                         .client = r->client,
+                                         .server = r->server,
+                                         .transport = r->transport,
+                                         .version = ""};
+    if (e.amount)
+        t->sink->finding(t->sink->ctx, &e);
+}
+
+static void take_end(struct tracker *t, const struct record *r)
+{
+    struct channel *ch = channel_find(t, r);
+    if (!ch)
+        return;
+    channel_end(t, ch, r->end);
+    channel_remove(t, ch);
+}
+
+static void take_record(void *ctx, const struct record *r)
+{
+    struct tracker *t = ctx;
+    arrive(t, &r->at);
+    switch ((enum record_type)r->type) {
+    case RECORD_CONN:
+        take_conn(t, r);
+        break;
+    case RECORD_BEGIN:
+        channel_begin(t, r);
+        break;
+    case RECORD_HEAD:
+        take_head(t, r);
+        break;
+    case RECORD_MESSAGE:
+        take_message(t, r);
+        break;
+    case RECORD_EVENT:
+        take_event(t, r);
+        break;
+    case RECORD_FINDING:
+        take_finding(t, r);
+        break;
+    case RECORD_END:
+        take_end(t, r);
+        break;
+    }
+}
+
+static void evict_answered(void *tracker, void *entry)
+{
+    (void)entry;
+    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_ANSWERED);
+}
+
+static void evict_seen(void *tracker, void *entry)
+{
+    (void)entry;
+    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_SEEN_EVENTS);
+}
+
+static void evict_endpoint(void *tracker, void *entry)
+{
+    (void)entry;
+    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_ENDPOINTS);
+}
+
+/* max, entry and key size, what happens to a dropped entry. */
+struct plan {
+    uint32_t max, entry_bytes, key_bytes;
+    void (*evict)(void *tracker, void *entry);
+};
+
+static struct table *make_table(struct tracker *t, const struct plan *plan)
+{
+    struct table_config config = {.max_entries = plan->max,
+                                  .entry_bytes = plan->entry_bytes,
+                                  .key_bytes = plan->key_bytes,
+                                  .hash = t->config.hash,
+                                  .evict = plan->evict,
+                                  .ctx = t};
+    return table_new(&config);
+}
+
+#define PLAN(max, type, key, evict) (&(struct plan){max, sizeof(type), sizeof(key), evict})
+
+static bool make_tables(struct tracker *t)
+{
+    uint32_t pending = t->config.max_pending, sessions = t->config.max_sessions;
+    t->channels =
+        make_table(t, PLAN(LIMIT_EXCHANGES, struct channel, struct channel_key, channel_evict));
+    t->links = make_table(t, PLAN(LIMIT_FLOWS, uint64_t, uint64_t, NULL));
+    t->sessions = make_table(t, PLAN(sessions, struct session, struct session_key, session_evict));
+    t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
+    t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
+    t->answered =
+        make_table(t, PLAN(LIMIT_ANSWERED, struct answered, struct pairing_key, evict_answered));
+    t->seen = make_table(
+        t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen, evict_seen));
+    t->endpoints = make_table(
+        t, PLAN(LIMIT_ENDPOINTS, struct channel_path, struct channel_path, evict_endpoint));
+    t->losses = make_table(t, PLAN(LIMIT_ENDPOINTS, struct loss, struct tracker_peers, NULL));
+    return t->channels && t->links && t->sessions && t->pending && t->ids && t->answered &&
+           t->seen && t->endpoints && t->losses;
+}
+
+struct tracker *tracker_new(const struct tracker_config *config, const struct event_sink *sink,
+                            struct limits_hit *hit)
+{
+    struct tracker *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->config = *config;
+    if (t->config.request_timeout_ns <= 0)
+        t->config.request_timeout_ns = REQUEST_TIMEOUT_NS;
+    if (t->config.max_pending == 0)
+        t->config.max_pending = LIMIT_PENDING;
+    if (t->config.max_sessions == 0)
+        t->config.max_sessions = LIMIT_SESSIONS;
+    t->sink = sink;
+    t->hit = hit;
+    t->record_sink = (struct record_sink){.ctx = t, .record = take_record};
+    t->now_ns = INT64_MIN;
+    if (!make_tables(t)) {
+        tracker_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+const struct record_sink *tracker_record_sink(struct tracker *t)
+{
+    return &t->record_sink;
+}
+
+void tracker_tick(struct tracker *t, int64_t now_ns)
+{
+    arrive(t, &(struct stream_pos){.ts_ns = now_ns, .packet = t->at.packet});
+}
+
+void tracker_finish(struct tracker *t, const struct stream_pos *at)
+{
+    arrive(t, at);
+    pairing_finish(t);
+    for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
+        session_farewell(t, s);
+}
+
+void tracker_counters(const struct tracker *t, struct tracker_counters *ret_counters)
+{
+    *ret_counters = t->counters;
+}
+
+void tracker_free(struct tracker *t)
+{
+    if (!t)
+        return;
+    if (t->pending)
+        pairing_fini(t);
+    table_free(t->channels);
+    table_free(t->links);
+    table_free(t->sessions);
+    table_free(t->pending);
+    table_free(t->ids);
+    table_free(t->answered);
+    table_free(t->seen);
+    table_free(t->endpoints);
+    table_free(t->losses);
+    free(t);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_TRACKER_STATE_H
+#define DISSECT_TRACKER_STATE_H
+
+#include "base/table.h"
+#include "dissect/tracker.h"
+#include <string.h>
+
+/*
+ * What the tracker's files share; private to them. tracker.c owns the tables and turns records into
+ * calls, channel.c knows what is MCP, session.c who belongs together, pairing.c what waits for an
+ * answer, dialogue.c what a message does to all of them, emit.c how the listener is told.
+ *
+ * Ownership: a waiting request is in the list of its channel, or, once that is over, in the list of
+ * its session. Every table may drop its oldest entry at any insertion; its evict function then
+ * clears all pointers to it. So a pointer is good until the next insertion into its own table, and
+ * a waiting request until the next insertion into any of channels, sessions and pending.
+ */
+
+struct channel;
+
+struct tracker {
+    struct tracker_config config;
+    const struct event_sink *sink;
+    struct limits_hit *hit;
+    struct record_sink record_sink;
+    struct table *channels;  /* struct channel */
+    struct table *links;     /* conn_id of connections that spoke MCP */
+    struct table *sessions;  /* struct session */
+    struct table *pending;   /* struct pending, by sequence number */
+    struct table *ids;       /* struct pairing_slot */
+    struct table *answered;  /* struct answered */
+    struct table *seen;      /* SSE event ids by scope */
+    struct table *endpoints; /* server endpoint and path that speak MCP */
+    struct table *losses;    /* packet of the last loss between two hosts */
+    struct channel *recent;  /* channel of the latest record: mostly that of the next, too */
+    struct stream_pos at;    /* of the latest record */
+    int64_t now_ns;          /* latest time so far: never runs backwards */
+    uint64_t last_scope, last_seq;
+    bool forgot; /* a waiting request or session was dropped for want of room or memory */
+    struct tracker_counters counters;
+};
+
+/* Two hosts: a client's address, its port zero, and a server endpoint. */
+struct tracker_peers {
+    struct endpoint client, server;
+};
+
+static inline struct tracker_peers tracker_peers(const struct endpoint *client,
+                                                 const struct endpoint *server)
+{
+    struct tracker_peers peers = {*client, *server};
+    peers.client.port = 0;
+    return peers;
+}
+
+/* Packets of a connection between the two were lost: what is missing cannot be told any more. */
+void tracker_note_loss(struct tracker *t, const struct endpoint *client,
+                       const struct endpoint *server);
+
+/* True if there was a loss in packet number `packet` or later. */
+bool tracker_lost_since(const struct tracker *t, const struct endpoint *client,
+                        const struct endpoint *server, uint64_t packet);
+
+/* Copies text of n bytes, cut to room - 1, and terminates it. Returns whether dst changed. */
+static inline bool tracker_copy_text(char *dst, size_t room, const char *text, size_t n)
+{
+    if (n >= room)
+        n = room - 1;
+    if (strlen(dst) == n && memcmp(dst, text, n) == 0)
+        return false;
+    memcpy(dst, text, n);
+    dst[n] = '\0';
+    return true;
+}
+
+#endif

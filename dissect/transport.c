@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What all transports share: how a record of a connection begins, and the spare JSON-RPC parsers. A
+ * parser is several kilobytes, so a connection has one only while a message is being read; a short
+ * list of spare ones saves most of the allocations.
+ */
+#include "dissect/transport.h"
+#include "dissect/rpc.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct transport_spare_node {
+    struct transport_spare_node *next;
+};
+
+void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
+                      const struct stream_pos *at, struct record *ret_record)
+{
+    struct record *r = ret_record;
+    r->type = (uint8_t)type;
+    r->transport = tc->transport;
+    r->conn_event = 0;
+    r->end = 0;
+    r->channel = channel;
+    r->conn_id = tc->conn->id;
+    r->client = *conn_client(tc->conn);
+    r->server = *conn_server(tc->conn);
+    r->at = *at;
+}
+
+void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
+                       enum finding finding, uint64_t amount, const struct stream_pos *at)
+{
+    struct record r;
+    transport_record(tc, RECORD_FINDING, channel, at, &r);
+    r.u.finding = (struct record_finding){amount, (uint8_t)finding, (uint8_t)dir};
+    tc->env->sink.record(tc->env->sink.ctx, &r);
+}
+
+bool transport_behind(const struct transport_conn *tc, enum dir dir)
+{
+    const struct conn_counters *sent = conn_sent(tc->conn, dir);
+    return sent->payload_bytes > tc->delivered[dir] + sent->truncated_bytes;
+}
+
+struct rpc *transport_rpc_take(const struct transport_env *env)
+{
+    struct transport_spare *spare = env->spare;
+    struct transport_spare_node *node = spare->first;
+    if (!node)
+        return malloc(sizeof(struct rpc));
+    spare->first = node->next;
+    spare->count--;
+    return (struct rpc *)(void *)node;
+}
+
+void transport_rpc_give(const struct transport_env *env, struct rpc *rpc)
+{
+    struct transport_spare *spare = env->spare;
+    if (spare->count >= LIMIT_SPARE_PARSERS) {
+        free(rpc);
+        return;
+    }
+    struct transport_spare_node *node = (struct transport_spare_node *)(void *)rpc;
+    node->next = spare->first;
+    spare->first = node;
+    spare->count++;
+}
+
+void transport_spare_free(struct transport_spare *spare)
+{
+    while (spare->first) {
+        struct transport_spare_node *node = spare->first;
+        spare->first = node->next;
+        free(node);
+    }
+    spare->count = 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_TRANSPORT_H
+#define DISSECT_TRANSPORT_H
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "capture/stream.h"
+#include "dissect/record.h"
+
+/*
+ * A transport: how MCP messages lie in the byte streams of one connection. One file each,
+ * registered in transports.def.
+ *
+ * State is allocated when a probe recognises the transport and freed with the connection. What is
+ * needed only while a message is being read is allocated for that time, through the environment.
+ */
+
+struct rpc;
+
+/* Parsers of JSON-RPC texts that are not in use at the moment, at most LIMIT_SPARE_PARSERS. Zeroed
+ * memory is an empty list. */
+struct transport_spare {
+    struct transport_spare_node *first;
+    uint32_t count;
+};
+
+/* What all transports of a dissector share. */
+struct transport_env {
+    struct hash_key hash;
+    struct limits_hit *hit;
+    struct record_sink sink;
+    struct transport_spare *spare;
+};
+
+/* One connection as its transport sees it. Lives as long as the state. */
+struct transport_conn {
+    const struct transport_env *env;
+    const struct conn *conn;
+    uint64_t delivered[DIR_COUNT]; /* bytes so far, those of the running call included */
+    uint8_t transport;             /* enum record_transport */
+};
+
+enum probe_result {
+    PROBE_NO,    /* not this transport, whatever follows */
+    PROBE_MORE,  /* could be, when more bytes are there */
+    PROBE_YES,   /* this direction's bytes are those of a client/server as presumed */
+    PROBE_SWAPPED/* it is, but the roles are the other way round (only if they are not known) */
+};
+
+struct probe {
+    enum dir dir;
+    const uint8_t *bytes; /* start of the stream, or of a segment when joined is set */
+    size_t n;
+    bool joined; /* the stream began before these bytes: midstream or after a gap */
+};
+
+struct transport {
+    const char *name;
+    size_t state_bytes;
+    enum probe_result (*probe)(const struct probe *p);
+    /* state is zeroed memory. joined as in struct probe. Returns 0 or ERR_NOMEM. */
+    int (*init)(void *state, const struct transport_conn *tc, bool joined);
+    void (*feed)(void *state, enum dir dir, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at);
+    void (*gap)(void *state, enum dir dir, uint64_t n, const struct stream_pos *at);
+    void (*end)(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at);
+    /* Ends open channels with how and frees what the state owns. */
+    void (*fini)(void *state, enum channel_end how, const struct stream_pos *at);
+};
+
+/* Fills in the common members of a record for this connection: transport, conn_id, endpoints, at;
+ * the rest is zero but for u, which is left as it is. */
+void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
+                      const struct stream_pos *at, struct record *ret_record);
+
+/* Sends a finding on a channel. */
+void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
+                       enum finding finding, uint64_t amount, const struct stream_pos *at);
+
+/* A parser for one text, to be given to rpc_init() and back soon; NULL: out of memory. */
+struct rpc *transport_rpc_take(const struct transport_env *env);
+void transport_rpc_give(const struct transport_env *env, struct rpc *rpc);
+
+void transport_spare_free(struct transport_spare *spare);
+
+/* True while bytes of that direction were captured that wait behind a hole. */
+bool transport_behind(const struct transport_conn *tc, enum dir dir);
+
+#define TRANSPORT(id, name, file) extern const struct transport file;
+#include "dissect/transports.def"
+#undef TRANSPORT
+
+#endif

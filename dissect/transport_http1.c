@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * MCP over HTTP/1.1 (RFC 9112): one connection, from its bytes to records. Also the old HTTP+SSE
+ * form; what spans connections is the tracker's.
+ *
+ * Theory of operation. http1.h takes each direction apart, exchanges.h says which response answers
+ * which request, fields.h reads heads, body.h bodies. This file joins them and decides what is
+ * worth telling. A channel is one exchange, numbered by exchanges.h; a response whose request is
+ * not known is a channel of its own with CHANNEL_STUB.
+ *
+ * Only an exchange that may be MCP is told: one with an Mcp- field in request or response, a POST
+ * whose body begins with { or [, a GET that accepts event streams, an answer that is an event
+ * stream, and an answer without known request that is JSON. BEGIN comes when that shows. The bodies
+ * of all others are skipped without a look.
+ *
+ * State of a direction, and where it reads on after a gap (exchanges.c has what it does to pairs):
+ *
+ *   idle, between messages     an unknown number of messages is lost; next start line
+ *   in a head                  the message is lost; next start line
+ *   in a body, gap inside it   JSON: the message is lost, the rest of the body is skipped;
+ *                              events: the event is lost, next blank line in the same body
+ *   in a body, gap beyond it   the message ends as lost; next start line. A GET's event stream is
+ *                              kept: if the next bytes are a chunk of events, no other request is
+ *                              open and none was lost, it goes on. Other event streams that go on
+ *                              become a stub
+ *   looking for a start line   goes on looking; an event stream in the middle becomes a stub
+ *
+ * A connection joined in the middle begins as "looking for a start line" in both directions.
+ *
+ * Ignored on purpose: what follows 101 or CONNECT; trailers; 1xx responses other than 101; bodies
+ * under a content coding (told once as undecodable).
+ */
+#include "http1_conn.h"
+#include <string.h>
+
+/* ---- requests */
+
+static enum http1_request_method request_start(void *ctx, const struct http1_head *head)
+{
+    struct http1_conn *s = ctx;
+    s->fields[DIR_C2S] = (struct fields){0};
+    s->in_head[DIR_C2S] = true;
+    body_start(&s->body[DIR_C2S], BODY_SKIP, 0, s->at);
+    bool same_piece = s->request_piece == s->piece && s->piece != 0;
+    struct exchange *e = exchanges_open(&s->exchanges, s->at->ts_ns, same_piece);
+    if (!e)
+        return HTTP1_METHOD_OTHER;
+    e->begin.method = (uint8_t)fields_method(head->method, head->method_len);
+    fields_target(&s->tc->env->hash, head->target, head->target_len, &e->begin.target_hash,
+                  &e->begin.path_hash);
+    if (head->method_len == 4 && memcmp(head->method, "HEAD", 4) == 0)
+        e->kind = HTTP1_METHOD_HEAD;
+    else if (head->method_len == 7 && memcmp(head->method, "CONNECT", 7) == 0)
+        e->kind = HTTP1_METHOD_CONNECT;
+    return HTTP1_METHOD_OTHER;
+}
+
+static void request_field(void *ctx, const char *name, size_t name_len, const char *value,
+                          size_t value_len)
+{
+    struct http1_conn *s = ctx;
+    if (s->in_head[DIR_C2S])
+        fields_add(&s->fields[DIR_C2S], &s->tc->env->hash, name, name_len, value, value_len);
+}
+
+static void request_head_end(void *ctx, const struct http1_body_info *info)
+{
+    struct http1_conn *s = ctx;
+    const struct fields *f = &s->fields[DIR_C2S];
+    struct exchange *e = exchanges_receiving(&s->exchanges);
+    s->in_head[DIR_C2S] = false;
+    if (!e)
+        return;
+    e->begin.flags |= f->flags;
+    e->begin.session_hash = f->session_hash;
+    e->begin.last_event_hash = f->last_event_hash;
+    memcpy(e->begin.version, f->version, sizeof(f->version));
+    bool post = e->begin.method == HTTP_METHOD_POST;
+    bool coded = f->coded && f->content == HTTP_CONTENT_JSON;
+    if ((f->flags & CHANNEL_MCP_HEADER) != 0 ||
+        (e->begin.method == HTTP_METHOD_GET && (f->flags & CHANNEL_ACCEPTS_SSE) != 0) ||
+        (post && coded && (f->flags & CHANNEL_ACCEPTS_BOTH) != 0))
+        http1_conn_begin(s, e);
+    if (info->framing == HTTP1_BODY_NONE ||
+        (info->framing == HTTP1_BODY_LENGTH && info->length == 0))
+        return;
+    enum body_mode mode = BODY_SKIP;
+    if (f->coded)
+        mode = coded && e->begun ? BODY_CODED : BODY_SKIP;
+    else if (post || e->begun)
+        mode = BODY_SNIFF;
+    body_start(&s->body[DIR_C2S], mode, e->channel, s->at);
+}
+
+static void request_body(void *ctx, const uint8_t *bytes, size_t n)
+{
+    http1_conn_body(ctx, DIR_C2S, bytes, n);
+}
+
+static void request_body_gap(void *ctx, uint64_t n)
+{
+    (void)n; /* told by gap() */
+    http1_conn_body_gap(ctx, DIR_C2S);
+}
+
+static void request_end(void *ctx, enum http1_end how)
+{
+    struct http1_conn *s = ctx;
+    if (s->in_head[DIR_C2S])
+        http1_conn_head_cut(s, DIR_C2S, how);
+    bool lost = http1_conn_body_end(s, DIR_C2S, how) || how == HTTP1_END_LOST;
+    s->request_piece = s->piece;
+    exchanges_received(&s->exchanges, s->at->ts_ns, lost);
+    s->pending[DIR_C2S] = 0;
+    if (how == HTTP1_END_LOST)
+        exchanges_lose_requests(&s->exchanges);
+    if (s->responses_over)
+        exchanges_close(&s->exchanges, (enum channel_end)s->ending, false);
+}
+
+static void request_anomaly(void *ctx, enum http1_anomaly what)
+{
+    struct http1_conn *s = ctx;
+    http1_conn_anomaly(s, DIR_C2S, what);
+    if (what == HTTP1_BAD_START_LINE)
+        exchanges_lose_requests(&s->exchanges);
+}
+
+static void no_tunnel(void *ctx, const uint8_t *bytes, size_t n)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)n;
+}
+
+/* ---- responses */
+
+static bool behind(const struct http1_conn *s)
+{
+    return transport_behind(s->tc, DIR_C2S);
+}
+
+/* The event stream that was kept after a loss does not go on. */
+static void end_suspended(struct http1_conn *s)
+{
+    if (!s->suspended)
+        return;
+    s->suspended = false;
+    exchanges_answered(&s->exchanges, s->at->ts_ns, true);
+}
+
+static enum http1_request_method response_start(void *ctx, const struct http1_head *head)
+{
+    struct http1_conn *s = ctx;
+    end_suspended(s);
+    s->fields[DIR_S2C] = (struct fields){0};
+    s->in_head[DIR_S2C] = true;
+    s->bound = false;
+    s->response_ns = s->at->ts_ns;
+    s->status = (uint16_t)head->status;
+    s->interim = head->status < 200 && head->status != 101;
+    body_start(&s->body[DIR_S2C], BODY_SKIP, 0, s->at);
+    const struct exchange *e = exchanges_expect(&s->exchanges, s->response_ns, behind(s));
+    return e ? (enum http1_request_method)e->kind : HTTP1_METHOD_OTHER;
+}
+
+static void response_field(void *ctx, const char *name, size_t name_len, const char *value,
+                           size_t value_len)
+{
+    struct http1_conn *s = ctx;
+    if (s->in_head[DIR_S2C])
+        fields_add(&s->fields[DIR_S2C], &s->tc->env->hash, name, name_len, value, value_len);
+}
+
+static struct exchange *bind(struct http1_conn *s)
+{
+    const struct fields *f = &s->fields[DIR_S2C];
+    struct exchanges_response r = {s->response_ns, behind(s), (f->flags & CHANNEL_HAS_SESSION) != 0,
+                                   f->session_hash};
+    struct exchange *e = exchanges_bind(&s->exchanges, &r, &s->certain);
+    s->bound = e != NULL;
+    if (e && !s->certain)
+        e->begin.flags |= CHANNEL_UNCERTAIN;
+    return e;
+}
+
+static enum body_mode response_mode(const struct http1_conn *s, const struct exchange *e)
+{
+    const struct fields *f = &s->fields[DIR_S2C];
+    if (!e->begun) {
+        bool stub = (e->begin.flags & CHANNEL_STUB) != 0;
+        return stub && f->content == HTTP_CONTENT_JSON && !f->coded ? BODY_SNIFF : BODY_SKIP;
+    }
+    bool known = f->content == HTTP_CONTENT_SSE || f->content == HTTP_CONTENT_JSON;
+    if (f->coded)
+        return known ? BODY_CODED : BODY_SKIP;
+    return f->content == HTTP_CONTENT_SSE ? BODY_SSE : BODY_SNIFF;
+}
+
+/* No HTTP any more, in both directions. */
+static void begin_tunnel(struct http1_conn *s)
+{
+    s->quiet = true;
+    exchanges_answered(&s->exchanges, s->at->ts_ns, false);
+    exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
+}
+
+static void response_head_end(void *ctx, const struct http1_body_info *info)
+{
+    struct http1_conn *s = ctx;
+    const struct fields *f = &s->fields[DIR_S2C];
+    s->in_head[DIR_S2C] = false;
+    if (s->interim)
+        return;
+    struct exchange *e = bind(s);
+    s->until_close = info->framing == HTTP1_BODY_UNTIL_CLOSE;
+    if (e && !e->begun && ((f->flags & CHANNEL_MCP_HEADER) != 0 || f->content == HTTP_CONTENT_SSE))
+        http1_conn_begin(s, e);
+    if (e && e->begun)
+        http1_conn_head(s, e);
+    if (info->framing == HTTP1_BODY_TUNNEL)
+        begin_tunnel(s);
+    else if (e && info->framing != HTTP1_BODY_NONE &&
+             (info->framing != HTTP1_BODY_LENGTH || info->length > 0))
+        body_start(&s->body[DIR_S2C], response_mode(s, e), e->channel, s->at);
+}
+
+static void response_body(void *ctx, const uint8_t *bytes, size_t n)
+{
+    http1_conn_body(ctx, DIR_S2C, bytes, n);
+}
+
+static void response_body_gap(void *ctx, uint64_t n)
+{
+    (void)n; /* told by gap() */
+    http1_conn_body_gap(ctx, DIR_S2C);
+}
+
+static void response_end(void *ctx, enum http1_end how)
+{
+    struct http1_conn *s = ctx;
+    bool lost = how == HTTP1_END_LOST;
+    if (!s->interim && s->in_head[DIR_S2C])
+        (void)bind(s);
+    if (s->in_head[DIR_S2C])
+        http1_conn_head_cut(s, DIR_S2C, how);
+    const struct exchange *e = http1_conn_current(s, DIR_S2C);
+    bool events = s->body[DIR_S2C].mode == BODY_SSE;
+    bool lossy = http1_conn_body_end(s, DIR_S2C, how) || lost;
+    s->suspended = lost && events && e && e->begin.method == HTTP_METHOD_GET;
+    if (!s->interim && !s->suspended && how != HTTP1_END_CUT)
+        exchanges_answered(&s->exchanges, s->at->ts_ns, lossy);
+    s->interim = false;
+    s->bound = false;
+    s->joined = false;
+    s->pending[DIR_S2C] = 0;
+    if (lost)
+        exchanges_lose_responses(&s->exchanges);
+}
+
+static void response_anomaly(void *ctx, enum http1_anomaly what)
+{
+    struct http1_conn *s = ctx;
+    http1_conn_anomaly(s, DIR_S2C, what);
+    if (what == HTTP1_BAD_START_LINE)
+        exchanges_lose_responses(&s->exchanges);
+}
+
+static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
+{
+    if (dir == DIR_C2S)
+        return (struct http1_sink){s,
+                                   request_start,
+                                   request_field,
+                                   request_head_end,
+                                   request_body,
+                                   request_body_gap,
+                                   request_end,
+                                   request_anomaly,
+                                   no_tunnel};
+    return (struct http1_sink){s,
+                               response_start,
+                               response_field,
+                               response_head_end,
+                               response_body,
+                               response_body_gap,
+                               response_end,
+                               response_anomaly,
+                               no_tunnel};
+}
+
+/* ---- joining an event stream in the middle */
+
+enum join { JOIN_NO, JOIN_CHUNK, JOIN_LINE };
+
+static bool begins_with(const uint8_t *p, size_t n, const char *word)
+{
+    size_t length = strlen(word);
+    return n >= length && memcmp(p, word, length) == 0;
+}
+
+static bool looks_like_field(const uint8_t *p, size_t n)
+{
+    return begins_with(p, n, "event:") || begins_with(p, n, "data:") || begins_with(p, n, "id:");
+}
+
+/* Whether a segment begins with a line of an event stream, or with a chunk that does. */
+static enum join look_for_events(const uint8_t *p, size_t n)
+{
+    if (looks_like_field(p, n))
+        return JOIN_LINE;
+    size_t i = 0;
+    while (i < n && i < 8 && strchr("0123456789abcdefABCDEF", p[i]) && p[i] != '\0')
+        i++;
+    if (i == 0 || n - i < 3 || p[i] != '\r' || p[i + 1] != '\n')
+        return JOIN_NO;
+    p += i + 2;
+    n -= i + 2;
+    return looks_like_field(p, n) || *p == ':' ? JOIN_CHUNK : JOIN_NO;
+}
+
+static void join_events(struct http1_conn *s, enum join how)
+{
+    struct exchange *e = NULL;
+    bool goes_on = s->suspended && how == JOIN_CHUNK && s->exchanges.count == 1 &&
+                   !s->exchanges.requests_lost && !behind(s);
+    if (goes_on) {
+        s->suspended = false;
+        e = exchanges_answering(&s->exchanges);
+    } else {
+        end_suspended(s);
+        e = exchanges_bind_body(&s->exchanges, s->at->ts_ns);
+        s->certain = false;
+    }
+    if (!e)
+        return;
+    e->lossy = true;
+    s->bound = true;
+    s->joined = how == JOIN_LINE;
+    s->until_close = true;
+    if (!e->begun)
+        http1_conn_begin(s, e);
+    http1_conn_tell(s, e->channel, DIR_S2C);
+    body_join(&s->body[DIR_S2C], e->channel, true, s->at);
+    http1_join_body(&s->parser[DIR_S2C],
+                    how == JOIN_CHUNK ? HTTP1_BODY_CHUNKED : HTTP1_BODY_UNTIL_CLOSE);
+}
+
+/* A joined body shows its framing, or its end. */
+static void check_joined(struct http1_conn *s, const uint8_t *bytes, size_t n)
+{
+    struct http1 *parser = &s->parser[DIR_S2C];
+    if (http1_look(bytes, n) == HTTP1_LOOK_RESPONSE) {
+        response_end(s, HTTP1_END_LOST);
+        http1_fini(parser);
+        http1_init(parser, HTTP1_RESPONSE, true, s->tc->env->hit);
+    } else if (look_for_events(bytes, n) == JOIN_CHUNK) {
+        s->joined = false;
+        http1_join_body(parser, HTTP1_BODY_CHUNKED);
+    }
+}
+
+/* What response bytes need before they are parsed, when something is missing in front of them. */
+static void before_response(struct http1_conn *s, const uint8_t *bytes, size_t n)
+{
+    if (s->joined)
+        check_joined(s, bytes, n);
+    if (!s->parser[DIR_S2C].lost_sync)
+        return;
+    enum http1_look look = http1_look(bytes, n);
+    bool head = look == HTTP1_LOOK_RESPONSE || look == HTTP1_LOOK_MORE;
+    if (!head || s->gap_before)
+        s->exchanges.lost_ns = s->at->ts_ns;
+    enum join how = head ? JOIN_NO : look_for_events(bytes, n);
+    if (how != JOIN_NO)
+        join_events(s, how);
+}
+
+/* ---- the transport */
+
+static enum probe_result probe(const struct probe *p)
+{
+    enum dir sender = DIR_C2S;
+    switch (http1_look(p->bytes, p->n)) {
+    case HTTP1_LOOK_MORE:
+        return PROBE_MORE;
+    case HTTP1_LOOK_REQUEST:
+        break;
+    case HTTP1_LOOK_RESPONSE:
+        sender = DIR_S2C;
+        break;
+    case HTTP1_LOOK_NO:
+        if (!p->joined || look_for_events(p->bytes, p->n) == JOIN_NO)
+            return PROBE_NO;
+        sender = DIR_S2C;
+        break;
+    }
+    return p->dir == sender ? PROBE_YES : PROBE_SWAPPED;
+}
+
+static int init(void *state, const struct transport_conn *tc, bool joined)
+{
+    struct http1_conn *s = state;
+    s->tc = tc;
+    s->ending = CHANNEL_END_CLOSED;
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
+        http1_init(&s->parser[dir], kind, joined, tc->env->hit);
+        s->body[dir].tc = tc;
+        s->body[dir].dir = (uint8_t)dir;
+    }
+    exchanges_init(&s->exchanges, joined, tc->env->hit);
+    s->exchanges.over = http1_conn_over;
+    s->exchanges.ctx = s;
+    return 0;
+}
+
+static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at)
+{
+    struct http1_conn *s = state;
+    if (s->quiet)
+        return;
+    s->at = at;
+    if (dir == DIR_C2S)
+        s->piece++;
+    else if (s->joined || s->parser[DIR_S2C].lost_sync)
+        before_response(s, bytes, n);
+    if (dir == DIR_S2C)
+        s->gap_before = false;
+    struct http1_sink sink = parser_sink(s, dir);
+    http1_feed(&s->parser[dir], &sink, bytes, n);
+}
+
+static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
+{
+    struct http1_conn *s = state;
+    if (s->quiet)
+        return;
+    s->at = at;
+    uint32_t channel = http1_conn_channel(s, dir);
+    if (channel != 0)
+        http1_conn_finding(s, channel, dir, FINDING_GAP, n);
+    else
+        s->gap_owed[dir] += n;
+    struct http1_sink sink = parser_sink(s, dir);
+    http1_gap(&s->parser[dir], &sink, n);
+    if (dir == DIR_S2C)
+        s->gap_before = true;
+    if (!s->parser[dir].lost_sync)
+        return;
+    if (dir == DIR_C2S)
+        exchanges_lose_requests(&s->exchanges);
+    else
+        exchanges_lose_responses(&s->exchanges);
+}
+
+static void end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
+{
+    struct http1_conn *s = state;
+    s->at = at;
+    s->ending = how == STREAM_END_CAPTURE ? CHANNEL_END_CAPTURE : CHANNEL_END_CLOSED;
+    if (!s->quiet) {
+        struct http1_sink sink = parser_sink(s, dir);
+        http1_end(&s->parser[dir], &sink, how == STREAM_END_FIN);
+    }
+    if (dir == DIR_C2S)
+        return;
+    end_suspended(s);
+    s->responses_over = true;
+    exchanges_close(&s->exchanges, (enum channel_end)s->ending, false);
+}
+
+static void fini(void *state, enum channel_end how, const struct stream_pos *at)
+{
+    struct http1_conn *s = state;
+    s->at = at;
+    exchanges_close(&s->exchanges, how, true);
+    exchanges_fini(&s->exchanges);
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        body_fini(&s->body[dir]);
+        http1_fini(&s->parser[dir]);
+    }
+}
+
+const struct transport transport_http1 = {
+    .name = "http",
+    .state_bytes = sizeof(struct http1_conn),
+    .probe = probe,
+    .init = init,
+    .feed = feed,
+    .gap = gap,
+    .end = end,
+    .fini = fini,
+};

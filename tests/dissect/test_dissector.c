@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "http_world.h"
+#include "tests/support/fail_alloc.h"
+
+static struct world world;
+static struct world_conn conn;
+
+#define CALL                                                                                       \
+    "POST /mcp HTTP/1.1\r\nContent-Length: 46\r\n\r\n"                                             \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"
+#define ANSWER                                                                                     \
+    "HTTP/1.1 200 OK\r\nContent-Length: 36\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"
+#define WHOLE "1 begin POST\n1 > request 1\n1 head 200 -\n1 < result 1\n1 end complete\n"
+
+static void open_conn(bool midstream)
+{
+    world_init(&world);
+    cr_assert(world_open(&world, &conn, midstream));
+}
+
+static void data(enum dir dir, const char *text, size_t n)
+{
+    world_data(&conn, dir, text, n, (int64_t)conn.at.packet * 1000);
+}
+
+static void bytes(enum dir dir, const char *text)
+{
+    for (size_t i = 0; text[i]; i++)
+        data(dir, text + i, 1);
+}
+
+Test(dissector, recognises_whole_and_byte_by_byte)
+{
+    open_conn(false);
+    data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect_str_eq(world.log, WHOLE);
+    open_conn(false);
+    bytes(DIR_C2S, "\r\n" CALL);
+    bytes(DIR_S2C, ANSWER);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect_str_eq(world.log, WHOLE);
+}
+
+/* Both directions hold undecided bytes when one of them decides. */
+Test(dissector, replays_both_directions)
+{
+    open_conn(false);
+    data(DIR_C2S, "POS", 3);
+    data(DIR_S2C, "HTTP", 4);
+    data(DIR_C2S, CALL + 3, sizeof(CALL) - 4);
+    data(DIR_S2C, ANSWER + 4, sizeof(ANSWER) - 5);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect_str_eq(world.log, WHOLE);
+}
+
+/* The engine's guess of the roles was wrong. */
+Test(dissector, swaps_roles)
+{
+    for (int small = 0; small < 2; small++) {
+        open_conn(true);
+        conn.conn.endpoint[0].port = 80;
+        conn.conn.endpoint[1].port = 50000;
+        if (small)
+            bytes(DIR_S2C, "POST /");
+        else
+            data(DIR_S2C, CALL, sizeof(CALL) - 1);
+        cr_expect_eq(conn.conn.swapped, 1);
+        cr_expect(conn.conn.roles_known);
+        cr_expect_eq(conn_client(&conn.conn)->port, 50000);
+        if (small)
+            data(DIR_C2S, CALL + 6, sizeof(CALL) - 7);
+        data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+        world_close(&world, &conn, STREAM_END_FIN);
+        cr_expect(strstr(world.log, "1 > request 1\n"), "%s", world.log);
+        cr_expect(strstr(world.log, "1 < result 1\n"), "%s", world.log);
+    }
+}
+
+/* A handshake settled the roles: a server that asks is no HTTP. */
+Test(dissector, known_roles_stay)
+{
+    open_conn(false);
+    data(DIR_S2C, CALL, sizeof(CALL) - 1);
+    cr_expect_eq(conn.conn.swapped, 0);
+    data(DIR_C2S, ANSWER, sizeof(ANSWER) - 1);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect_eq(world.len, 0);
+}
+
+Test(dissector, leaves_other_protocols_alone)
+{
+    static const char *const firsts[] = {
+        "\x16\x03\x01\x02\x00\x01", "SSH-2.0-x\r\n", "EHLO x\r\n",
+        "PRI * HTTP/2.0\r\n\r\n",   "LIST /x\r\n",   "{\"a\":1}\n"};
+    for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+        open_conn(false);
+        bytes(DIR_C2S, firsts[i]);
+        fail_alloc_at(1); /* a connection that is done costs nothing */
+        data(DIR_C2S, CALL, sizeof(CALL) - 1);
+        data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+        cr_expect_not(fail_alloc_stop());
+        world_close(&world, &conn, STREAM_END_FIN);
+        cr_expect_eq(world.len, 0, "%s", firsts[i]);
+    }
+}
+
+Test(dissector, gives_up_after_enough_segments)
+{
+    for (int extra = -1; extra < 1; extra++) {
+        open_conn(true);
+        for (int i = 0; i < LIMIT_PROBE_SEGMENTS + extra; i++)
+            data(DIR_S2C, "in the middle of something", 26);
+        data(DIR_C2S, CALL, sizeof(CALL) - 1);
+        world_close(&world, &conn, STREAM_END_CAPTURE);
+        cr_expect_eq(world.messages, extra < 0 ? 1 : 0);
+    }
+}
+
+Test(dissector, begins_with_a_gap)
+{
+    open_conn(false);
+    world_gap(&conn, DIR_C2S, 1000, 0);
+    data(DIR_C2S, "rest of a body", 14);
+    data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect(strstr(world.log, "> request 1"), "%s", world.log);
+}
+
+static struct conn_record {
+    int count;
+    uint8_t event, transport;
+    bool user;
+} seen;
+
+static void on_record(void *ctx, const struct record *r)
+{
+    struct conn_record *c = ctx;
+    if (r->type != RECORD_CONN)
+        return;
+    c->count++;
+    c->event = r->conn_event;
+    c->transport = r->transport;
+    c->user = r->u.conn.user != NULL;
+    cr_expect_eq(r->conn_id, 9);
+    cr_expect_eq(r->u.conn.id, 9);
+    cr_expect_eq(r->client.port, 1234);
+}
+
+static int packets;
+
+static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
+                      uint32_t payload_bytes, const struct stream_pos *at)
+{
+    cr_expect_eq(ctx, &packets);
+    cr_expect(c->id == 9 && dir == DIR_S2C && wire_bytes == 80 && payload_bytes == 20 && at);
+    packets++;
+}
+
+Test(dissector, tells_connections_and_packets)
+{
+    struct dissector_config config = {.packet = on_packet, .packet_ctx = &packets};
+    struct record_sink sink = {&seen, on_record};
+    struct dissector *d = dissector_new(&config, &sink, &world_hit);
+    const struct stream_sink *s = dissector_stream_sink(d);
+    struct conn c = {.id = 9, .roles_known = true, .user = &seen};
+    c.endpoint[0].port = 1234;
+    struct stream_pos at = {0, 1};
+    s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
+    cr_expect(seen.count == 1 && seen.transport == TRANSPORT_NONE && !seen.user);
+    s->packet(s->ctx, &c, DIR_S2C, 80, 20, &at);
+    cr_expect_eq(packets, 1);
+    s->data(s->ctx, &c, DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_ESTABLISHED, &at);
+    cr_expect(seen.count == 2 && seen.transport == TRANSPORT_HTTP1 && !seen.user);
+    s->end(s->ctx, &c, DIR_C2S, STREAM_END_FIN, &at);
+    s->end(s->ctx, &c, DIR_S2C, STREAM_END_FIN, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_CLOSED, &at);
+    cr_expect(seen.count == 3 && seen.transport == TRANSPORT_HTTP1 && !seen.user);
+    s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
+    cr_expect(seen.count == 4 && seen.event == CONN_EVENT_GONE);
+    cr_expect_eq(seen.transport, TRANSPORT_HTTP1);
+    dissector_free(d);
+    dissector_free(NULL);
+}
+
+/* Nobody asked for packets. */
+Test(dissector, packets_without_listener)
+{
+    open_conn(false);
+    conn.sink->packet(conn.sink->ctx, &conn.conn, DIR_C2S, 60, 0, &conn.at);
+    world_close(&world, &conn, STREAM_END_FIN);
+}
+
+Test(dissector, every_allocation_fails)
+{
+    for (uint64_t n = 1;; n++) {
+        world_init(&world);
+        fail_alloc_at(n);
+        if (world_open(&world, &conn, false)) {
+            bytes(DIR_C2S, CALL);
+            bytes(DIR_S2C, ANSWER);
+            world_close(&world, &conn, STREAM_END_FIN);
+        }
+        if (!fail_alloc_stop())
+            break;
+    }
+    cr_expect_str_eq(world.log, WHOLE);
+}

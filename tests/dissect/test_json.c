@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The JSON scanner: vectors at every cut, caps, and every skipping loop against the reference. */
+#include "dissect/json_node.h"
+#include "tests/support/cuts.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a spec: {"a", "b", "t" (type only), "o": {"x", "p": {"y"}}, "skipped"} */
+
+enum { ROOT, A, B, T, O, O_X, O_P, P_Y, COUNT };
+#define BOTH (JSON_NODE_TEXT | JSON_NODE_HASH)
+static const struct json_node nodes[] = {
+    [ROOT] = JSON_TREE("", -1, A, O),
+    [A] = JSON_LEAF("a", 0, BOTH),
+    [B] = JSON_LEAF("b", 1, JSON_NODE_TEXT),
+    [T] = JSON_LEAF("t", 2, 0),
+    [O] = JSON_TREE("o", 3, O_X, O_P),
+    [O_X] = JSON_LEAF("x", 4, JSON_NODE_TEXT),
+    [O_P] = JSON_TREE("prefixed/name", -1, P_Y, P_Y),
+    [P_Y] = JSON_LEAF("y", 5, JSON_NODE_TEXT),
+};
+static const struct json_spec spec = {nodes, COUNT, 6};
+static const char slot_name[] = "abtoxy";
+static const struct hash_key key = {11, 22};
+static const char *const type_name[] = {"absent", "null",   "false",  "true", "int",
+                                        "number", "string", "object", "array"};
+static const char *const end_name[] = {"complete", "empty", "cut", "bad"};
+
+static void log_element(struct cuts_log *log, const struct json_scan *s)
+{
+    cuts_log(log, "%s/%llu%s", type_name[s->element_type], (unsigned long long)s->element_bytes,
+             s->repeated_members ? "!" : "");
+    for (unsigned i = 0; i < spec.slot_count; i++) {
+        const struct json_slot *slot = json_slot(s, i);
+        if (slot->type == JSON_ABSENT)
+            continue;
+        cuts_log(log, " %c:%s", slot_name[i], type_name[slot->type]);
+        if (slot->text_len > 40)
+            cuts_log(log, "(%u)", slot->text_len);
+        else if (slot->text_len > 0 || slot->type == JSON_STRING)
+            cuts_log(log, "(%.*s)", slot->text_len, json_slot_text(s, slot));
+        if (slot->cut)
+            cuts_log(log, "~%llu#%llx", (unsigned long long)slot->full_bytes,
+                     (unsigned long long)slot->hash);
+        if (slot->repeated)
+            cuts_log(log, "!");
+    }
+    cuts_log(log, "; ");
+}
+
+static struct limits_hit hit;
+
+static void run(const struct cuts_piece *pieces, size_t count, struct cuts_log *log, void *ctx)
+{
+    struct json_scan s;
+    memset(&s, 0xa5, sizeof(s)); /* what json_init() leaves alone must not matter */
+    memset(&hit, 0, sizeof(hit));
+    json_init(&s, &spec, &key, &hit);
+    enum json_result result = JSON_MORE;
+    for (size_t i = 0; i < count && result != JSON_BAD; i++) {
+        const uint8_t *bytes = pieces[i].bytes;
+        size_t n = pieces[i].n, used;
+        do {
+            result = json_feed(&s, bytes, n, &used);
+            bytes += used;
+            n -= used;
+            if (result == JSON_ELEMENT)
+                log_element(log, &s);
+        } while (result == JSON_ELEMENT);
+        cr_assert(result == JSON_BAD || n == 0);
+    }
+    if (result == JSON_BAD) {
+        size_t used = 9;
+        cuts_log(log, "bad@%llu ", (unsigned long long)s.bad_offset);
+        cr_assert_eq(json_feed(&s, (const uint8_t *)"1", 1, &used), JSON_BAD);
+        cr_assert_eq(used, 0);
+    }
+    cuts_log(log, "%s %u%s%s", end_name[json_end(&s)], s.elements, s.batch ? " batch" : "",
+             s.in_element ? " open" : "");
+    for (int i = 0; i < LIMIT_ID_COUNT; i++) {
+        if (hit.count[i])
+            cuts_log(log, " %s=%llu", limits_key(i), (unsigned long long)hit.count[i]);
+    }
+    (void)ctx;
+}
+
+static struct cuts_log log_of_whole;
+
+static void check_bytes(const char *input, size_t n, const char *expected)
+{
+    log_of_whole.len = 0;
+    log_of_whole.text[0] = '\0';
+    run(&(struct cuts_piece){(const uint8_t *)input, n}, 1, &log_of_whole, NULL);
+    cr_expect_str_eq(log_of_whole.text, expected, "%.200s\n gives %s\n wanted %s", input,
+                     log_of_whole.text, expected);
+    const char *bad = cuts_check((const uint8_t *)input, n, run, NULL);
+    cr_expect_null(bad, "%.200s: %s", input, bad);
+}
+
+static void check(const char *input, const char *expected)
+{
+    check_bytes(input, strlen(input), expected);
+}
+
+Test(json, elements_and_ends)
+{
+    check("", "empty 0");
+    check(" \t\r\n", "empty 0");
+    check("{}", "object/2; complete 1");
+    check("  {}\n ", "object/2; complete 1");
+    check("\xef\xbb\xbf{}", "object/2; complete 1");
+    check("\xef\xbb\xbf", "empty 0");
+    check("\xef\xbb", "cut 0");
+    check("\xef\xbb{", "bad@2 bad 0");
+    check("\"str\\\"ing\"", "string/10; complete 1");
+    check("true", "true/4; complete 1");
+    check("null ", "null/4; complete 1");
+    check("12", "complete 0 open");
+    check("-1.5e+3\n", "number/7; complete 1");
+    check("12 ", "int/2; complete 1");
+    check("-", "cut 0 open");
+    check("{", "cut 0 open");
+    check("\"abc", "cut 0 open");
+    check("\"abc\\\"", "cut 0 open");
+    check("{\"a\":[1,{\"b\":[", "cut 0 open");
+    check("tru", "cut 0 open");
+}
+
+Test(json, batches)
+{
+    check("[]", "complete 0 batch");
+    check(" [ ] ", "complete 0 batch");
+    check("[{}]", "object/2; complete 1 batch");
+    check("[ {\"a\":1} , 2,[3,[4]] ,\"x\",null]",
+          "object/7 a:int(1); int/1; array/7; string/3; null/4; complete 5 batch");
+    check("[{\"a\":1},{\"b\":2}]", "object/7 a:int(1); object/7 b:int(2); complete 2 batch");
+    check("[{},", "object/2; cut 1 batch");
+    check("[{}", "object/2; cut 1 batch");
+    check("[", "cut 0 batch");
+    check("[,]", "bad@1 bad 0 batch");
+    check("[{},]", "object/2; bad@4 bad 1 batch");
+    check("[{} {}]", "object/2; bad@4 bad 1 batch");
+    check("[1}", "int/1; bad@2 bad 1 batch");
+}
+
+Test(json, garbage)
+{
+    check("{}x", "object/2; bad@2 bad 1");
+    check("{} {}", "object/2; bad@3 bad 1");
+    check("[]]", "bad@2 bad 0 batch");
+    check("nul1", "bad@3 bad 0 open");
+    check("truee", "true/4; bad@4 bad 1");
+    check("GET / HTTP", "bad@0 bad 0");
+    check("{a:1}", "bad@1 bad 0 open");
+    check("{\"a\" 1}", "bad@5 bad 0 open");
+    check("{\"a\":}", "bad@5 bad 0 open");
+    check("{\"a\":1,}", "bad@7 bad 0 open");
+    check("{\"a\":1 \"b\":2}", "bad@7 bad 0 open");
+    check("{\"a\":1]", "bad@6 bad 0 open");
+    check("{,}", "bad@1 bad 0 open");
+    check("{\"a\":'x'}", "bad@5 bad 0 open");
+    check("\x01{}", "bad@0 bad 0");
+    check_bytes("{}\0", 3, "object/2; bad@2 bad 1");
+}
+
+Test(json, numbers)
+{
+    check("{\"a\":0}", "object/7 a:int(0); complete 1");
+    check("{\"a\":-0}", "object/8 a:int(-0); complete 1");
+    check("{\"a\":-0.0 }", "object/11 a:number(-0.0); complete 1");
+    check("{\"a\":10E2}", "object/10 a:number(10E2); complete 1");
+    check("{\"a\":1e-05}", "object/11 a:number(1e-05); complete 1");
+    check("{\"q\":01}", "bad@6 bad 0 open");
+    check("{\"a\":1.}", "bad@7 bad 0 open");
+    check("{\"a\":.5}", "bad@5 bad 0 open");
+    check("{\"a\":+1}", "bad@5 bad 0 open");
+    check("{\"a\":1e}", "bad@7 bad 0 open");
+    check("{\"a\":1e+}", "bad@8 bad 0 open");
+    check("{\"a\":--1}", "bad@6 bad 0 open");
+    check("{\"t\":1.25}", "object/10 t:number; complete 1");
+}
+
+Test(json, members)
+{
+    check("{\"a\":\"x\",\"b\":true,\"t\":[1,2],\"o\":{\"x\":null}}",
+          "object/43 a:string(x) b:true t:array o:object x:null; complete 1");
+    check("{ \"a\" : \"x\" ,\n\"o\" : { \"prefixed/name\" : { \"y\" : 7 } } }",
+          "object/55 a:string(x) o:object y:int(7); complete 1");
+    check("{\"o\":{\"a\":1,\"x\":{\"x\":2}},\"x\":3}", "object/31 o:object x:object; complete 1");
+    check("{\"skip\":{\"a\":1,\"k\":\"}\\\"{\"},\"a\":2}", "object/33 a:int(2); complete 1");
+    check("{\"o\":5,\"t\":\"long \\\" text\"}", "object/26 t:string() o:int; complete 1");
+    check("{\"u\":\"\",\"v\":\"\\\\\",\"a\":\"\"}", "object/24 a:string(); complete 1");
+    check("{\"o\":[{\"x\":1}],\"a\":\"{\"}", "object/23 a:string({) o:array; complete 1");
+    check("{\"u\":[[],{},[{}]],\"w\":{},\"z\":[],\"a\":1}", "object/38 a:int(1); complete 1");
+    check("{\"u\":[}}", "object/8; complete 1"); /* only balance is looked at */
+}
+
+Test(json, names_are_decoded)
+{
+    check("{\"\\u0061\":1,\"\\u0062\":2}", "object/23 a:int(1) b:int(2); complete 1");
+    check("{\"o\":{\"prefixed\\/na\\u006De\":{\"y\":1}}}",
+          "object/37 o:object y:int(1); complete 1");
+    check("{\"\\a\":1}", "bad@3 bad 0 open");
+    check("{\"\\u00g1\":1}", "bad@6 bad 0 open");
+    check("{\"a\\u0000\":1,\"A\":2,\"\":3}", "object/24; complete 1");
+    check("{\"o\":{\"prefixed/nam3\":{\"y\":1}}}", "object/31 o:object; complete 1");
+    /* 64 bytes and 65 of them */
+    check("{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\\u0061\":1,\"a\":2}",
+          "object/82 a:int(2); complete 1");
+    check("{\"\\u0061aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}",
+          "object/82; complete 1");
+}
+
+Test(json, escapes)
+{
+    check("{\"a\":\"\\\"\\\\\\/\\t\"}", "object/16 a:string(\"\\/\t); complete 1");
+    check("{\"a\":\"\\b\\f\\n\\r\"}", "object/16 a:string(\b\f\n\r); complete 1");
+    check("{\"a\":\"x\\u00e9\\u20AC\\u0041\"}", "object/27 a:string(x\xc3\xa9\xe2\x82\xac"
+                                                "A); complete 1");
+    check("{\"a\":\"\\ud83d\\ude00!\"}", "object/21 a:string(\xf0\x9f\x98\x80!); complete 1");
+    /* halves of pairs */
+    check("{\"a\":\"\\ud83d\"}", "object/14 a:string(\xef\xbf\xbd); complete 1");
+    check("{\"a\":\"\\ud83dx\"}", "object/15 a:string(\xef\xbf\xbdx); complete 1");
+    check("{\"a\":\"\\ud83d\\n\"}", "object/16 a:string(\xef\xbf\xbd\n); complete 1");
+    check("{\"a\":\"\\ude00\\ud83d\"}", "object/20 a:string(\xef\xbf\xbd\xef\xbf\xbd); complete 1");
+    check("{\"a\":\"\\ud83d\\ud83d\\ude00\"}",
+          "object/26 a:string(\xef\xbf\xbd\xf0\x9f\x98\x80); complete 1");
+    check("{\"a\":\"\\ud83d\\u0041\"}", "object/20 a:string(\xef\xbf\xbd"
+                                        "A); complete 1");
+    /* the edges of the surrogates */
+    check("{\"a\":\"\\ud800\\udc00\\udbff\\udfff\"}",
+          "object/32 a:string(\xf0\x90\x80\x80\xf4\x8f\xbf\xbf); complete 1");
+    check("{\"a\":\"\\ud7ff\\ue000\"}", "object/20 a:string(\xed\x9f\xbf\xee\x80\x80); complete 1");
+    check("{\"a\":\"\\x\"}", "bad@7 bad 0 open");
+    check("{\"a\":\"\\u12\"}", "bad@10 bad 0 open");
+    check("{\"skipped\":\"\\x\\u1\"}", "object/19; complete 1");
+}
+
+Test(json, last_member_counts)
+{
+    check("{\"a\":1,\"a\":\"two\"}", "object/17! a:string(two)!; complete 1");
+    check("{\"a\":1,\"\\u0061\":null,\"a\":3}", "object/27! a:int(3)!; complete 1");
+    check("{\"o\":{\"x\":1},\"b\":\"k\",\"o\":{}}", "object/28! b:string(k) o:object!; complete 1");
+    check("{\"o\":{\"x\":1,\"prefixed/name\":{\"y\":2}},\"o\":{\"x\":3}}",
+          "object/49! o:object! x:int(3); complete 1");
+    check("{\"o\":{\"prefixed/name\":{\"y\":2},\"prefixed/name\":0}}",
+          "object/49! o:object; complete 1");
+    check("[{\"a\":1,\"a\":2},{\"a\":3}]",
+          "object/13! a:int(2)!; object/7 a:int(3); complete 2 batch");
+    check("{\"none\":1,\"none\":2}", "object/19; complete 1");
+}
+
+/* ---- caps */
+
+static char big[8192];
+
+static const char *member(const char *name, size_t n, char fill)
+{
+    static char text[4096];
+    int at = snprintf(text, sizeof(text), "\"%s\":\"", name);
+    memset(text + at, fill, n);
+    strcpy(text + at + n, "\"");
+    return text;
+}
+
+Test(json, text_caps)
+{
+    char expected[256];
+    snprintf(big, sizeof(big), "{%s}", member("a", 512, 'q'));
+    check(big, "object/520 a:string(512); complete 1");
+    snprintf(big, sizeof(big), "{%s}", member("a", 513, 'q'));
+    memset(big + 4096, 'q', 513);
+    snprintf(expected, sizeof(expected),
+             "object/521 a:string(512)~513#%llx; complete 1 json_value_bytes=1",
+             (unsigned long long)hash_bytes(&key, big + 4096, 513));
+    check(big, expected);
+
+    /* the arena: 512 and 512 and 500 leave 12 bytes for the fourth */
+    size_t at = (size_t)snprintf(big, sizeof(big), "{%s", member("a", 512, 'q'));
+    at += (size_t)snprintf(big + at, sizeof(big) - at, ",%s", member("b", 512, 'r'));
+    at += (size_t)snprintf(big + at, sizeof(big) - at, ",\"o\":{%s", member("x", 500, 's'));
+    at += (size_t)snprintf(big + at, sizeof(big) - at, ",\"prefixed/name\":{%s}}}",
+                           member("y", 13, 't'));
+    snprintf(expected, sizeof(expected),
+             "object/%zu a:string(512) b:string(512) o:object x:string(500) "
+             "y:string(tttttttttttt)~13#0; complete 1 json_text_bytes=1",
+             at);
+    check(big, expected);
+
+    /* what a repeated member leaves is used again */
+    at = (size_t)snprintf(big, sizeof(big), "{%s", member("b", 500, 'r'));
+    for (int i = 0; i < 5; i++)
+        at += (size_t)snprintf(big + at, sizeof(big) - at, ",%s", member("a", 512, 'q'));
+    at += (size_t)snprintf(big + at, sizeof(big) - at, ",\"o\":{%s}}", member("x", 500, 's'));
+    snprintf(expected, sizeof(expected),
+             "object/%zu! a:string(512)! b:string(500) o:object x:string(500); complete 1", at);
+    check(big, expected);
+}
+
+Test(json, depth_cap)
+{
+    size_t n = LIMIT_JSON_DEPTH;
+    uint8_t *text = malloc(2 * n + 16);
+    struct json_scan s;
+    for (size_t extra = 0; extra < 2; extra++) {
+        size_t opened = n - 2 + extra; /* inside the batch and the element */
+        memcpy(text, "[{\"z\":", 6);
+        memset(text + 6, '[', opened);
+        memset(text + 6 + opened, ']', opened);
+        memcpy(text + 6 + 2 * opened, "}]", 3);
+        size_t used, end = 8 + 2 * opened;
+        for (size_t cut = 0; cut < 200; cut += 63) {
+            memset(&hit, 0, sizeof(hit));
+            json_init(&s, &spec, &key, &hit);
+            enum json_result result = json_feed(&s, text, n - cut, &used);
+            cr_assert_eq(result, JSON_MORE);
+            result = json_feed(&s, text + n - cut, end - (n - cut), &used);
+            cr_assert_eq(result, extra ? JSON_BAD : JSON_ELEMENT);
+            cr_assert_eq(hit.count[LIMIT_ID_JSON_DEPTH], extra);
+            cr_assert(!extra || s.bad_offset == 6 + opened - 1);
+        }
+    }
+    free(text);
+}
+
+Test(json, integers_of_slots)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+        int64_t value;
+    } cases[] = {{"0", true, 0},
+                 {"-0", true, 0},
+                 {"-32601", true, -32601},
+                 {"9223372036854775807", true, INT64_MAX},
+                 {"9223372036854775808", false, 0},
+                 {"-9223372036854775808", true, INT64_MIN},
+                 {"-9223372036854775809", false, 0},
+                 {"1.0", false, 0},
+                 {"\"1\"", false, 0},
+                 {"null", false, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct json_scan s;
+        size_t used;
+        int64_t value = 0;
+        int n = snprintf(big, sizeof(big), "{\"a\":%s}", cases[i].text);
+        json_init(&s, &spec, &key, &hit);
+        json_feed(&s, (const uint8_t *)big, (size_t)n, &used);
+        cr_expect_eq(json_slot_int(&s, json_slot(&s, 0), &value), cases[i].fits, "%s", big);
+        cr_expect_eq(value, cases[i].value, "%s", big);
+    }
+}
+
+Test(json, broken_specs_are_known)
+{
+    cr_expect(json_node_spec_valid(&spec));
+    struct json_node broken[COUNT];
+    struct json_spec other = {broken, COUNT, 6};
+    memcpy(broken, nodes, sizeof(nodes));
+    broken[O].first_child = A; /* not behind it */
+    cr_expect_not(json_node_spec_valid(&other));
+    memcpy(broken, nodes, sizeof(nodes));
+    broken[B].slot = 6;
+    cr_expect_not(json_node_spec_valid(&other));
+    memcpy(broken, nodes, sizeof(nodes));
+    broken[P_Y].first_child = COUNT;
+    broken[P_Y].children = 1;
+    cr_expect_not(json_node_spec_valid(&other));
+    other.slot_count = JSON_MAX_SLOTS + 1;
+    cr_expect_not(json_node_spec_valid(&other));
+}
+
+/* ---- the skipping loops */
+
+static uint64_t random_state = 88172645463325252u;
+
+static unsigned random_below(unsigned n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)(random_state >> 33) % n;
+}
+
+/* The same result, and the same state unless the value ended. */
+static bool same(const struct json_skip *a, const struct json_skip *b, bool container)
+{
+    if (a->depth != b->depth)
+        return false;
+    if (container && (a->depth == 0 || a->depth > a->max_depth))
+        return true;
+    return a->in_string == b->in_string && a->escaped == b->escaped;
+}
+
+static void compare_variants(const uint8_t *bytes, size_t n, bool container, uint64_t max_depth)
+{
+    for (size_t v = 1; json_skip_variant(v); v++) {
+        const struct json_skip_ops *ops = json_skip_variant(v), *reference = json_skip_variant(0);
+        json_skip_fn skip = container ? ops->container : ops->string;
+        json_skip_fn wanted = container ? reference->container : reference->string;
+        struct json_skip a = {.depth = container, .max_depth = max_depth};
+        a.in_string = container ? 0 : ~UINT64_C(0);
+        struct json_skip b = a;
+        for (size_t at = 0; at < n;) {
+            size_t piece = random_below(4) ? 1 + random_below(200) : 1 + random_below(3);
+            piece = piece < n - at ? piece : n - at;
+            size_t got = skip(&a, bytes + at, piece), want = wanted(&b, bytes + at, piece);
+            cr_assert_eq(got, want, "%s at %zu: %zu, wanted %zu", ops->name, at, got, want);
+            cr_assert(same(&a, &b, container), "%s at %zu", ops->name, at);
+            at += piece;
+            if (got < piece || (container ? a.depth - 1 >= max_depth : !a.in_string))
+                break;
+        }
+    }
+}
+
+Test(json, skipping_loops_agree)
+{
+    static const char *const alphabets[] = {"\"\\{}[]ab", "\\\\\\\\\\\"a", "\"aaaaaaaaaaaaaaaaaaa",
+                                            "{{{[[}]a", "\\aaaaaaaaaaaaa\"{}"};
+    static uint8_t bytes[700];
+    for (int round = 0; round < 20000; round++) {
+        const char *alphabet = alphabets[random_below(5)];
+        size_t letters = strlen(alphabet), n = 1 + random_below(sizeof(bytes));
+        for (size_t i = 0; i < n; i++)
+            bytes[i] = random_below(300) ? (uint8_t)alphabet[random_below((unsigned)letters)]
+                                         : (uint8_t)random_below(256);
+        compare_variants(bytes, n, true, random_below(3) ? 1 + random_below(30) : 1 << 20);
+        compare_variants(bytes, n, false, 0);
+    }
+}
+
+Test(json, skipping_loops_find_every_place)
+{
+    /* one bracket or quote at each place, behind runs of backslashes of each length */
+    static uint8_t bytes[200];
+    for (size_t end = 0; end < sizeof(bytes); end++) {
+        for (size_t run_length = 0; run_length <= end && run_length < 70; run_length++) {
+            memset(bytes, 'x', sizeof(bytes));
+            memset(bytes + end - run_length, '\\', run_length);
+            bytes[end] = '"';
+            bytes[199] = '"';
+            for (size_t v = 0; json_skip_variant(v); v++) {
+                struct json_skip s = {.in_string = ~UINT64_C(0)};
+                size_t got = json_skip_variant(v)->string(&s, bytes, sizeof(bytes));
+                cr_assert_eq(got, run_length % 2 && end < 199 ? 200 : end + 1);
+            }
+        }
+        memset(bytes, 'x', sizeof(bytes));
+        bytes[end] = ']';
+        for (size_t v = 0; json_skip_variant(v); v++) {
+            struct json_skip s = {.depth = 1, .max_depth = 9};
+            cr_assert_eq(json_skip_variant(v)->container(&s, bytes, sizeof(bytes)), end + 1);
+        }
+    }
+}
+
+Test(json, best_loop_is_the_last)
+{
+    size_t last = 0;
+    while (json_skip_variant(last + 1))
+        last++;
+    cr_assert_str_eq(json_simd_name(), json_skip_variant(last)->name);
+}
+
+Test(json, long_text_in_random_pieces)
+{
+    /* 1 MB of arguments, of many small pieces: nothing is kept, all is counted */
+    size_t n = 0, cap = 1 << 20;
+    uint8_t *text = malloc(cap + 256);
+    n += (size_t)sprintf((char *)text, "{\"skip\":{\"text\":\"");
+    while (n < cap)
+        n += (size_t)sprintf((char *)text + n, "quote \\\" back \\\\ brace } %u ", random_below(9));
+    n += (size_t)sprintf((char *)text + n, "\"},\"a\":\"%s\"}", "after");
+    struct json_scan s;
+    json_init(&s, &spec, &key, &hit);
+    size_t used = 0, at = 0;
+    enum json_result result = JSON_MORE;
+    while (at < n && result == JSON_MORE) {
+        size_t piece = 1 + random_below(3000);
+        piece = piece < n - at ? piece : n - at;
+        result = json_feed(&s, text + at, piece, &used);
+        at += used;
+    }
+    cr_assert_eq(result, JSON_ELEMENT);
+    cr_assert_eq(s.element_bytes, n);
+    cr_assert_eq(json_slot(&s, 0)->text_len, 5);
+    free(text);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "http_world.h"
+#include "tests/support/fail_alloc.h"
+
+static struct world world, other;
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* What the segments give, the same for every cut of every segment. */
+static const char *talk(const struct segment *segments, size_t count, bool midstream)
+{
+    static struct segment cut[64];
+    struct world_plan plan = {
+        .segments = segments, .count = count, .midstream = midstream, .end = STREAM_END_FIN};
+    world_run(&world, &plan);
+    if (midstream)
+        return world.log; /* joining depends on where segments begin */
+    plan.byte_by_byte = true;
+    world_run(&other, &plan);
+    cr_assert_str_eq(other.log, world.log, "byte by byte");
+    plan.byte_by_byte = false;
+    plan.segments = cut;
+    plan.count = count + 1;
+    for (size_t i = 0; i < count; i++)
+        for (size_t at = 1; at < strlen(segments[i].text); at++) {
+            memcpy(cut, segments, (i + 1) * sizeof(*cut));
+            memcpy(cut + i + 1, segments + i, (count - i) * sizeof(*cut));
+            for (size_t k = 0; k <= count; k++)
+                cut[k].ts_ns = 1001000 + (int64_t)(k <= i ? k : k - 1) * 1000;
+            cut[i].n = at;
+            cut[i + 1].text += at;
+            world_run(&other, &plan);
+            cr_assert_str_eq(other.log, world.log, "segment %zu cut at %zu", i, at);
+        }
+    return world.log;
+}
+
+#define EXPECT(segments, expected)                                                                 \
+    cr_expect_str_eq(talk(segments, COUNT(segments), false), expected)
+
+#define POST(length, body)                                                                         \
+    "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: " #length             \
+    "\r\n\r\n" body
+#define JSON(length, body)                                                                         \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " #length "\r\n\r"       \
+                                                                                    "\n" body
+#define EVENTS                                                                                     \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define CALL(id)   "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/list\"}" /* 45 + id */
+#define RESULT(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{}}"             /* 35 + id */
+
+Test(transport_http1, json)
+{
+    static const struct segment segments[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C(JSON(36, RESULT("1"))),
+        C2S(POST(47, CALL("22"))),
+        S2C(JSON(37, RESULT("22"))),
+    };
+    EXPECT(segments, "1 begin POST\n1 > request 1\n1 head 200 json\n1 < result 1\n1 end complete\n"
+                     "2 begin POST\n2 > request 22\n2 head 200 json\n2 < result 22\n"
+                     "2 end complete\n");
+}
+
+Test(transport_http1, fields_of_both_heads)
+{
+    static const struct segment segments[] = {
+        C2S("POST /mcp HTTP/1.1\r\nACCEPT: application/json\r\naccept: text/event-stream;q=1\r\n"
+            "mcp-session-id: abc\r\nMCP-Protocol-Version: 2025-06-18\r\nContent-Length: 0\r\n\r\n"),
+        S2C("HTTP/1.1 202 Accepted\r\nMcp-Session-Id: abc\r\nContent-Length: 0\r\n\r\n"),
+        C2S("GET /mcp HTTP/1.1\r\nAccept: text/event-stream\r\nLast-Event-ID: 7\r\n\r\n"),
+        S2C("HTTP/1.1 405 No\r\nContent-Length: 2\r\n\r\nno"),
+        C2S("DELETE /mcp HTTP/1.1\r\nMcp-Session-Id: abc\r\n\r\n"),
+        S2C("HTTP/1.1 204 No Content\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin POST mcp session both sse 2025-06-18\n1 head 202 - session\n"
+                     "1 end complete\n2 begin GET resume sse\n2 head 405 -\n2 end complete\n"
+                     "3 begin DELETE mcp session\n3 head 204 -\n3 end complete\n");
+}
+
+Test(transport_http1, other_http_is_not_told)
+{
+    static const struct segment segments[] = {
+        C2S("GET /index.html HTTP/1.1\r\nAccept: */*\r\n\r\n"),
+        S2C("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"),
+        C2S("POST /form HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b"),
+        S2C(JSON(36, RESULT("1"))),
+        C2S("HEAD / HTTP/1.1\r\n\r\n"),
+        S2C("HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n"),
+        C2S("GET /api HTTP/1.1\r\n\r\n"),
+        S2C(JSON(36, RESULT("1"))),
+        C2S(POST(46, CALL("5"))),
+        S2C(JSON(36, RESULT("5"))),
+    };
+    EXPECT(segments,
+           "5 begin POST\n5 > request 5\n5 head 200 json\n5 < result 5\n5 end complete\n");
+}
+
+Test(transport_http1, late_begin)
+{
+    static const struct segment segments[] = {
+        C2S("GET /a HTTP/1.1\r\n\r\n"),
+        S2C("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nContent-Length: 2\r\n\r\nok"),
+        C2S("GET /b HTTP/1.1\r\n\r\n"),
+        S2C(EVENTS "f\r\ndata: [1, 2]\n\n\r\n0\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin GET\n1 head 200 - session\n1 end complete\n"
+                     "2 begin GET\n2 head 200 sse\n2 < parse:not_jsonrpc 2\n2 end complete\n");
+}
+
+Test(transport_http1, interim_and_expect)
+{
+    static const struct segment segments[] = {
+        C2S("POST /mcp HTTP/1.1\r\nContent-Length: 46\r\nExpect: 100-continue\r\n\r\n"),
+        S2C("HTTP/1.1 100 Continue\r\n\r\n"),
+        C2S(CALL("1")),
+        S2C("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" JSON(36, RESULT("1"))),
+    };
+    EXPECT(segments,
+           "1 begin POST\n1 > request 1\n1 head 200 json\n1 < result 1\n1 end complete\n");
+}
+
+Test(transport_http1, pipelined)
+{
+    static const struct segment segments[] = {
+        C2S(POST(46, CALL("1")) POST(46, CALL("2")) "GET /x HTTP/1.1\r\n\r\n" POST(46, CALL("3"))),
+        S2C(JSON(36, RESULT("1")) JSON(
+            36, RESULT("2")) "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n" JSON(36, RESULT("3"))),
+    };
+    EXPECT(segments, "1 begin POST\n1 > request 1\n2 begin POST\n2 > request 2\n"
+                     "4 begin POST\n4 > request 3\n"
+                     "1 head 200 json\n1 < result 1\n1 end complete\n"
+                     "2 head 200 json\n2 < result 2\n2 end complete\n"
+                     "4 head 200 json\n4 < result 3\n4 end complete\n");
+}
+
+Test(transport_http1, early_response)
+{
+    static const struct segment segments[] = {
+        C2S("POST /mcp HTTP/1.1\r\nContent-Length: 49\r\n\r\n{\"json"),
+        S2C("HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n"),
+        C2S("rpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}   "
+            "GET / HTTP/1.1\r\nMcp-Method: x\r\n\r\n"),
+        S2C("HTTP/1.1 204 x\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin POST\n1 head 413 -\n1 > request 1\n1 end complete\n"
+                     "2 begin GET mcp\n2 head 204 -\n2 end complete\n");
+}
+
+Test(transport_http1, events)
+{
+    static const struct segment segments[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C(EVENTS "f\r\nid: 1\ndata: \n\n\r\n"),
+        S2C("34\r\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"x\"}"),
+        S2C("\r\n2\r\n\n\n\r\n"),
+        S2C("2e\r\ndata: " RESULT("1") "\nid:\r\n4\r\n 2\n\n\r\n"),
+        S2C("e\r\nretry: 1500\n\n\r\n3\r\n:\n\n\r\n0\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin POST\n1 > request 1\n1 head 200 sse\n1 event id\n1 < notification\n"
+                     "1 < result 1 event\n1 event\n1 end complete\n");
+}
+
+Test(transport_http1, kinds_of_events)
+{
+    static const struct segment segments[] = {
+        C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        S2C("event: endpoint\ndata: /messages?sessionId=1\n\n"),
+        S2C("event: ping\ndata: now\n\n"),
+        S2C("id: 5\ndata: {}\n\n"),
+        S2C("data: {}\n\n"),
+        S2C("data: {\"jsonrpc\":\n\n"),
+        S2C("data: nonsense\n\n"),
+        S2C("data: " RESULT("1") "\nevent: other\n\n"),
+        S2C("data: " RESULT("2") "\ndata:\ndata:\n\n"),
+        S2C("data: " RESULT("3") "\n"),
+    };
+    EXPECT(segments, "1 begin GET sse\n1 head 200 sse\n1 event endpoint\n1 < sse:unknown_event\n"
+                     "1 event id\n1 < parse:not_jsonrpc\n1 < parse:truncated_json\n"
+                     "1 < parse:malformed_json\n1 < sse:unknown_event\n1 < result 2\n"
+                     "1 < sse:unfinished_event\n1 end complete\n");
+}
+
+Test(transport_http1, endpoint_hash_is_the_target)
+{
+    uint64_t target, path, uri, unused;
+    extern void fields_target(const struct hash_key *, const char *, size_t, uint64_t *,
+                              uint64_t *);
+    fields_target(&WORLD_KEY, "/m?a=1", 6, &target, &path);
+    fields_target(&WORLD_KEY, "https://host:1/m?a=1", 20, &uri, &unused);
+    cr_expect_eq(target, uri);
+    fields_target(&WORLD_KEY, "/m", 2, &target, &unused);
+    cr_expect_eq(path, target);
+}
+
+Test(transport_http1, bodies_that_are_no_json)
+{
+    static const struct segment segments[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C("HTTP/1.1 202 Accepted\r\nContent-Length: 8\r\n\r\nAccepted"),
+        C2S(POST(46, CALL("2"))),
+        S2C("HTTP/1.1 500 x\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"),
+        C2S(POST(46, CALL("3"))),
+        S2C(JSON(6, "<html>")),
+        C2S(POST(46, CALL("4"))),
+        S2C(JSON(5, "{\"a\":")),
+        C2S(POST(46, CALL("5"))),
+        S2C("HTTP/1.1 200 x\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\n"
+            "Content-Length: 3\r\n\r\n\x1f\x8b\x08"),
+        C2S(POST(46, CALL("6"))),
+        S2C("HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n"),
+        C2S(POST(2, "[]")),
+        S2C("HTTP/1.1 202 x\r\nContent-Length: 0\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin POST\n1 > request 1\n1 head 202 -\n1 end complete\n"
+                     "2 begin POST\n2 > request 2\n2 head 500 other\n2 end complete\n"
+                     "3 begin POST\n3 > request 3\n3 head 200 json\n3 < parse:malformed_json\n"
+                     "3 end complete\n"
+                     "4 begin POST\n4 > request 4\n4 head 200 json\n4 < parse:truncated_json\n"
+                     "4 end complete\n"
+                     "5 begin POST\n5 > request 5\n5 head 200 json coded\n5 < parse:undecodable\n"
+                     "5 end complete\n"
+                     "6 begin POST\n6 > request 6\n6 head 401 -\n6 end complete\n"
+                     "7 begin POST\n7 > parse:empty_batch\n7 head 202 -\n7 end complete\n");
+}
+
+Test(transport_http1, http_that_is_bad)
+{
+    static const struct segment segments[] = {
+        C2S("POST /mcp HTTP/1.1\r\nMcp-Method: x\r\nno colon\r\nContent-Length: 3\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        S2C("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\n"),
+    };
+    EXPECT(segments, "1 begin POST mcp\n1 > http:malformed\n1 > frame:bad_length\n1 head 200 -\n"
+                     "1 < http:malformed\n1 < parse:lost_message\n1 end lost\n");
+}
+
+Test(transport_http1, connection_ends_inside)
+{
+    static const struct segment request[] = {
+        C2S("POST /mcp HTTP/1.1\r\nContent-Length: 46\r\n\r\n{\"js")};
+    EXPECT(request, "1 begin POST\n1 > parse:truncated_body\n1 end closed\n");
+    static const struct segment response[] = {C2S(POST(46, CALL("1"))),
+                                              S2C(JSON(36, "{\"jsonrpc\""))};
+    EXPECT(response, "1 begin POST\n1 > request 1\n1 head 200 json\n1 < parse:truncated_body\n"
+                     "1 end closed\n");
+    static const struct segment none[] = {C2S(POST(46, CALL("1")))};
+    EXPECT(none, "1 begin POST\n1 > request 1\n1 end closed\n");
+    struct world_plan plan = {response, COUNT(response), .end = STREAM_END_CAPTURE};
+    world_run(&world, &plan);
+    cr_expect_str_eq(world.log, "1 begin POST\n1 > request 1\n1 head 200 json\n1 end capture\n");
+}
+
+Test(transport_http1, tunnels_are_quiet)
+{
+    static const struct segment segments[] = {
+        C2S("GET /ws HTTP/1.1\r\nMcp-Method: x\r\nUpgrade: websocket\r\n\r\n"),
+        S2C("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x05hello"),
+        C2S("\x81\x85 mask GET / HTTP/1.1\r\nMcp-Method: x\r\n\r\n"),
+        S2C(JSON(36, RESULT("1"))),
+    };
+    EXPECT(segments, "1 begin GET mcp\n1 head 101 -\n1 end complete\n");
+}
