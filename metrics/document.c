@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The JSON writer (RFC 8259). jansson's own writes 0.1 as 0.10000000000000001 and a microsecond as
+ * 9.9999999999999995e-07; reports are read by people and compared as text, so numbers are written
+ * here: as an integer count of the finest decimal of at most nine that a double holds exactly at
+ * that size, hence without noise.
+ *
+ * Strings are valid UTF-8 already, jansson takes no others; control characters are escaped, DEL and
+ * U+0080 to U+009F too, so that a report never drives a terminal.
+ */
+#include "document.h"
+#include "text.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BYTES  4096
+#define NUMBER_BYTES 400    /* the largest double in plain decimal has 309 digits */
+#define EXACT        8.0e15 /* a double this large still tells neighbouring integers apart */
+#define MOST_SCALE   1.0e9
+#define MOST_DIGITS  9
+
+struct writer {
+    char *text;
+    size_t len, room;
+    bool indent;
+    bool failed;
+};
+
+static void put(struct writer *w, const char *bytes, size_t n)
+{
+    if (w->failed || n == 0)
+        return;
+    if (!w->text || w->room - w->len < n) {
+        size_t room = w->room ? w->room : FIRST_BYTES;
+        while (room - w->len < n)
+            room *= 2;
+        char *text = realloc(w->text, room);
+        if (!text) {
+            w->failed = true;
+            return;
+        }
+        w->text = text;
+        w->room = room;
+    }
+    memcpy(w->text + w->len, bytes, n);
+    w->len += n;
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+    put(w, text, strlen(text));
+}
+
+static void put_integer(struct writer *w, json_int_t n)
+{
+    char text[32];
+    put(w, text, (size_t)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, n));
+}
+
+static void put_real(struct writer *w, double x)
+{
+    char text[NUMBER_BYTES];
+    double size = fabs(x);
+    if (size >= EXACT) {
+        put(w, text, (size_t)snprintf(text, sizeof(text), "%.0f", x));
+        return;
+    }
+    double scale = MOST_SCALE;
+    int digits = MOST_DIGITS;
+    while (size * scale >= EXACT) {
+        scale /= 10;
+        digits--;
+    }
+    uint64_t n = (uint64_t)llroundl((long double)size * (long double)scale);
+    uint64_t unit = (uint64_t)scale;
+    uint64_t fraction = n % unit;
+    if (x < 0 && n > 0)
+        put(w, "-", 1);
+    put(w, text, (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)(n / unit)));
+    if (fraction == 0)
+        return;
+    for (; fraction % 10 == 0; fraction /= 10)
+        digits--;
+    put(w, text,
+        (size_t)snprintf(text, sizeof(text), ".%0*llu", digits, (unsigned long long)fraction));
+}
+
+/* The escape of the character at p, n bytes long, into text; 0: it stands for itself. */
+static int escape(const uint8_t *p, size_t n, char text[8], size_t *ret_used)
+{
+    static const char *const short_forms[32] = {
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
+    *ret_used = 1;
+    if (p[0] == '"' || p[0] == '\\')
+        return snprintf(text, 8, "\\%c", p[0]);
+    if (p[0] < 0x20 && short_forms[p[0]])
+        return snprintf(text, 8, "%s", short_forms[p[0]]);
+    if (p[0] < 0x20 || p[0] == 0x7f)
+        return snprintf(text, 8, "\\u%04x", p[0]);
+    if (p[0] == 0xc2 && n > 1 && p[1] < 0xa0) {
+        *ret_used = 2;
+        return snprintf(text, 8, "\\u%04x", p[1]);
+    }
+    return 0;
+}
+
+static void put_string(struct writer *w, const char *text, size_t n)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    size_t plain = 0;
+    put(w, "\"", 1);
+    for (size_t i = 0; i < n;) {
+        char escaped[8];
+        size_t used;
+        int length = escape(p + i, n - i, escaped, &used);
+        if (length > 0) {
+            put(w, text + plain, i - plain);
+            put(w, escaped, (size_t)length);
+            plain = i + used;
+        }
+        i += used;
+    }
+    put(w, text + plain, n - plain);
+    put(w, "\"", 1);
+}
+
+static void put_break(struct writer *w, int level)
+{
+    if (!w->indent)
+        return;
+    put(w, "\n", 1);
+    for (int i = 0; i < level; i++)
+        put(w, "  ", 2);
+}
+
+static void put_value(struct writer *w, const json_t *value, int level);
+
+static void put_object(struct writer *w, const json_t *object, int level)
+{
+    const char *key;
+    json_t *member;
+    bool first = true;
+    put(w, "{", 1);
+    json_object_foreach((json_t *)(uintptr_t)object, key, member)
+    {
+        if (!first)
+            put(w, ",", 1);
+        first = false;
+        put_break(w, level + 1);
+        put_string(w, key, strlen(key));
+        put(w, ": ", w->indent ? 2 : 1);
+        put_value(w, member, level + 1);
+    }
+    if (!first)
+        put_break(w, level);
+    put(w, "}", 1);
+}
+
+static void put_array(struct writer *w, const json_t *array, int level)
+{
+    size_t i;
+    json_t *element;
+    put(w, "[", 1);
+    json_array_foreach(array, i, element)
+    {
+        if (i > 0)
+            put(w, ",", 1);
+        put_break(w, level + 1);
+        put_value(w, element, level + 1);
+    }
+    if (json_array_size(array) > 0)
+        put_break(w, level);
+    put(w, "]", 1);
+}
+
+static void put_value(struct writer *w, const json_t *value, int level)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        put_object(w, value, level);
+        break;
+    case JSON_ARRAY:
+        put_array(w, value, level);
+        break;
+    case JSON_STRING:
+        put_string(w, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        put_integer(w, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        put_real(w, json_real_value(value));
+        break;
+    case JSON_TRUE:
+        put_text(w, "true");
+        break;
+    case JSON_FALSE:
+        put_text(w, "false");
+        break;
+    case JSON_NULL:
+        put_text(w, "null");
+        break;
+    }
+}
+
+char *document_text(const json_t *value, bool indent)
+{
+    struct writer w = {.indent = indent};
+    put_value(&w, value, 0);
+    put(&w, "\n", 2); /* with the terminating NUL */
+    if (w.failed) {
+        free(w.text);
+        return NULL;
+    }
+    return w.text;
+}
+
+json_t *document_string(const char *bytes, size_t n)
+{
+    if (text_is_clean(bytes, n))
+        return json_stringn(bytes, n);
+    char *clean = malloc(3 * n);
+    if (!clean)
+        return NULL;
+    json_t *value = json_stringn(clean, text_clean(bytes, n, clean));
+    free(clean);
+    return value;
+}

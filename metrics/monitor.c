@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Events and packets to tables, in total and per server endpoint.
+ *
+ * Every event goes to two sets of tables, the server's and the total. Under mcp_only a server is
+ * not `counted` at first: its connections and bytes stay its own until it speaks MCP, when they are
+ * merged into the total and it counts from there. So the total needs no second pass and its peaks
+ * are those of the servers it counts.
+ *
+ * Packets are the hot path. A connection's tag says which server it belongs to: index << 2, bit 1
+ * when its connection counters were moved, bit 0 the roles as they were taken into account. Bytes
+ * are attributed from the first packet on by the presumed roles. When these are corrected
+ * (stream_swap_roles: only midstream, before any payload was delivered) what was counted is moved,
+ * so at any time the servers add up to the total and the total to the connections; only the few
+ * packets inside the sliding window stay where they were. `counted` in struct conn is how much of a
+ * side's payload is in the tables.
+ *
+ * Connection counters follow events, not packets: they are at the presumed server, the one on side
+ * 1, until the connection is moved by the next packet, or fails, closes or goes.
+ *
+ * A server beyond the cap, or without memory, shares one row with all others of that kind.
+ */
+#include "tables.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_WINDOW_NS INT64_C(1000000000)
+#define TAG_SWAPPED       1u
+#define TAG_MOVED         2u
+#define TAG_SHIFT         2
+
+struct endpoint_entry {
+    struct endpoint endpoint;
+    uint32_t index;
+};
+
+struct session_entry {
+    uint64_t id;
+    struct protocol_count *version[2]; /* where it is counted now: in the total, at the server */
+    uint32_t server;
+};
+
+/* ---------------------------------------------------------------------------- servers */
+
+static struct tables_server *server_new(struct monitor *m, const struct endpoint *endpoint)
+{
+    struct tables_server *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    if (endpoint)
+        s->endpoint = *endpoint;
+    s->shared = !endpoint;
+    s->counted = !m->config.mcp_only;
+    bandwidth_init(&s->t.bandwidth);
+    protocol_init(&s->t.protocol, m->config.max_message_types, &m->server_budget);
+    return s;
+}
+
+static void tables_release(struct tables *t)
+{
+    connections_fini(&t->connections);
+    protocol_fini(&t->protocol);
+}
+
+static bool grow_servers(struct monitor *m)
+{
+    if (m->server_count < m->server_room)
+        return true;
+    uint32_t room = m->server_room * 2;
+    struct tables_server **servers = realloc(m->servers, room * sizeof(struct tables_server *));
+    if (!servers)
+        return false;
+    m->servers = servers;
+    m->server_room = room;
+    return true;
+}
+
+static uint32_t server_index(struct monitor *m, const struct endpoint *endpoint)
+{
+    struct endpoint_entry *entry = table_find(m->by_endpoint, endpoint);
+    if (entry)
+        return entry->index;
+    void *fresh;
+    if (m->server_count - TABLES_SHARED > m->max_servers || !grow_servers(m)) {
+        limits_hit_add(m->hit, LIMIT_ID_SERVERS);
+        return TABLES_SHARED;
+    }
+    struct tables_server *s = server_new(m, endpoint);
+    if (!s || table_insert(m->by_endpoint, endpoint, &fresh) < 0) {
+        free(s);
+        limits_hit_add(m->hit, LIMIT_ID_SERVERS);
+        return TABLES_SHARED;
+    }
+    entry = fresh;
+    entry->index = m->server_count++;
+    m->servers[entry->index] = s;
+    return entry->index;
+}
+
+static struct tables_server *server_at(struct monitor *m, const struct endpoint *endpoint)
+{
+    uint32_t index = server_index(m, endpoint); /* may move the array */
+    return m->servers[index];
+}
+
+/* The server that MCP was seen at. */
+static struct tables_server *mcp_server(struct monitor *m, const struct endpoint *endpoint)
+{
+    struct tables_server *s = server_at(m, endpoint);
+    s->mcp = true;
+    if (!s->counted) {
+        connections_merge(&m->total.connections, &m->total_budget, &s->t.connections);
+        bandwidth_merge(&m->total.bandwidth, &s->t.bandwidth);
+        s->counted = true;
+    }
+    return s;
+}
+
+/* ---------------------------------------------------------------------------- packets */
+
+/* Bytes, packets and payload of one direction that are taken out of a table and put into one. */
+struct amount {
+    uint64_t bytes, packets, payload;
+};
+
+static uint64_t no_more_than(uint64_t n, uint64_t there)
+{
+    return n < there ? n : there;
+}
+
+static void take(struct bandwidth *b, int dir, const struct amount *a)
+{
+    b->bytes[dir] -= no_more_than(a->bytes, b->bytes[dir]);
+    b->packets[dir] -= no_more_than(a->packets, b->packets[dir]);
+    b->payload_bytes[dir] -= no_more_than(a->payload, b->payload_bytes[dir]);
+}
+
+static void put(struct bandwidth *b, int dir, const struct amount *a)
+{
+    b->bytes[dir] += a->bytes;
+    b->packets[dir] += a->packets;
+    b->payload_bytes[dir] += a->payload;
+}
+
+static void move_connection(struct monitor *m, struct tables_server *from, struct tables_server *to)
+{
+    connections_leave(&from->t.connections);
+    connections_enter(&to->t.connections);
+    if (from->counted)
+        connections_leave(&m->total.connections);
+    if (to->counted)
+        connections_enter(&m->total.connections);
+}
+
+/* Moves the bytes of a connection whose roles were corrected, but for its latest packet, of
+ * wire_bytes from `side`, which is not in the tables yet (0 bytes: all are). */
+static void move_bytes(struct monitor *m, const struct conn *c, uint32_t to_index, int side,
+                       uint32_t wire_bytes)
+{
+    struct tables_server *from = m->servers[c->tag >> TAG_SHIFT];
+    struct tables_server *to = m->servers[to_index];
+    for (int i = 0; i < DIR_COUNT; i++) {
+        bool latest = wire_bytes > 0 && i == side;
+        struct amount a = {c->side[i].wire_bytes - (latest ? wire_bytes : 0),
+                           c->side[i].packets - latest, c->counted[i]};
+        int old_dir = i ^ (int)(c->tag & TAG_SWAPPED);
+        int new_dir = i ^ c->swapped;
+        take(&from->t.bandwidth, old_dir, &a);
+        put(&to->t.bandwidth, new_dir, &a);
+        if (from->counted)
+            take(&m->total.bandwidth, old_dir, &a);
+        if (to->counted)
+            put(&m->total.bandwidth, new_dir, &a);
+    }
+}
+
+/* Sets the tag of a connection that is new or whose roles were corrected. */
+static __attribute__((noinline)) void attribute(struct monitor *m, struct conn *c, int side,
+                                                uint32_t wire_bytes)
+{
+    uint32_t index = server_index(m, conn_server(c));
+    uint32_t moved = c->tag & TAG_MOVED;
+    if (c->tag)
+        move_bytes(m, c, index, side, wire_bytes);
+    if (c->swapped && !moved && c->midstream && c->close == CONN_CLOSE_NONE &&
+        c->failure == CONN_FAILURE_NONE) {
+        uint32_t presumed = server_index(m, conn_client(c));
+        move_connection(m, m->servers[presumed], m->servers[index]);
+        moved = TAG_MOVED;
+    }
+    c->tag = index << TAG_SHIFT | moved | c->swapped;
+}
+
+static __attribute__((noinline)) void next_bucket(struct monitor *m, int64_t ts_ns)
+{
+    m->bucket = bandwidth_bucket(ts_ns, m->width_ns);
+    m->bucket_ns = m->bucket * m->width_ns;
+}
+
+void monitor_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
+                    uint32_t payload_bytes, const struct stream_pos *at)
+{
+    (void)payload_bytes; /* may be a retransmission; the connection knows what is new */
+    struct monitor *m = ctx;
+    int side = conn_side(c, dir);
+    if (__builtin_expect(c->tag == 0 || (c->tag & TAG_SWAPPED) != c->swapped, 0))
+        attribute(m, c, side, wire_bytes);
+    if ((uint64_t)at->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns)
+        next_bucket(m, at->ts_ns);
+    if (at->ts_ns > m->last_ns)
+        m->last_ns = at->ts_ns;
+    if (at->ts_ns < m->first_ns)
+        m->first_ns = at->ts_ns;
+    uint64_t payload = c->side[side].payload_bytes - c->counted[side];
+    c->counted[side] = c->side[side].payload_bytes;
+    struct tables_server *s = m->servers[c->tag >> TAG_SHIFT];
+    bandwidth_add(&s->t.bandwidth, dir, wire_bytes, payload, m->bucket);
+    if (s->counted)
+        bandwidth_add(&m->total.bandwidth, dir, wire_bytes, payload, m->bucket);
+}
+
+/* ------------------------------------------------------------------------ connections */
+
+static void track_row(struct monitor *m, const struct event_connection *e, uint32_t server)
+{
+    void *fresh;
+    struct tables_connection *row = table_find(m->rows, &e->conn->id);
+    if (!row) {
+        if (e->event != CONN_EVENT_OPENED)
+            return; /* dropped from the table before */
+        if (table_insert(m->rows, &e->conn->id, &fresh) < 0) {
+            limits_hit_add(m->hit, LIMIT_ID_CONNECTION_ROWS);
+            return;
+        }
+        row = fresh;
+    }
+    row->conn = *e->conn;
+    row->server = server;
+    if (e->transport != TRANSPORT_NONE)
+        row->transport = e->transport;
+}
+
+static void row_dropped(void *ctx, void *entry)
+{
+    (void)entry;
+    struct monitor *m = ctx;
+    limits_hit_add(m->hit, LIMIT_ID_CONNECTION_ROWS);
+}
+
+/* The payload that was counted after the last packet, and bytes whose roles were corrected by it.
+ */
+static void settle(struct monitor *m, const struct conn *c)
+{
+    if (c->tag == 0)
+        return;
+    uint32_t index = c->tag >> TAG_SHIFT;
+    if ((c->tag & TAG_SWAPPED) != c->swapped) {
+        index = server_index(m, conn_server(c));
+        move_bytes(m, c, index, 0, 0);
+    }
+    for (int side = 0; side < DIR_COUNT; side++) {
+        struct amount a = {.payload = c->side[side].payload_bytes - c->counted[side]};
+        put(&m->servers[index]->t.bandwidth, side ^ c->swapped, &a);
+        if (m->servers[index]->counted)
+            put(&m->total.bandwidth, side ^ c->swapped, &a);
+    }
+}
+
+/* True if the counters of a connection are at the presumed server and this event is the last
+ * occasion to move them. */
+static bool must_move(const struct conn *c, enum conn_event event)
+{
+    if (!c->midstream || !c->swapped || (c->tag & TAG_MOVED))
+        return false;
+    switch (event) {
+    case CONN_EVENT_FAILED:
+    case CONN_EVENT_CLOSED:
+        return true;
+    case CONN_EVENT_GONE:
+        return c->close == CONN_CLOSE_NONE && c->failure == CONN_FAILURE_NONE;
+    case CONN_EVENT_OPENED:
+    case CONN_EVENT_ESTABLISHED:
+        break;
+    }
+    return false;
+}
+
+static void on_connection(void *ctx, const struct event_connection *e)
+{
+    struct monitor *m = ctx;
+    const struct conn *c = e->conn;
+    uint32_t index =
+        server_index(m, e->event == CONN_EVENT_OPENED ? &c->endpoint[1] : conn_server(c));
+    struct tables_server *s = m->servers[index];
+    if (must_move(c, e->event))
+        move_connection(m, server_at(m, &c->endpoint[1]), s);
+    if (e->event == CONN_EVENT_GONE)
+        settle(m, c);
+    connections_event(&s->t.connections, &m->server_budget, c, e->event);
+    if (s->counted)
+        connections_event(&m->total.connections, &m->total_budget, c, e->event);
+    if (m->rows)
+        track_row(m, e, index);
+    if (e->event == CONN_EVENT_GONE) {
+        void *speaker = table_find(m->speakers, &c->id);
+        if (speaker)
+            table_remove(m->speakers, speaker);
+    }
+}
+
+/* --------------------------------------------------------------------------- protocol */
+
+static void count_speaker(struct monitor *m, struct tables_server *s,
+                          const struct event_origin *origin)
+{
+    void *fresh;
+    if (origin->transport >= TRANSPORT_COUNT || table_find(m->speakers, &origin->conn_id) ||
+        table_insert(m->speakers, &origin->conn_id, &fresh) < 0)
+        return;
+    s->t.protocol.transports[origin->transport].connections++;
+    m->total.protocol.transports[origin->transport].connections++;
+}
+
+static void on_message(void *ctx, const struct event_message *e)
+{
+    struct monitor *m = ctx;
+    struct tables_server *s = mcp_server(m, &e->origin.server);
+    count_speaker(m, s, &e->origin);
+    protocol_message(&s->t.protocol, e);
+    protocol_message(&m->total.protocol, e);
+    if (!m->rows || e->redelivered)
+        return;
+    struct tables_connection *row = table_find(m->rows, &e->origin.conn_id);
+    if (row) {
+        row->messages[e->message->dir]++;
+        row->transport = e->origin.transport;
+    }
+}
+
+static void on_exchange(void *ctx, const struct event_exchange *e)
+{
+    struct monitor *m = ctx;
+    protocol_exchange(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_exchange(&m->total.protocol, e);
+}
+
+static void on_finding(void *ctx, const struct event_finding *e)
+{
+    struct monitor *m = ctx;
+    protocol_finding(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_finding(&m->total.protocol, e);
+}
+
+/* Counts a session under the version that it has now, and no longer under an earlier one. */
+static void count_version(struct protocol *p, const char *version, struct protocol_count **at)
+{
+    struct protocol_count *now = labels_get(&p->versions, version, strlen(version));
+    if (!now || now == *at)
+        return;
+    if (*at)
+        (*at)->count--;
+    now->count++;
+    *at = now;
+}
+
+static void keep_info(char kept[TABLES_INFO_BYTES], const char *text)
+{
+    if (!text || !*text)
+        return;
+    size_t n = strnlen(text, TABLES_INFO_BYTES - 1);
+    memcpy(kept, text, n);
+    kept[n] = '\0';
+}
+
+static void on_session(void *ctx, const struct event_session *e)
+{
+    struct monitor *m = ctx;
+    struct tables_server *s = mcp_server(m, &e->origin.server);
+    struct session_entry *entry = table_find(m->sessions, &e->origin.session);
+    if (e->event == SESSION_OPENED) {
+        void *fresh;
+        s->t.protocol.sessions++;
+        m->total.protocol.sessions++;
+        if (!entry && table_insert(m->sessions, &e->origin.session, &fresh) == 0) {
+            entry = fresh;
+            entry->server = server_index(m, &e->origin.server);
+        }
+    }
+    if (e->server_name && *e->server_name) {
+        s->info_version[0] = '\0';
+        keep_info(s->info_name, e->server_name);
+        keep_info(s->info_version, e->server_version);
+    }
+    if (entry && e->origin.version && *e->origin.version) {
+        count_version(&m->total.protocol, e->origin.version, &entry->version[0]);
+        count_version(&m->servers[entry->server]->t.protocol, e->origin.version,
+                      &entry->version[1]);
+    }
+    if (entry && e->event == SESSION_CLOSED)
+        table_remove(m->sessions, entry);
+}
+
+/* ----------------------------------------------------------------------- life and death */
+
+static struct table *make_table(uint32_t max, uint32_t entry_bytes, uint32_t key_bytes,
+                                void (*evict)(void *, void *), struct monitor *m)
+{
+    struct table_config config = {.max_entries = max,
+                                  .entry_bytes = entry_bytes,
+                                  .key_bytes = key_bytes,
+                                  .evict = evict,
+                                  .ctx = m};
+    hash_key_random(&config.hash);
+    return table_new(&config);
+}
+
+static bool make_tables(struct monitor *m)
+{
+    m->by_endpoint =
+        make_table(LIMIT_SERVERS, sizeof(struct endpoint_entry), sizeof(struct endpoint), NULL, m);
+    m->speakers = make_table(LIMIT_FLOWS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
+    m->sessions =
+        make_table(LIMIT_SESSIONS, sizeof(struct session_entry), sizeof(uint64_t), NULL, m);
+    if (m->config.track_connections)
+        m->rows = make_table(LIMIT_CONNECTION_ROWS, sizeof(struct tables_connection),
+                             sizeof(uint64_t), row_dropped, m);
+    m->server_room = 8;
+    m->servers = calloc(m->server_room, sizeof(struct tables_server *));
+    return m->by_endpoint && m->speakers && m->sessions && m->servers &&
+           (m->rows || !m->config.track_connections);
+}
+
+struct monitor *monitor_new(const struct monitor_config *config, struct limits_hit *hit)
+{
+    struct monitor *m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    m->config = *config;
+    if (m->config.max_message_types == 0)
+        m->config.max_message_types = LIMIT_MESSAGE_TYPES;
+    if (m->config.window_ns <= 0)
+        m->config.window_ns = DEFAULT_WINDOW_NS;
+    m->hit = hit;
+    m->total_budget = (struct budget){hit, UINT32_MAX, LIMIT_HISTOGRAM_PAGES};
+    m->server_budget = (struct budget){hit, LIMIT_TABLE_ROWS, LIMIT_HISTOGRAM_PAGES};
+    m->width_ns = bandwidth_width(m->config.window_ns);
+    m->first_ns = INT64_MAX;
+    m->last_ns = INT64_MIN;
+    m->max_servers = LIMIT_SERVERS;
+    m->server_count = TABLES_SHARED + 1;
+    bandwidth_init(&m->total.bandwidth);
+    protocol_init(&m->total.protocol, m->config.max_message_types, &m->total_budget);
+    m->sink =
+        (struct event_sink){m, on_connection, on_session, on_message, on_exchange, on_finding};
+    if (make_tables(m))
+        m->servers[TABLES_SHARED] = server_new(m, NULL);
+    if (!m->servers || !m->servers[TABLES_SHARED]) {
+        monitor_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void monitor_free(struct monitor *m)
+{
+    if (!m)
+        return;
+    for (uint32_t i = TABLES_SHARED; m->servers && i < m->server_count; i++) {
+        if (m->servers[i])
+            tables_release(&m->servers[i]->t);
+        free(m->servers[i]);
+    }
+    free(m->servers);
+    tables_release(&m->total);
+    table_free(m->by_endpoint);
+    table_free(m->speakers);
+    table_free(m->sessions);
+    table_free(m->rows);
+    free(m);
+}
+
+const struct event_sink *monitor_event_sink(struct monitor *m)
+{
+    return &m->sink;
+}

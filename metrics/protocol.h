@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef METRICS_PROTOCOL_H
+#define METRICS_PROTOCOL_H
+
+#include "dissect/event.h"
+#include "histogram.h"
+#include "labels.h"
+#include <stdint.h>
+
+/*
+ * Counters of what MCP said: messages, exchanges, errors, names, sessions. Kept by direction of
+ * travel; who calls it "received" is decided when a report is written.
+ */
+
+#define PROTOCOL_KINDS (MESSAGE_ERROR + 1)
+
+/* The block behind a message type. */
+struct protocol_type {
+    struct {
+        uint64_t count, bytes;
+    } at[PROTOCOL_KINDS][DIR_COUNT]; /* by enum message_kind */
+};
+
+/* The block behind a method that was answered. */
+struct protocol_latency {
+    struct histogram latency, first_byte;
+};
+
+/* The block behind a tool, resource or prompt. */
+struct protocol_name {
+    struct histogram latency;
+    uint64_t status[EXCHANGE_STATUS_COUNT];
+    uint64_t request_bytes, response_bytes;
+};
+
+/* The block behind an error type or a protocol version. */
+struct protocol_count {
+    uint64_t count;
+};
+
+enum protocol_names { PROTOCOL_TOOLS, PROTOCOL_RESOURCES, PROTOCOL_PROMPTS, PROTOCOL_NAMES };
+
+struct protocol {
+    struct budget *budget;
+    struct labels types;                 /* struct protocol_type */
+    struct labels latencies;             /* struct protocol_latency */
+    struct labels errors;                /* struct protocol_count */
+    struct labels versions;              /* struct protocol_count: sessions */
+    struct labels names[PROTOCOL_NAMES]; /* struct protocol_name */
+    uint64_t exchanges[EXCHANGE_STATUS_COUNT];
+    struct {
+        uint64_t connections; /* counted by the monitor, which knows them */
+        uint64_t messages;
+    } transports[TRANSPORT_COUNT];
+    uint64_t sessions; /* counted by the monitor, like versions */
+    uint64_t orphan_responses;
+    uint64_t duplicate_responses;
+    uint64_t late_responses;
+    uint64_t incomplete_messages;
+};
+
+/* budget must outlive the tables; max_types caps message types and latency types. */
+void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget);
+
+void protocol_message(struct protocol *p, const struct event_message *e);
+void protocol_exchange(struct protocol *p, const struct event_exchange *e);
+void protocol_finding(struct protocol *p, const struct event_finding *e);
+
+/* The version that most sessions use, of several the newest; NULL: none was seen. Valid as long as
+ * the tables. */
+const char *protocol_version(const struct protocol *p);
+
+void protocol_fini(struct protocol *p);
+
+#endif

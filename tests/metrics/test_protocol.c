@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "metrics/protocol.h"
+#include "scene.h"
+#include "tests/support/fail_alloc.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct limits_hit hit;
+static struct budget budget = {&hit, 10000, 10000};
+static struct protocol p;
+static struct conn conn;
+
+static void setup(void)
+{
+    conn = scene_conn(1, 4000, 80);
+    protocol_init(&p, 5, &budget);
+}
+
+static void teardown(void)
+{
+    protocol_fini(&p);
+}
+
+TestSuite(protocol, .init = setup, .fini = teardown);
+
+static void say(enum message_kind kind, enum dir dir, const char *method, bool redelivered)
+{
+    struct message message = {.kind = (uint8_t)kind, .dir = (uint8_t)dir, .bytes = 10};
+    struct event_message e = {.origin = scene_origin(&conn, 1, ""),
+                              .message = &message,
+                              .method = method,
+                              .method_len = strlen(method),
+                              .redelivered = redelivered,
+                              .orphan = method[0] == '?'};
+    protocol_message(&p, &e);
+}
+
+static const struct protocol_type *type(const char *text)
+{
+    for (uint32_t i = 0; i < p.types.count; i++) {
+        if (strcmp(p.types.sorted[i]->text, text) == 0)
+            return (const void *)p.types.sorted[i]->value;
+    }
+    static const struct protocol_type none;
+    cr_assert_fail("no type %s", text);
+    return &none;
+}
+
+Test(protocol, a_response_is_typed_by_what_it_answers)
+{
+    say(MESSAGE_REQUEST, DIR_C2S, "tools/call", false);
+    say(MESSAGE_RESULT, DIR_S2C, "tools/call", false);
+    say(MESSAGE_ERROR, DIR_S2C, "tools/call", false);
+    say(MESSAGE_ERROR, DIR_S2C, "?", false);
+    cr_assert_eq(type("tools/call")->at[MESSAGE_REQUEST][DIR_C2S].count, 1);
+    cr_assert_eq(type("tools/call")->at[MESSAGE_REQUEST][DIR_C2S].bytes, 10);
+    cr_assert_eq(type("tools/call:result")->at[MESSAGE_RESULT][DIR_S2C].count, 1);
+    cr_assert_eq(type("tools/call:error")->at[MESSAGE_ERROR][DIR_S2C].count, 1);
+    cr_assert_eq(type("?:error")->at[MESSAGE_ERROR][DIR_S2C].count, 1);
+    cr_assert_eq(p.orphan_responses, 1);
+    cr_assert_eq(p.transports[TRANSPORT_HTTP1].messages, 4);
+}
+
+Test(protocol, the_longest_method_keeps_its_kind)
+{
+    char method[600];
+    memset(method, 'm', sizeof(method) - 1);
+    method[sizeof(method) - 1] = '\0';
+    say(MESSAGE_RESULT, DIR_S2C, method, false);
+    say(MESSAGE_ERROR, DIR_S2C, method, false);
+    cr_assert_eq(p.types.count, 2, "not cut to the same text");
+}
+
+Test(protocol, a_copy_is_a_duplicate_and_nothing_else)
+{
+    say(MESSAGE_RESULT, DIR_S2C, "ping", true);
+    say(MESSAGE_NOTIFICATION, DIR_S2C, "notifications/progress", true);
+    cr_assert_eq(p.duplicate_responses, 2);
+    cr_assert_eq(p.types.count, 0);
+    cr_assert_eq(p.transports[TRANSPORT_HTTP1].messages, 0);
+}
+
+Test(protocol, types_beyond_the_cap_are_other)
+{
+    char method[16];
+    for (int i = 0; i < 9; i++) {
+        snprintf(method, sizeof(method), "m%d", i);
+        say(MESSAGE_REQUEST, DIR_C2S, method, false);
+    }
+    cr_assert_eq(p.types.count, 6);
+    cr_assert_eq(type("other")->at[MESSAGE_REQUEST][DIR_C2S].count, 4);
+    cr_assert_eq(hit.count[LIMIT_ID_MESSAGE_TYPES], 4);
+}
+
+Test(protocol, only_answers_have_a_latency)
+{
+    for (int status = 0; status < EXCHANGE_STATUS_COUNT; status++) {
+        struct event_exchange e =
+            scene_exchange(&conn, "tools/call", "echo", (enum exchange_status)status);
+        protocol_exchange(&p, &e);
+        cr_assert_eq(p.exchanges[status], 1);
+    }
+    /* answered though cancelled: the answer came too late to count */
+    struct event_exchange late = scene_exchange(&conn, "tools/call", "echo", EXCHANGE_CANCELLED);
+    late.answered = true;
+    protocol_exchange(&p, &late);
+    /* an HTTP refusal without a JSON-RPC answer */
+    struct event_exchange refused = scene_exchange(&conn, "tools/call", "echo", EXCHANGE_ERROR);
+    refused.answered = false;
+    protocol_exchange(&p, &refused);
+    struct event_exchange stream =
+        scene_exchange(&conn, "subscriptions/listen", NULL, EXCHANGE_RESULT);
+    protocol_exchange(&p, &stream);
+    cr_assert_eq(p.latencies.count, 1);
+    const struct protocol_latency *row = (const void *)p.latencies.sorted[0]->value;
+    cr_assert_eq(row->latency.count, 4);
+    cr_assert_eq(row->latency.max, 3 * SCENE_MS);
+    cr_assert_eq(row->first_byte.count, 4);
+    cr_assert_eq(row->first_byte.max, 2 * SCENE_MS);
+    const struct protocol_name *name = (const void *)p.names[PROTOCOL_TOOLS].sorted[0]->value;
+    cr_assert_eq(name->latency.count, 4);
+    cr_assert_eq(name->status[EXCHANGE_CANCELLED], 2);
+    cr_assert_eq(name->status[EXCHANGE_LOST], 1);
+    cr_assert_eq(name->request_bytes, 500);
+    cr_assert_eq(name->response_bytes, 400);
+}
+
+Test(protocol, names_are_by_kind_and_may_be_missing)
+{
+    static const struct {
+        const char *method, *name;
+        enum protocol_names table;
+    } cases[] = {{"tools/call", NULL, PROTOCOL_TOOLS},
+                 {"resources/read", "file:///a", PROTOCOL_RESOURCES},
+                 {"prompts/get", "hello", PROTOCOL_PROMPTS}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct event_exchange e =
+            scene_exchange(&conn, cases[i].method, cases[i].name, EXCHANGE_RESULT);
+        protocol_exchange(&p, &e);
+        const struct labels *names = &p.names[cases[i].table];
+        cr_assert_eq(names->count, 1);
+        if (cases[i].name)
+            cr_assert_str_eq(names->sorted[0]->text, cases[i].name);
+        else
+            cr_assert_null(names->sorted[0]->text);
+    }
+    struct event_exchange e = scene_exchange(&conn, "ping", "no name table", EXCHANGE_RESULT);
+    protocol_exchange(&p, &e);
+    cr_assert_eq(p.names[PROTOCOL_TOOLS].count, 1);
+}
+
+Test(protocol, findings_are_errors_and_some_are_incomplete_messages)
+{
+    static const char *const types[] = {"http:404", "jsonrpc:-32602", "tcp:gap"};
+    struct event_finding e = {.amount = 2};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        e.type = types[i];
+        protocol_finding(&p, &e);
+    }
+    cr_assert_eq(p.incomplete_messages, 0);
+    for (int f = 0; f < FINDING_COUNT; f++) {
+        e.type = finding_name((enum finding)f);
+        e.amount = 1;
+        protocol_finding(&p, &e);
+    }
+    cr_assert_eq(p.incomplete_messages, 4);
+    cr_assert_geq(p.errors.count, 3);
+}
+
+Test(protocol, version_of_most_sessions_and_of_ties_the_newest)
+{
+    static const struct {
+        const char *version;
+        uint64_t sessions;
+    } cases[] = {{"2025-03-26", 3}, {"2024-11-05", 3}, {"2025-11-25", 0}, {"2026-07-28", 2}};
+    cr_assert_null(protocol_version(&p));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct protocol_count *n =
+            labels_get(&p.versions, cases[i].version, strlen(cases[i].version));
+        n->count = cases[i].sessions;
+    }
+    cr_assert_str_eq(protocol_version(&p), "2025-03-26");
+}
+
+Test(protocol, without_memory_a_row_may_be_missing_and_nothing_else)
+{
+    for (uint64_t n = 1;; n++) {
+        struct event_exchange e = scene_exchange(&conn, "tools/call", "echo", EXCHANGE_RESULT);
+        struct event_finding f = {.type = "http:404", .amount = 1};
+        fail_alloc_at(n);
+        say(MESSAGE_REQUEST, DIR_C2S, "tools/call", false);
+        protocol_exchange(&p, &e);
+        protocol_finding(&p, &f);
+        bool failed = fail_alloc_stop();
+        cr_assert_eq(p.exchanges[EXCHANGE_RESULT], 1);
+        cr_assert_eq(p.transports[TRANSPORT_HTTP1].messages, 1);
+        if (!failed)
+            cr_assert_eq(p.types.count + p.latencies.count + p.errors.count, 3);
+        teardown();
+        setup();
+        if (!failed)
+            break;
+    }
+}
