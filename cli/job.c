@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A run over packets, from the command line's point of view.
+ *
+ * The first SIGINT or SIGTERM stops the source and what was seen is reported; the second one ends
+ * the program as usual, should the report itself take too long. There is one job in a program,
+ * which is why the signal handler may know it.
+ */
+#include "job.h"
+#include "base/err.h"
+#include "exit.h"
+#include "message.h"
+#include "progress.h"
+#include "render.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PROGRESS_PACKETS 4096 /* a look at the clock now and then, not for every packet */
+
+static struct source *volatile signal_source;
+static volatile sig_atomic_t signal_seen;
+
+static void on_signal(int number)
+{
+    struct source *source = signal_source;
+    signal_seen = number;
+    if (source)
+        source_break(source);
+}
+
+int job_signal(void)
+{
+    return signal_seen;
+}
+
+/* No SA_RESTART: a read that waits for standard input must return. */
+static void catch_signals(struct source *source)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    signal_seen = 0;
+    signal_source = source;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static int open_source(struct job *j)
+{
+    char error[SOURCE_ERROR_BYTES] = "";
+    const struct options *o = j->options;
+    int result;
+    if (o->command == COMMAND_LIVE) {
+        struct source_live_options live = {.snap_bytes = o->snap_bytes,
+                                           .buffer_bytes = o->buffer_bytes,
+                                           .promiscuous = o->promiscuous};
+        result = source_open_live(o->interface, o->filter, &live, error, &j->source);
+    } else {
+        result = source_open_files((const char *const *)o->paths, o->path_count, o->filter, error,
+                                   &j->source);
+    }
+    if (result == 0)
+        return EXIT_OK;
+    message_error("%s", *error ? error : err_text(result));
+    return exit_from_err(result);
+}
+
+/* A result must not overwrite a capture that is being read. */
+static bool output_is_input(const struct options *o)
+{
+    struct stat out, in;
+    if (!o->output || stat(o->output, &out) != 0 || !S_ISREG(out.st_mode))
+        return false;
+    for (size_t i = 0; i < o->path_count; i++)
+        if (stat(o->paths[i], &in) == 0 && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+            return true;
+    return false;
+}
+
+/* True if somebody may be waiting for each line: a live interface, or a pipe from one. */
+static bool is_live(const struct options *o)
+{
+    if (o->command == COMMAND_LIVE)
+        return true;
+    for (size_t i = 0; i < o->path_count; i++)
+        if (strcmp(o->paths[i], "-") == 0)
+            return true;
+    return false;
+}
+
+static int open_output(struct job *j)
+{
+    const struct options *o = j->options;
+    if (output_is_input(o)) {
+        message_error("%s: is also an input: name another file with --output", o->output);
+        return EXIT_USAGE;
+    }
+    int result = output_open(&j->out, o->output, is_live(o));
+    return result < 0 ? (int)exit_from_err(result) : EXIT_OK;
+}
+
+int job_open(struct job *ret_job, const struct options *options)
+{
+    struct job *j = ret_job;
+    *j = (struct job){.options = options};
+    int code = open_source(j);
+    if (code != EXIT_OK)
+        return code;
+    code = open_output(j);
+    if (code != EXIT_OK) {
+        source_close(j->source);
+        return code;
+    }
+    struct run_config config = options->run;
+    lines_init(&j->lines, &j->out);
+    j->lines.json = options->json;
+    j->lines.perspective = options->run.perspective;
+    j->lines.messages = options->messages;
+    j->lines.connections = options->connections;
+    if (options->command != COMMAND_REPORT)
+        config.listener = lines_sink(&j->lines);
+    j->run = run_new(&config);
+    catch_signals(j->source);
+    if (!j->run) {
+        job_no_memory(j);
+        return job_close(j);
+    }
+    return EXIT_OK;
+}
+
+/* The first reason counts, but a result that is not whole is worse than any other. */
+static void set_exit(struct job *j, int code)
+{
+    if (j->exit_code == EXIT_OK || code == EXIT_FAILED)
+        j->exit_code = code;
+}
+
+void job_no_memory(struct job *j)
+{
+    message_error("out of memory");
+    set_exit(j, EXIT_FAILED);
+}
+
+void job_read_files(struct job *j)
+{
+    struct progress progress;
+    struct source_status status;
+    struct packet packet;
+    uint64_t packets = 0;
+    int result;
+    progress_init(&progress, !j->options->quiet && isatty(STDERR_FILENO) == 1, progress_clock_ns());
+    while ((result = source_next(j->source, &packet)) > 0) {
+        run_packet(j->run, &packet);
+        if (j->lines.failed)
+            break;
+        if (++packets % PROGRESS_PACKETS == 0 && progress.enabled) {
+            source_status(j->source, &status);
+            progress_update(&progress, status.read_bytes, status.total_bytes, progress_clock_ns());
+        }
+    }
+    progress_clear(&progress);
+    if (result < 0 && result != ERR_INTERRUPTED) {
+        source_status(j->source, &status);
+        message_error("%s", *status.cut ? status.cut : err_text(result));
+        set_exit(j, exit_from_err(result));
+    }
+}
+
+void job_finish(struct job *j)
+{
+    struct source_status status;
+    bool live = j->options->command == COMMAND_LIVE;
+    run_finish(j->run);
+    if (j->lines.no_memory)
+        job_no_memory(j);
+    source_status(j->source, &status);
+    if (status.cut_files > 0) {
+        message_error("%s%s: what came before is reported", status.cut,
+                      status.cut_files > 1 ? " (and more files)" : "");
+        set_exit(j, EXIT_CUT);
+    }
+    if (signal_seen && !live) {
+        message_error("interrupted: only the first %llu packets are reported",
+                      (unsigned long long)status.packets);
+        set_exit(j, 128 + signal_seen);
+    }
+}
+
+json_t *job_report(struct job *j)
+{
+    bool live = j->options->command == COMMAND_LIVE;
+    struct run_origin origin = {.source = j->source,
+                                .inputs = (const char *const *)j->options->paths,
+                                .input_count = j->options->path_count,
+                                .interface = live ? j->options->interface : NULL,
+                                .filter = j->options->filter};
+    json_t *report = run_report(j->run, &origin);
+    if (!report)
+        job_no_memory(j);
+    return report;
+}
+
+void job_note_empty(const json_t *report)
+{
+    const json_t *capture = json_object_get(report, "capture");
+    if (json_integer_value(json_object_get(capture, "packets")) == 0)
+        message_note(json_is_string(json_object_get(capture, "filter"))
+                         ? "no packet matched the filter"
+                         : "no packets");
+    else if (!render_has_mcp(report))
+        message_note("no MCP traffic was recognised");
+}
+
+int job_close(struct job *j)
+{
+    signal_source = NULL;
+    source_close(j->source);
+    run_free(j->run);
+    set_exit(j, output_close(&j->out));
+    return j->exit_code;
+}

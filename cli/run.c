@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Puts the rooms together. Each declares the sink that it calls, so they are made from the right to
+ * the left: monitor, tee, tracker, dissector, engine; and freed the other way round.
+ *
+ * One random key serves all hash tables: nothing that is printed depends on it. One set of limit
+ * counters serves all, since everything runs in one thread.
+ */
+#include "run.h"
+#include "capture/engine.h"
+#include "dissect/dissector.h"
+#include "dissect/tracker.h"
+#include "metrics/report.h"
+#include "version.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+#define LINK_TYPES_SHOWN 16 /* a pcapng file may mix several; more than a few is a forgery */
+
+struct run {
+    struct engine *engine;
+    struct dissector *dissector;
+    struct tracker *tracker;
+    struct monitor *monitor;
+    const struct event_sink *to_monitor;
+    const struct event_sink *to_listener; /* NULL: none */
+    struct event_sink tee;
+    struct stream_pos last; /* latest packet */
+    struct limits_hit hit;
+};
+
+/* The tee: every event goes to the tables first, then to the front end's listener. */
+#define TEE(member, type)                                                                          \
+    static void tee_##member(void *ctx, const struct type *e)                                      \
+    {                                                                                              \
+        struct run *r = ctx;                                                                       \
+        r->to_monitor->member(r->to_monitor->ctx, e);                                              \
+        if (r->to_listener->member)                                                                \
+            r->to_listener->member(r->to_listener->ctx, e);                                        \
+    }
+TEE(connection, event_connection)
+TEE(session, event_session)
+TEE(message, event_message)
+TEE(exchange, event_exchange)
+TEE(finding, event_finding)
+
+static const struct event_sink *make_sink(struct run *r, const struct run_config *config)
+{
+    r->to_monitor = monitor_event_sink(r->monitor);
+    r->to_listener = config->listener;
+    if (!config->listener)
+        return r->to_monitor;
+    r->tee = (struct event_sink){.ctx = r,
+                                 .connection = tee_connection,
+                                 .session = tee_session,
+                                 .message = tee_message,
+                                 .exchange = tee_exchange,
+                                 .finding = tee_finding};
+    return &r->tee;
+}
+
+static bool build(struct run *r, const struct run_config *config)
+{
+    struct hash_key key;
+    hash_key_random(&key);
+    struct monitor_config monitor = {.perspective = config->perspective,
+                                     .mcp_only = config->mcp_only,
+                                     .track_connections = config->track_connections,
+                                     .max_message_types = config->max_message_types,
+                                     .window_ns = config->window_ns};
+    r->monitor = monitor_new(&monitor, &r->hit);
+    if (!r->monitor)
+        return false;
+    struct tracker_config tracker = {.hash = key, .request_timeout_ns = config->request_timeout_ns};
+    r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
+    if (!r->tracker)
+        return false;
+    struct dissector_config dissector = {
+        .hash = key, .packet = monitor_packet, .packet_ctx = r->monitor};
+    r->dissector = dissector_new(&dissector, tracker_record_sink(r->tracker), &r->hit);
+    if (!r->dissector)
+        return false;
+    struct engine_config engine = {.hash = key, .idle_timeout_ns = config->idle_timeout_ns};
+    r->engine = engine_new(&engine, dissector_stream_sink(r->dissector), &r->hit);
+    return r->engine != NULL;
+}
+
+struct run *run_new(const struct run_config *config)
+{
+    struct run *r = calloc(1, sizeof *r);
+    if (r && !build(r, config)) {
+        run_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void run_free(struct run *r)
+{
+    if (!r)
+        return;
+    engine_free(r->engine);
+    dissector_free(r->dissector);
+    tracker_free(r->tracker);
+    monitor_free(r->monitor);
+    free(r);
+}
+
+void run_packet(struct run *r, const struct packet *p)
+{
+    r->last.packet = p->number;
+    if (p->ts_ns > r->last.ts_ns)
+        r->last.ts_ns = p->ts_ns;
+    engine_packet(r->engine, p);
+}
+
+void run_tick(struct run *r, int64_t now_ns)
+{
+    engine_tick(r->engine, now_ns);
+    tracker_tick(r->tracker, now_ns);
+}
+
+void run_finish(struct run *r)
+{
+    engine_finish(r->engine);
+    tracker_finish(r->tracker, &r->last);
+}
+
+uint64_t run_packets(const struct run *r)
+{
+    struct engine_counters counters;
+    engine_counters(r->engine, &counters);
+    return counters.packets;
+}
+
+int64_t run_last_ns(const struct run *r)
+{
+    return r->last.ts_ns;
+}
+
+/* Fills in what the engine and the source know; the arrays belong to the caller. */
+struct capture_parts {
+    struct source_status status;
+    struct report_undecoded undecoded[UNDECODED_COUNT];
+    const char *link_types[LINK_TYPES_SHOWN];
+    char link_text[LINK_TYPES_SHOWN][32];
+    const char *cut[2];
+    char more_cut[64];
+};
+
+static void add_engine(struct report_capture *capture, struct capture_parts *parts,
+                       const struct engine *engine)
+{
+    struct engine_counters counters;
+    engine_counters(engine, &counters);
+    capture->first_ns = counters.first_ns;
+    capture->last_ns = counters.last_ns;
+    capture->packets = counters.packets;
+    capture->bytes = counters.wire_bytes;
+    capture->truncated = counters.truncated_packets;
+    for (int i = 0; i < UNDECODED_COUNT; i++) {
+        if (counters.undecoded[i] == 0)
+            continue;
+        parts->undecoded[capture->undecoded_count++] = (struct report_undecoded){
+            engine_undecoded_name((enum undecoded)i), counters.undecoded[i]};
+    }
+    capture->undecoded = parts->undecoded;
+}
+
+static void add_source(struct report_capture *capture, struct capture_parts *parts,
+                       struct source *source)
+{
+    int types[LINK_TYPES_SHOWN];
+    source_status(source, &parts->status);
+    capture->dropped_known = parts->status.dropped_known;
+    capture->dropped = parts->status.dropped;
+    capture->link_type_count = source_link_types(source, types, LINK_TYPES_SHOWN);
+    for (size_t i = 0; i < capture->link_type_count; i++)
+        parts->link_types[i] = source_link_type_name(types[i], parts->link_text[i]);
+    capture->link_types = parts->link_types;
+    if (parts->status.cut[0])
+        parts->cut[capture->cut_input_count++] = parts->status.cut;
+    if (parts->status.cut_files > 1) {
+        snprintf(parts->more_cut, sizeof parts->more_cut, "and %u more files",
+                 parts->status.cut_files - 1);
+        parts->cut[capture->cut_input_count++] = parts->more_cut;
+    }
+    capture->cut_inputs = parts->cut;
+}
+
+json_t *run_report(struct run *r, const struct run_origin *origin)
+{
+    struct capture_parts parts = {0};
+    struct report_capture capture = {.version = version_program(),
+                                     .live = origin->interface != NULL,
+                                     .inputs = origin->inputs,
+                                     .input_count = origin->input_count,
+                                     .interface = origin->interface,
+                                     .filter = origin->filter,
+                                     .hit = &r->hit};
+    add_engine(&capture, &parts, r->engine);
+    add_source(&capture, &parts, origin->source);
+    return report_build(r->monitor, &capture);
+}
+
+json_t *run_metrics(struct run *r, int64_t now_ns)
+{
+    return report_metrics(r->monitor, now_ns);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A file of its own, because jansson.h and dissect/json.h have names in common. */
+#include "version.h"
+#include <jansson.h>
+
+const char *version_program(void)
+{
+    return MCPMETER_VERSION;
+}
+
+const char *version_jansson(void)
+{
+    return jansson_version_str();
+}
