@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Compiles the benchmark's own programs and runs it; see README.md. All options go to bench.py.
+# BUILD names another directory than `build` that holds mcpmeter; captures go to its `bench`.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=${BUILD:-$here/../../build}
+tools=$build/bench
+
+# Compiles $1 from the sources behind it unless it is newer than everything here.
+make_tool() {
+    local tool=$tools/$1
+    shift
+    if [ -x "$tool" ] && [ -z "$(find "$here" -name '*.[ch]' -newer "$tool")" ]; then
+        return
+    fi
+    "${CC:-cc}" -std=gnu17 -O2 -o "$tool" "$@"
+}
+
+mkdir -p "$tools"
+make_tool bench_gen "$here"/gen*.c
+# shellcheck disable=SC2046 # several words on purpose
+make_tool bench_loop "$here/loop.c" $(pkg-config --cflags --libs libpcap)
+exec python3 -B "$here/bench.py" --build "$build" "$@"

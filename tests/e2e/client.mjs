@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The client side of every recording: the official SDK client, whose transport is logged message by
+// message to $CLIENT_LOG. One function a scenario.
+//
+// usage: node client.mjs SCENARIO URL
+import { once } from 'node:events';
+import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  EmptyResultSchema,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js';
+import { describe, now, openLog } from './message.mjs';
+
+const log = openLog(process.env.CLIENT_LOG);
+const url = new URL(process.argv[3]);
+
+function logMessage(client, dir, message) {
+  log({ client, dir, t_ms: now(), ...describe(message, 0) });
+}
+
+// Logs what is sent before it goes and what arrives before anyone acts on it.
+function watch(transport, name) {
+  const send = transport.send.bind(transport);
+  transport.send = (message, options) => {
+    for (const one of Array.isArray(message) ? message : [message]) logMessage(name, 'c2s', one);
+    return send(message, options);
+  };
+  transport.onmessage = (message) => logMessage(name, 's2c', message);
+}
+
+async function connect(name, capabilities = {}, prepare = () => {}) {
+  const client = new Client({ name, version: '1.0.0' }, { capabilities });
+  const transport = new StreamableHTTPClientTransport(url, {
+    requestInit: { headers: { 'x-test-client': name } },
+    reconnectionOptions: {
+      initialReconnectionDelay: 100,
+      maxReconnectionDelay: 1000,
+      reconnectionDelayGrowFactor: 1.5,
+      maxRetries: 5,
+    },
+  });
+  watch(transport, name);
+  prepare(client);
+  await client.connect(transport);
+  return { client, transport, call: (tool, args, options) => callTool(client, tool, args, options) };
+}
+
+function callTool(client, name, args = {}, options = undefined) {
+  return client.callTool({ name, arguments: args }, undefined, options);
+}
+
+async function close({ client, transport }) {
+  await transport.terminateSession();
+  await client.close();
+}
+
+// What is expected to fail must fail.
+async function fails(promise) {
+  let failed = false;
+  await promise.catch(() => (failed = true));
+  if (!failed) throw new Error('an expected failure did not happen');
+}
+
+// A request outside of the SDK, logged like all others; returns the fetch response.
+async function raw(name, message, headers = {}) {
+  const list = Array.isArray(message) ? message : [message];
+  for (const one of list) logMessage(name, 'c2s', one);
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'x-test-client': name,
+      ...headers,
+    },
+    body: JSON.stringify(message),
+  });
+  const text = await response.text();
+  if (text.startsWith('{') || text.startsWith('[')) {
+    const answer = JSON.parse(text);
+    for (const one of Array.isArray(answer) ? answer : [answer]) logMessage(name, 's2c', one);
+  }
+  return response;
+}
+
+const scenarios = {
+  // Everything that the reference server offers, in one session.
+  async everything() {
+    const capabilities = { roots: { listChanged: true }, sampling: {}, elicitation: {} };
+    const session = await connect('workout', capabilities, (client) => {
+      client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: 'file:///tmp', name: 'tmp' }] }));
+      client.setRequestHandler(CreateMessageRequestSchema, () => ({
+        role: 'assistant',
+        content: { type: 'text', text: 'a sample' },
+        model: 'none',
+      }));
+      client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'decline' }));
+    });
+    const { client, call } = session;
+    await sleep(600);
+    await client.setLoggingLevel('debug');
+    await client.ping();
+    const { tools } = await client.listTools();
+    if (tools.length < 10) throw new Error('the reference server has too few tools');
+    await call('echo', { message: 'short' });
+    await call('echo', { message: 'gr\u00fc\u00dfe \u20ac \ud83d\ude80 "quoted" \\ '.repeat(20) });
+    await call('get-sum', { a: 2, b: 3 });
+    await call('get-sum', { a: 'two' }).catch(() => {});
+    await call('get-tiny-image');
+    await call('get-annotated-message', { messageType: 'error', includeImage: false });
+    await call('get-structured-content', { location: 'Chicago' });
+    await call('get-resource-links', { count: 3 });
+    await call('missing-tool').catch(() => {});
+    await call('trigger-long-running-operation', { duration: 0.3, steps: 3 }, { onprogress: () => {} });
+    await call('trigger-sampling-request', { prompt: 'say something', maxTokens: 10 });
+    await call('trigger-elicitation-request');
+    await call('get-roots-list');
+    const { resources } = await client.listResources();
+    await client.listResourceTemplates();
+    await client.readResource({ uri: resources[0].uri });
+    await client.subscribeResource({ uri: resources[0].uri });
+    await client.unsubscribeResource({ uri: resources[0].uri });
+    await fails(client.readResource({ uri: 'demo://resource/none/1' }));
+    await client.listPrompts();
+    await client.getPrompt({ name: 'simple-prompt' });
+    await client.getPrompt({ name: 'args-prompt', arguments: { city: 'Oslo' } });
+    await client.complete({
+      ref: { type: 'ref/prompt', name: 'completable-prompt' },
+      argument: { name: 'department', value: 'S' },
+    });
+    await fails(client.request({ method: 'example/unknown' }, EmptyResultSchema));
+    const abort = new AbortController();
+    const cancelled = call('trigger-long-running-operation', { duration: 0.6, steps: 2 }, { signal: abort.signal });
+    setTimeout(() => abort.abort('not needed'), 100);
+    await fails(cancelled);
+    await Promise.all([1, 2, 3, 4].map((n) => call('get-sum', { a: n, b: n })));
+    await sleep(700);
+    await close(session);
+  },
+
+  // Answers as application/json on connections that are kept, then batches of revision 2025-03-26.
+  async 'json-mode'() {
+    const session = await connect('json');
+    await session.client.listTools();
+    for (let i = 0; i < 6; i++) await session.call('work', { ms: 2 * i, pad: 100 * i });
+    await session.call('work', { fail: 'tool' });
+    await fails(session.call('work', { fail: -32603 }));
+    await fails(session.call('nothing'));
+    await session.client.ping();
+    await close(session);
+
+    const name = 'batch';
+    const version = '2025-03-26';
+    const rpc = (message) => ({ jsonrpc: '2.0', ...message });
+    const clientInfo = { name, version: '1.0.0' };
+    const first = await raw(
+      name,
+      rpc({ id: 'init', method: 'initialize', params: { protocolVersion: version, capabilities: {}, clientInfo } }),
+    );
+    const headers = { 'mcp-session-id': first.headers.get('mcp-session-id') };
+    await raw(name, rpc({ method: 'notifications/initialized' }), headers);
+    await raw(name, [rpc({ id: 'a', method: 'ping' }), rpc({ id: 'b', method: 'tools/list' })], headers);
+    const work = (id, args) => rpc({ id, method: 'tools/call', params: { name: 'work', arguments: args } });
+    const odd = rpc({ id: 12, method: 'tools/call', params: { name: 'nothing' } });
+    await raw(name, [work(10, { ms: 20 }), work(11, { fail: 'tool' }), odd], headers);
+    await fetch(url, { method: 'DELETE', headers: { ...headers, 'x-test-client': name } });
+  },
+
+  // Six clients at once, event streams, random-looking waits, some failures.
+  async 'many-clients'() {
+    const one = async (n) => {
+      const session = await connect(`client-${n}`);
+      await session.client.listTools();
+      for (let i = 0; i < 10; i++) {
+        const k = 7 * n + 13 * i;
+        const args = { ms: k % 30, pad: k % 90 };
+        if (k % 17 === 0) args.fail = 'tool';
+        if (k % 23 === 0) args.fail = -32603;
+        await session.call(i % 2 === 0 ? 'lookup' : 'work', args).catch(() => {});
+      }
+      await close(session);
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5].map(one));
+  },
+
+  // No session id; every POST is on its own for the server.
+  async stateless() {
+    const one = async (n) => {
+      const session = await connect(`stateless-${n}`);
+      for (let i = 0; i < 5; i++) await session.call('work', { ms: (5 * i + n) % 12 });
+      await session.client.close();
+    };
+    await Promise.all([0, 1].map(one));
+  },
+
+  // The server drops the stream of a call; the answer comes on another connection.
+  async resumed() {
+    const session = await connect('resumer');
+    await session.call('work', { ms: 1 });
+    await session.call('resume', { ms: 30 });
+    await session.call('work', { ms: 1 });
+    await session.call('resume', { ms: 150 });
+    await session.call('progress', { count: 5 }, { onprogress: () => {} });
+    await close(session);
+  },
+
+  // What a server refuses: no such session, no such path, no JSON, and a port that nobody listens on.
+  async refused() {
+    const session = await connect('careful');
+    await session.call('work', { ms: 1 });
+    const ping = { jsonrpc: '2.0', id: 77, method: 'ping' };
+    await raw('stranger', ping, { 'mcp-session-id': 'no-such-session' });
+    await raw('stranger', { ...ping, id: 78 }, { 'mcp-session-id': 'no-such-session-either' });
+    for (let i = 0; i < 3; i++) {
+      const socket = net.connect(Number(url.port) + 1, url.hostname);
+      await fails(once(socket, 'connect'));
+      log({ client: 'knocker', refused: 1 });
+    }
+    await session.call('work', { fail: 'tool' });
+    await close(session);
+  },
+
+  // A result of 8 MB, first as it comes, then a small call behind it.
+  async 'big-result'() {
+    const session = await connect('big');
+    await session.call('big', { bytes: 8 << 20 });
+    await session.call('work', { ms: 1 });
+    await session.call('big', { bytes: 8 << 20 });
+    await close(session);
+  },
+
+  // Arguments of 3 MB.
+  async 'big-arguments'() {
+    const session = await connect('arguments');
+    for (let i = 0; i < 3; i++) await session.call('swallow', { data: 'x"\u00e4\\'.repeat((3 << 20) / 8) });
+    await session.call('work', { ms: 1 });
+    await close(session);
+  },
+
+  // A thousand notifications in one event stream.
+  async 'many-events'() {
+    const session = await connect('events');
+    let seen = 0;
+    await session.call('progress', { count: 1000 }, { onprogress: () => seen++ });
+    await session.call('work', { ms: 1 });
+    if (seen < 990) throw new Error(`only ${seen} progress notifications`);
+    await close(session);
+  },
+};
+
+await scenarios[process.argv[2]]();
+// Kept-alive connections are closed by the process's end.
+process.exit(0);

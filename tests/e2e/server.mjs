@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A small MCP server on the official SDK whose tools do what a recording needs: wait, fail, answer
+// with megabytes, send a thousand progress notifications, drop their stream half way.
+//
+// usage: node server.mjs PORT [json] [stateless] [events]
+//   json       answer with application/json instead of an event stream
+//   stateless  no session id; a new server object for each POST
+//   events     keep events, so that a broken stream can be resumed
+import http from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { CallToolRequestSchema, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
+
+const port = Number(process.argv[2]);
+const options = new Set(process.argv.slice(3));
+const text = (value) => ({ content: [{ type: 'text', text: value }] });
+
+const tools = {
+  // Waits `ms`; fails as a tool with `fail: "tool"`, as JSON-RPC with `fail: <code>`.
+  async work({ ms = 0, fail, pad = 0 }) {
+    await sleep(ms);
+    if (fail === 'tool') return { ...text('the tool failed'), isError: true };
+    if (fail !== undefined) throw new McpError(fail, 'refused');
+    return text('done ' + '.'.repeat(pad));
+  },
+  async lookup({ ms = 0 }) {
+    await sleep(ms);
+    return text('found');
+  },
+  // A result of `bytes` bytes of text, quotes and non-ASCII characters among them.
+  async big({ bytes }) {
+    const line = 'the quick "brown" fox \u00e9\u20ac\\n ';
+    return text(line.repeat(Math.ceil(bytes / Buffer.byteLength(line))));
+  },
+  async swallow({ data }) {
+    return text(String(data.length));
+  },
+  // `count` progress notifications on the stream of the call.
+  async progress({ count }, extra) {
+    const progressToken = extra._meta?.progressToken;
+    for (let i = 1; i <= count; i++) {
+      await extra.sendNotification({
+        method: 'notifications/progress',
+        params: { progressToken, progress: i, total: count },
+      });
+    }
+    return text('complete');
+  },
+  // Ends the call's stream first; the answer waits for a resumed stream.
+  async resume({ ms = 50 }, extra) {
+    await sleep(20);
+    extra.closeSSEStream?.();
+    await sleep(ms);
+    return text('after the cut');
+  },
+};
+
+function newServer() {
+  const server = new Server({ name: 'mcpmeter-e2e', version: '1.0.0' }, { capabilities: { tools: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })),
+  }));
+  server.setRequestHandler(CallToolRequestSchema, (request, extra) => {
+    const tool = tools[request.params.name];
+    if (!tool) throw new McpError(-32602, 'no such tool');
+    return tool(request.params.arguments ?? {}, extra);
+  });
+  return server;
+}
+
+// Keeps the events of each stream in order; ids are STREAM/NUMBER.
+class EventStore {
+  events = [];
+
+  async storeEvent(stream, message) {
+    const id = `${stream}/${this.events.length}`;
+    this.events.push({ id, stream, message });
+    return id;
+  }
+
+  async getStreamIdForEventId(id) {
+    return this.events.find((event) => event.id === id)?.stream;
+  }
+
+  async replayEventsAfter(lastId, { send }) {
+    const last = this.events.findIndex((event) => event.id === lastId);
+    const { stream } = this.events[last];
+    for (const event of this.events.slice(last + 1)) {
+      if (event.stream === stream && Object.keys(event.message).length > 0) await send(event.id, event.message);
+    }
+    return stream;
+  }
+}
+
+const sessions = new Map();
+
+async function transportOf(req) {
+  const known = sessions.get(req.headers['mcp-session-id']);
+  if (known) return known;
+  const stateless = options.has('stateless');
+  const transport = new StreamableHTTPServerTransport({
+    sessionIdGenerator: stateless ? undefined : randomUUID,
+    enableJsonResponse: options.has('json'),
+    ...(options.has('events') ? { eventStore: new EventStore(), retryInterval: 100 } : {}),
+    onsessioninitialized: (id) => sessions.set(id, transport),
+    onsessionclosed: (id) => sessions.delete(id),
+  });
+  await newServer().connect(transport);
+  return transport;
+}
+
+async function readBody(req) {
+  const chunks = [];
+  for await (const chunk of req) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function refuse(res, status, message) {
+  res.writeHead(status, { 'content-type': 'application/json' });
+  res.end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32000, message }, id: null }));
+}
+
+const server = http.createServer(async (req, res) => {
+  const session = req.headers['mcp-session-id'];
+  let body;
+  if (req.method === 'POST') {
+    try {
+      body = JSON.parse(await readBody(req));
+    } catch {
+      return refuse(res, 400, 'not JSON');
+    }
+  }
+  if (session !== undefined && !sessions.has(session)) return refuse(res, 404, 'session not found');
+  if (req.method === 'GET' && options.has('stateless')) return refuse(res, 405, 'no stream here');
+  await (await transportOf(req)).handleRequest(req, res, body);
+});
+server.keepAliveTimeout = 60000;
+server.listen(port, '127.0.0.1', () => console.error(`listening on port ${port}`));

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs mcpmeter over spoiled copies of the sample captures, see mutate.c.
+
+What a network may do without harm (rotated files, tiny segments, reordering, duplicates) must leave
+the protocol table as it is, to the last digit. What loses packets (drops, one direction, a late
+start, a cut file, a short snap length) may only hide: every exchange that is still reported stands
+in the unspoiled run with the same status, no count is higher, and losses are told.
+
+usage: check.py [CASE.pcap...]; MCPMETER and MUTATE name the programs.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
+MUTATE = os.environ.get("MUTATE", str(ROOT / "build" / "tests" / "mutate" / "mutate"))
+OK, CUT = 0, 3  # exit codes
+# Statuses that claim something about the server's behaviour; the others admit ignorance.
+CLAIMS = {"result", "error", "tool_error", "input_required", "unanswered", "cancelled"}
+
+
+class Failure(Exception):
+    """What was wrong, in a sentence."""
+
+
+def run(*arguments, codes=(OK,)):
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode not in codes:
+        raise Failure(f"{' '.join(arguments)}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def mutate(operation, source, target, *numbers):
+    done = subprocess.run([MUTATE, operation, str(source), str(target), *map(str, numbers)],
+                          capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+class Run:
+    """What mcpmeter says of one capture, which may lie in several files."""
+
+    def __init__(self, *paths, codes=(OK,)):
+        lines = run("replay", "--json", *map(str, paths), codes=codes).splitlines()
+        events = [json.loads(line) for line in lines]
+        self.exchanges = collections.Counter(
+            self.key(e) for e in events if e["event"] == "exchange" and e["status"] in CLAIMS)
+        self.report = json.loads(run("report", "--json", *map(str, paths), codes=codes))
+        self.protocol = self.report["protocol_metrics"]
+
+    @staticmethod
+    def key(event):
+        connection = event["connection"]
+        return (connection["client"]["port"], connection["server"]["port"], event["direction"],
+                event["method"], json.dumps(event["id"]), event["name"], event["status"],
+                event["error_code"])
+
+    def lost_bytes(self):
+        return self.report["connection_metrics"]["lost_bytes"]
+
+
+def difference(got, want, path=""):
+    """The first place where two JSON values differ."""
+    if isinstance(got, dict) and isinstance(want, dict):
+        for key in sorted(set(got) | set(want)):
+            if got.get(key) != want.get(key):
+                return difference(got.get(key), want.get(key), f"{path}.{key}")
+    if isinstance(got, list) and isinstance(want, list) and len(got) == len(want):
+        for i, (one, other) in enumerate(zip(got, want)):
+            if one != other:
+                return difference(one, other, f"{path}[{i}]")
+    return f"protocol_metrics{path}: {got!r}, unspoiled {want!r}"
+
+
+def check_same(spoiled, base):
+    if spoiled.protocol != base.protocol:
+        raise Failure(difference(spoiled.protocol, base.protocol))
+
+
+def counts_of(protocol):
+    """Figures that losses can only lower."""
+    counts = collections.Counter()
+    for row in protocol["messages"]:
+        counts["messages", row["direction"], row["kind"]] += row["count"]
+        if row["kind"] in ("request", "notification"):
+            counts["messages", row["direction"], row["kind"], row["type"]] += row["count"]
+    for table in ("tools", "resources", "prompts"):
+        for row in protocol[table]:
+            for key in ("calls", "results", "tool_errors", "errors", "unanswered"):
+                counts[table, row["name"], key] += row[key]
+    for key, count in protocol["protocol_errors"].items():
+        if key.split(":")[0] in ("jsonrpc", "tool", "http") or key in (
+                "parse:malformed_json", "pair:unanswered", "pair:duplicate_id"):
+            counts["error", key] += count
+    counts["duplicates"] = protocol["duplicate_responses"]
+    return counts
+
+
+def check_subset(spoiled, base):
+    for key, count in spoiled.exchanges.items():
+        if count > base.exchanges[key]:
+            raise Failure(f"claimed, but not in the unspoiled run: {key}")
+    want = counts_of(base.protocol)
+    for key, count in counts_of(spoiled.protocol).items():
+        if count > want[key]:
+            raise Failure(f"{key}: {count}, unspoiled {want[key]}")
+
+
+def check_rotated(pcap, base, scratch):
+    mutate("rotate", pcap, scratch / "r", 7)
+    names = [scratch / f"r.{i}" for i in range(7)]
+    random.Random(7).shuffle(names)
+    check_same(Run(*names), base)
+
+
+def same(operation, *numbers):
+    def check(pcap, base, scratch):
+        mutate(operation, pcap, scratch / "m", *numbers)
+        check_same(Run(scratch / "m"), base)
+    return check
+
+
+def fewer(operation, *numbers):
+    def check(pcap, base, scratch):
+        lost = mutate(operation, pcap, scratch / "m", *numbers)
+        spoiled = Run(scratch / "m")
+        check_subset(spoiled, base)
+        if operation == "drop" and int(lost) > 0 and spoiled.lost_bytes() == 0:
+            raise Failure(f"{lost} payload bytes are missing, but no lost bytes are reported")
+        if operation == "drop" and spoiled.lost_bytes() > int(lost):
+            raise Failure(f"{spoiled.lost_bytes()} lost bytes, but only {lost} are missing")
+    return check
+
+
+def oneway(way):
+    def check(pcap, base, scratch):
+        port = max((row["endpoint"] for row in base.report["servers"]), key=endpoint_port)
+        mutate("oneway", pcap, scratch / "m", endpoint_port(port), way)
+        check_subset(Run(scratch / "m"), base)
+    return check
+
+
+def endpoint_port(endpoint):
+    return endpoint["port"] if isinstance(endpoint, dict) else int(endpoint.rsplit(":", 1)[1])
+
+
+def check_started(pcap, base, scratch):
+    for first in (1, 3, 10, 20, 33, 50):
+        mutate("start", pcap, scratch / "m", first)
+        check_subset(Run(scratch / "m"), base)
+
+
+def check_cut(pcap, base, scratch):
+    size = pcap.stat().st_size
+    for part in (30, 1000, size // 3, size // 2, size - 1):
+        mutate("cut", pcap, scratch / "m", part)
+        check_subset(Run(scratch / "m", codes=(OK, CUT)), base)
+    mutate("cut", pcap, scratch / "m", size - 1)
+    run("report", "--json", str(scratch / "m"), codes=(CUT,))
+
+
+def check_snapped(pcap, base, scratch):
+    for length in (54, 68, 96, 200, 400):
+        mutate("snap", pcap, scratch / "m", length)
+        check_subset(Run(scratch / "m"), base)
+
+
+def check_corrupt(pcap, _base, scratch):
+    for seed in range(1, 9):
+        mutate("corrupt", pcap, scratch / "m", 20, seed)
+        Run(scratch / "m", codes=(OK, CUT))
+
+
+CHECKS = {
+    "rotated": check_rotated,
+    "segment-1": same("segment", 1),
+    "segment-7": same("segment", 7),
+    **{f"reorder-{seed}": same("reorder", 20, seed) for seed in (1, 2, 3)},
+    **{f"duplicate-{seed}": same("duplicate", 5, seed) for seed in (1, 2, 3)},
+    **{f"drop-{seed}": fewer("drop", 2, seed) for seed in (1, 2, 3)},
+    **{f"drop-many-{seed}": fewer("drop", 25, seed) for seed in (4, 5, 6)},
+    "one-way-requests": oneway(0),
+    "one-way-responses": oneway(1),
+    "midstream": check_started,
+    "cut": check_cut,
+    "snap-length": check_snapped,
+    "corrupt": check_corrupt,
+}
+
+
+def main():
+    pcaps = [pathlib.Path(p) for p in sys.argv[1:]] or sorted((ROOT / "pcaps").glob("*.pcap"))
+    passed = failed = 0
+    for pcap in pcaps:
+        base = Run(pcap)
+        for name, check in CHECKS.items():
+            with tempfile.TemporaryDirectory() as scratch:
+                try:
+                    check(pcap, base, pathlib.Path(scratch))
+                    passed += 1
+                except Failure as failure:
+                    failed += 1
+                    print(f"FAIL {pcap.stem} {name}: {failure}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Compares what mcpmeter says of a recording with what the applications logged.
+
+usage: truth_check.py [--live EVENTS.jsonl] CASE.truth.json...
+
+The capture is CASE.pcap beside the truth. `report --json` and `replay --json --messages` are run on
+it ($MCPMETER, default build/mcpmeter); with --live the saved output of a live run is checked too.
+Prints each difference, and `N passed, N failed` at the end: one case a truth file and command.
+
+A latency on the wire lies between the two that the applications measured: the one who answers
+starts after the request's last byte and stops before the response's, the one who asks does both
+the other way round.
+"""
+
+import argparse
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
+RECEIVED = {"c2s": "received", "s2c": "sent"}
+# Clocks of two processes and rounding of the logs, in milliseconds.
+SLACK_MS = 0.25
+STATUS = {"result": "result", "result-isError": "tool_error", "error": "error",
+          "result-input_required": "input_required"}
+
+
+class Differences:
+    """Collects sentences about what differs."""
+
+    def __init__(self):
+        self.found = []
+
+    def equal(self, what, got, want):
+        if got != want:
+            self.found.append(f"{what}: reported {got!r}, truth {want!r}")
+
+    def add(self, sentence):
+        self.found.append(sentence)
+
+
+def run(*arguments):
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=120,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{PROGRAM} {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}")
+    return done.stdout
+
+
+def counted(truth):
+    """{(direction, kind, method or None): count} on the wire, copies on resumed streams left out."""
+    counts = collections.Counter()
+    for sign, messages in ((1, truth["messages"]),
+                           (-1, truth.get("replayed", {}).get("messages", {}))):
+        for direction, kinds in messages.items():
+            for kind in ("request", "notification"):
+                for method, count in kinds[kind].items():
+                    counts[RECEIVED[direction], kind, method] += sign * count
+            for kind in ("result", "error"):
+                counts[RECEIVED[direction], kind, None] += sign * kinds[kind]
+    return +counts
+
+
+def check_messages(protocol, truth, differences):
+    got = collections.Counter()
+    answers = collections.Counter()
+    for row in protocol["messages"]:
+        method = row["type"] if row["kind"] in ("request", "notification") else None
+        got[row["direction"], row["kind"], method] += row["count"]
+        if method is None:
+            answers[row["direction"], row["type"]] += row["count"]
+    want = counted(truth)
+    for key in sorted(set(got) | set(want), key=str):
+        differences.equal(f"messages {key}", got[key], want[key])
+    typed = collections.Counter()
+    answered = {}
+    for pair in truth["pairs"]:
+        outcome = "error" if pair["outcome"] == "error" else "result"
+        answer = "sent" if pair["dir"] == "c2s" else "received"
+        typed[answer, f"{pair['method']}:{outcome}"] += 1
+        answered[answer, pair["session"], pair["id"]] = f"{pair['method']}:{outcome}"
+    for orphan in truth["orphan_responses"]:
+        # A second answer to an answered request has the type of the first.
+        key = RECEIVED[orphan["dir"]], orphan.get("session"), orphan.get("id")
+        if key in answered:
+            typed[key[0], answered[key]] += 1
+    for key in sorted(set(typed) | {k for k in answers if not k[1].startswith("?")}):
+        differences.equal(f"responses {key}", answers[key], typed[key])
+    for direction, name in (("received", "messages_received"), ("sent", "messages_sent")):
+        rows = collections.Counter()
+        for row in protocol["messages"]:
+            if row["direction"] == direction:
+                rows[row["type"]] += row["count"]
+        differences.equal(name, protocol[name], dict(rows))
+
+
+def check_tools(protocol, truth, differences):
+    cancelled = {(c["session"], json.dumps(c["requestId"])) for c in truth["cancelled"]}
+    waiting = collections.Counter(u.get("tool") for u in truth["unanswered"]
+                                  if (u.get("session"), json.dumps(u["id"])) not in cancelled)
+    rows = {row["name"]: row for row in protocol["tools"]}
+    for name, tool in truth["tool_calls"].items():
+        if name == "undefined":  # a call without a name: no row of its own is required
+            continue
+        if name not in rows:
+            differences.add(f"tool {name} is missing")
+            continue
+        got = {key: rows[name][key] for key in ("calls", "tool_errors", "errors", "unanswered")}
+        differences.equal(f"tool {name}", got, {
+            "calls": tool["count"], "tool_errors": tool["is_error_count"],
+            "errors": tool["error_count"], "unanswered": waiting[name]})
+    extra = set(rows) - set(truth["tool_calls"]) - {"", None}
+    differences.equal("tools that nobody called", extra, set())
+
+
+def check_report(report, truth, differences):
+    protocol = report["protocol_metrics"]
+    connections = report["connection_metrics"]
+    refused = truth.get("refused_connections", 0)
+    differences.equal("schema", report["report"], "mcpmeter.report/1")
+    differences.equal("connection_attempts", connections["connection_attempts"],
+                      truth["tcp_connections"] + refused)
+    differences.equal("successful_connections", connections["successful_connections"],
+                      truth["tcp_connections"])
+    differences.equal("refused", connections["failures"]["refused"], refused)
+    differences.equal("lost_bytes", connections["lost_bytes"], 0)
+    differences.equal("protocol_versions", sorted(protocol["protocol_versions"]),
+                      sorted(truth["protocol_versions"]))
+    if truth["sessions"]:
+        differences.equal("sessions", protocol["sessions"], len(truth["sessions"]))
+    check_messages(protocol, truth, differences)
+    check_tools(protocol, truth, differences)
+    errors = protocol["protocol_errors"]
+    codes = {k.removeprefix("jsonrpc:"): v for k, v in errors.items() if k.startswith("jsonrpc:")}
+    differences.equal("errors by code", codes, truth["errors_by_code"])
+    differences.equal("tool:is_error", errors.get("tool:is_error", 0),
+                      sum(t["is_error_count"] for t in truth["tool_calls"].values()))
+    differences.equal("parse errors", {k: v for k, v in errors.items() if k.startswith("parse:")}, {})
+    outcomes = collections.Counter(STATUS[p["outcome"]] for p in truth["pairs"])
+    exchanges = protocol["exchanges"]
+    for status in sorted(set(STATUS.values())):
+        differences.equal(f"exchanges {status}", exchanges[status], outcomes[status])
+    differences.equal("exchanges total", exchanges["total"],
+                      len(truth["pairs"]) + len(truth["unanswered"]))
+
+
+def check_latency(where, pair, latency, differences):
+    """latency in seconds, or None."""
+    if latency is None:
+        differences.add(f"{where}: no latency")
+        return
+    inner, outer = pair["server_latency_ms"], pair["client_latency_ms"]
+    if pair["dir"] == "s2c":
+        inner, outer = outer, inner
+    wire = latency * 1000
+    if inner is not None and wire < inner - SLACK_MS:
+        differences.add(f"{where}: {wire:.3f} ms on the wire, but answering took {inner} ms")
+    if outer is not None and wire > outer + SLACK_MS:
+        differences.add(f"{where}: {wire:.3f} ms on the wire, but the asker waited {outer} ms only")
+
+
+def check_pair(pair, event, differences):
+    where = f"{pair['method']} {json.dumps(pair['id'])} of port {pair['req_client_port']}"
+    differences.equal(f"{where} status", event["status"], STATUS[pair["outcome"]])
+    if "tool" in pair and pair["tool"] != "undefined":
+        differences.equal(f"{where} name", event.get("name"), pair["tool"])
+    if pair["outcome"] == "error":
+        differences.equal(f"{where} error_code", event.get("error_code"), pair["error_code"])
+    differences.equal(f"{where} request_bytes", event["request_bytes"], pair["req_bytes"])
+    differences.equal(f"{where} response_bytes", event["response_bytes"], pair["res_bytes"])
+    check_latency(where, pair, event.get("latency"), differences)
+    if event.get("first_byte") is not None and event["first_byte"] > event["latency"]:
+        differences.add(f"{where}: first byte after the last")
+
+
+def check_sessions(matched, sessions, differences):
+    """The grouping by session must be the same, whatever the sessions are called. What belongs to
+    no session of the server (stateless, unknown session id) is not compared."""
+    forward, backward = {}, {}
+    for pair, event in matched:
+        reported, true = event.get("session"), pair["session"]
+        if true not in sessions:
+            continue
+        if forward.setdefault(true, reported) != reported:
+            differences.add(f"session {true} is reported as {forward[true]} and {reported}")
+        if backward.setdefault(reported, true) != true:
+            differences.add(f"reported session {reported} is {backward[reported]} and {true}")
+
+
+def check_events(lines, truth, differences):
+    """Every exchange one by one; returns the report of the summary line."""
+    exchanges = collections.defaultdict(list)
+    messages = collections.Counter()
+    report = None
+    for line in lines:
+        if line["event"] == "exchange":
+            key = (line["connection"]["client"]["port"], line["direction"], line["method"],
+                   json.dumps(line["id"]))
+            exchanges[key].append(line)
+        elif line["event"] == "message" and not line.get("redelivered"):
+            method = line["method"] if line["kind"] in ("request", "notification") else None
+            messages[line["direction"], line["kind"], method] += 1
+        elif line["event"] == "summary":
+            report = line["report"] if "report" in line and isinstance(line["report"], dict) else line
+    want = counted(truth)
+    for key in sorted(set(messages) | set(want), key=str):
+        differences.equal(f"message events {key}", messages[key], want[key])
+    matched = []
+    for pair in sorted(truth["pairs"], key=lambda p: p["t_req_ms"]):
+        key = (pair["req_client_port"], RECEIVED[pair["dir"]], pair["method"],
+               json.dumps(pair["id"]))
+        if not exchanges[key]:
+            differences.add(f"no exchange {key}")
+            continue
+        event = exchanges[key].pop(0)
+        check_pair(pair, event, differences)
+        matched.append((pair, event))
+    check_sessions(matched, set(truth["sessions"]), differences)
+    cancelled = {(c.get("session"), json.dumps(c["requestId"])) for c in truth["cancelled"]}
+    for left in truth["unanswered"]:
+        key = (left["client_port"], RECEIVED[left["dir"]], left["method"], json.dumps(left["id"]))
+        status = "unanswered"
+        if (left.get("session"), json.dumps(left["id"])) in cancelled:
+            status = "cancelled"
+        got = exchanges[key].pop(0)["status"] if exchanges[key] else None
+        differences.equal(f"unanswered {key}", got, status)
+    for key, rest in exchanges.items():
+        if rest:
+            differences.add(f"exchange that nobody logged: {key} {rest[0]['status']}")
+    return report
+
+
+def check_lines(text, truth, differences):
+    report = check_events([json.loads(line) for line in text.splitlines()], truth, differences)
+    if report is None:
+        differences.add("no summary line")
+    else:
+        check_report(report, truth, differences)
+
+
+def check_case(path, live):
+    """Returns {command: Differences}."""
+    truth = json.loads(path.read_text(encoding="utf-8"))
+    pcap = str(path).removesuffix(".truth.json") + ".pcap"
+    results = {"report": Differences(), "replay": Differences()}
+    check_report(json.loads(run("report", "--json", pcap)), truth, results["report"])
+    check_lines(run("replay", "--json", "--messages", pcap), truth, results["replay"])
+    if live:
+        results["live"] = Differences()
+        check_lines(live.read_text(encoding="utf-8"), truth, results["live"])
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description="compare mcpmeter with logged truth")
+    parser.add_argument("truth", nargs="+", type=pathlib.Path)
+    parser.add_argument("--live", type=pathlib.Path, help="output of a live run of the one case")
+    options = parser.parse_args()
+    passed = failed = 0
+    for path in options.truth:
+        for command, differences in check_case(path, options.live).items():
+            name = f"{path.name.removesuffix('.truth.json')} {command}"
+            print(f"{'FAIL' if differences.found else 'ok  '} {name}")
+            for sentence in differences.found[:20]:
+                print(f"     {sentence}")
+            passed += not differences.found
+            failed += bool(differences.found)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Connections, packets and bytes of every sample, as tshark counts them and as mcpmeter does.
+
+usage: tshark_check.py [CASE.pcap...]; MCPMETER names the program. One case a capture.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120,
+                          stdin=subprocess.DEVNULL).stdout
+
+
+def by_tshark(pcap):
+    """{(client, server): [packets, bytes, connections]}, the sender of the first packet first."""
+    rows = output("tshark", "-n", "-r", str(pcap), "-Y", "tcp", "-T", "fields", "-e", "tcp.stream",
+                  "-e", "ip.src", "-e", "ipv6.src", "-e", "tcp.srcport", "-e", "ip.dst", "-e",
+                  "ipv6.dst", "-e", "tcp.dstport", "-e", "frame.len")
+    streams = {}
+    for row in rows.splitlines():
+        stream, ip4, ip6, port, to4, to6, to_port, length = row.split("\t")
+        source, target = (ip4 or ip6, int(port)), (to4 or to6, int(to_port))
+        entry = streams.setdefault(stream, {"pair": (source, target), "sent": [0, 0], "got": [0, 0]})
+        side = entry["sent" if source == entry["pair"][0] else "got"]
+        side[0] += 1
+        side[1] += int(length)
+    return collections.Counter((e["pair"], tuple(e["sent"]), tuple(e["got"]))
+                               for e in streams.values())
+
+
+def conversations(pcap):
+    """The number of rows of tshark's own table of TCP conversations."""
+    return sum(" <-> " in line for line in output("tshark", "-n", "-q", "-r", str(pcap), "-z",
+                                                 "conv,tcp").splitlines())
+
+
+def by_mcpmeter(report):
+    return collections.Counter(
+        (((c["client"]["ip"], c["client"]["port"]), (c["server"]["ip"], c["server"]["port"])),
+         (c["received"]["packets"], c["received"]["bytes"]),
+         (c["sent"]["packets"], c["sent"]["bytes"]))
+        for c in report["connections"])
+
+
+def main():
+    pcaps = [pathlib.Path(p) for p in sys.argv[1:]] or sorted((ROOT / "pcaps").glob("*.pcap"))
+    passed = failed = 0
+    for pcap in pcaps:
+        report = json.loads(output(PROGRAM, "report", "--json", "--connections", str(pcap)))
+        got, want = by_mcpmeter(report), by_tshark(pcap)
+        wrong = [f"only mcpmeter: {row} x{n}" for row, n in (got - want).items()]
+        wrong += [f"only tshark: {row} x{n}" for row, n in (want - got).items()]
+        attempts = report["connection_metrics"]["connection_attempts"]
+        if attempts != conversations(pcap):
+            wrong.append(f"{attempts} connection attempts, tshark shows {conversations(pcap)}")
+        total = report["bandwidth_metrics"]
+        if total["bytes_received"] + total["bytes_transmitted"] != sum(
+                n * (sent[1] + back[1]) for (_, sent, back), n in want.items()):
+            wrong.append(f"bytes in total: {total['bytes_received']} + {total['bytes_transmitted']}")
+        passed += not wrong
+        failed += bool(wrong)
+        for sentence in wrong[:10]:
+            print(f"FAIL {pcap.name}: {sentence}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
