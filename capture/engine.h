@@ -26,12 +26,12 @@ struct engine_config {
 
 /* Why a packet did not become a TCP segment. */
 enum undecoded {
-    UNDECODED_LINK_TYPE,   /* this link type is not known */
-    UNDECODED_NOT_IP,      /* ARP, LLDP, ... */
-    UNDECODED_NOT_TCP,     /* another IP protocol */
-    UNDECODED_MALFORMED,   /* a header contradicts itself */
-    UNDECODED_TRUNCATED,   /* the snap length cut off a header */
-    UNDECODED_FRAGMENT,    /* of a datagram that was never completed */
+    UNDECODED_LINK_TYPE, /* this link type is not known */
+    UNDECODED_NOT_IP,    /* ARP, LLDP, ... */
+    UNDECODED_NOT_TCP,   /* another IP protocol */
+    UNDECODED_MALFORMED, /* a header contradicts itself */
+    UNDECODED_TRUNCATED, /* the snap length cut off a header */
+    UNDECODED_FRAGMENT,  /* of a datagram that was never completed */
     UNDECODED_COUNT
 };
 

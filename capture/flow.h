@@ -24,7 +24,8 @@ enum half_flag {
     HALF_FIN = 0x10,         /* a FIN was seen, not necessarily in order */
     HALF_ENDED = 0x20,       /* the listener got end */
     HALF_ZERO_WINDOW = 0x40, /* the peer's last segment closed its window */
-    HALF_PROBED = 0x80       /* the byte before next was a zero-window probe */
+    HALF_PROBED = 0x80,      /* the byte before next was a zero-window probe */
+    HALF_ABSENT = 0x100      /* acknowledged, but nothing of it is in the capture */
 };
 
 /* What one side sends. */

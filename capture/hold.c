@@ -43,6 +43,7 @@ static struct hold *ensure(struct reassembly *r, struct flow *f, int side)
     h->flow = f;
     h->side = (uint8_t)side;
     h->born_packets = hold_packets(f);
+    h->waits_ns = HOLD_NEVER;
     h->bytes = sizeof(*h);
     r->held_bytes += sizeof(*h);
     f->half[side].hold = h;
@@ -102,8 +103,8 @@ static void link_before(struct hold *h, struct hold_segment *s, struct hold_segm
 /* A stretch of a segment: length_bytes from seq on, of which captured_bytes are at data. */
 struct stretch {
     const uint8_t *data;
-    uint32_t seq, length_bytes, captured_bytes;
-    bool fin;
+    uint32_t seq, length_bytes, captured_bytes, ack;
+    bool has_ack, fin;
 };
 
 static enum hold_result insert(struct reassembly *r, struct hold *h, const struct stretch *part,
@@ -122,6 +123,8 @@ static enum hold_result insert(struct reassembly *r, struct hold *h, const struc
                                .seq = part->seq,
                                .length_bytes = part->length_bytes,
                                .captured_bytes = part->captured_bytes,
+                               .ack = part->ack,
+                               .has_ack = part->has_ack,
                                .fin = part->fin};
     if (part->captured_bytes > 0)
         memcpy(s->data, part->data, part->captured_bytes);
@@ -137,7 +140,10 @@ static enum hold_result insert(struct reassembly *r, struct hold *h, const struc
 static struct stretch cut(const struct tcp_segment *seg, uint32_t from, uint32_t to)
 {
     uint32_t offset = from - tcp_data_seq(seg);
-    struct stretch part = {.seq = from, .length_bytes = to - from};
+    struct stretch part = {.seq = from,
+                           .length_bytes = to - from,
+                           .ack = seg->ack,
+                           .has_ack = (seg->flags & TCP_ACK) != 0};
     if (offset < seg->captured_bytes) {
         uint32_t left = seg->captured_bytes - offset;
         part.data = seg->data + offset;
@@ -172,7 +178,8 @@ enum hold_result hold_store(struct reassembly *r, struct flow *f, int side,
     }
     if (result != HOLD_DONE || !(seg->flags & TCP_FIN) || (f->half[side].flags & HALF_FIN))
         return result;
-    struct stretch fin = {.seq = end, .fin = true};
+    struct stretch fin = cut(seg, end, end);
+    fin.fin = true;
     return insert(r, h, &fin, seg->ts_ns, hold_find(h, end));
 }
 
@@ -219,6 +226,8 @@ static int64_t due_ns(const struct hold *h)
     const struct hold_segment *s = h->first;
     if (!(h->flow->half[h->side].flags & HALF_STARTED))
         return deadline_after(s->born_ns, ACKNOWLEDGED_NS);
+    if (h->waits_ns != HOLD_NEVER)
+        return deadline_after(h->waits_ns, ACKNOWLEDGED_NS);
     int64_t old_ns = deadline_after(s->born_ns, HOLE_NS);
     int64_t acknowledged_ns = deadline_after(s->due_since_ns, ACKNOWLEDGED_NS);
     return acknowledged_ns < old_ns ? acknowledged_ns : old_ns;
@@ -231,11 +240,27 @@ bool hold_due(const struct reassembly *r, const struct hold *h)
     if (!(h->flow->half[h->side].flags & HALF_STARTED)) {
         if (packets - h->born_packets >= ACKNOWLEDGED_PACKETS)
             return true;
+    } else if (h->waits_ns != HOLD_NEVER) {
+        if (packets - h->waits_packets >= ACKNOWLEDGED_PACKETS)
+            return true;
     } else if (s->due_since_ns != HOLD_NEVER &&
                packets - s->due_since_packets >= ACKNOWLEDGED_PACKETS) {
         return true;
     }
     return r->now_ns >= due_ns(h);
+}
+
+/* A first segment that is in order and still here waits for the other direction. */
+static void note_wait(const struct reassembly *r, struct hold *h)
+{
+    const struct half *half = &h->flow->half[h->side];
+    if (!(half->flags & HALF_STARTED) || tcp_ahead(h->first->seq, half->next) > 0) {
+        h->waits_ns = HOLD_NEVER;
+    } else if (h->waits_ns == HOLD_NEVER || h->waits_seq != half->next) {
+        h->waits_ns = r->now_ns;
+        h->waits_packets = hold_packets(h->flow);
+        h->waits_seq = half->next;
+    }
 }
 
 void hold_update(struct reassembly *r, struct flow *f, int side)
@@ -247,6 +272,7 @@ void hold_update(struct reassembly *r, struct flow *f, int side)
         hold_free(r, f, side);
         return;
     }
+    note_wait(r, h);
     int64_t at_ns = due_ns(h);
     if (at_ns != h->deadline.at_ns)
         deadline_move(&r->deadlines, &h->deadline, at_ns);

@@ -12,7 +12,8 @@
  * Each segment carries what the gap rule needs to know of the hole in front of it: since when it is
  * known (born: the earliest arrival of any byte behind it) and since when the peer is known to have
  * got past it (due_since). Both never decrease along the list, so the first hole is always the
- * first to become due.
+ * first to become due. A first segment without a hole in front waits for the other direction
+ * (reassembly.c); how long is noted for it alone (waits).
  */
 
 #define HOLD_NEVER INT64_MAX
@@ -26,7 +27,9 @@ struct hold_segment {
     uint32_t seq;
     uint32_t length_bytes;   /* 0: only a FIN */
     uint32_t captured_bytes; /* at data */
-    bool fin;                /* the direction ends here */
+    uint32_t ack;            /* what its sender had of the other direction */
+    bool has_ack;
+    bool fin; /* the direction ends here */
     uint8_t data[];
 };
 
@@ -37,7 +40,10 @@ struct hold {
     struct hold_segment *unacked; /* first with due_since_ns == HOLD_NEVER; NULL: none */
     uint32_t bytes;               /* bookkeeping included */
     uint32_t segments;
-    uint32_t born_packets; /* packets of the connection when the first was held */
+    uint32_t born_packets;  /* packets of the connection when the first was held */
+    int64_t waits_ns;       /* since when the first waits for the other direction; HOLD_NEVER */
+    uint32_t waits_packets; /* packets of the connection at that time */
+    uint32_t waits_seq;     /* the byte that waits */
     uint8_t side;
 };
 
@@ -76,7 +82,7 @@ void hold_acknowledge(const struct reassembly *r, struct hold *h, uint32_t ack);
 /* Marks every hole as if acknowledged: the connection is closed. */
 void hold_closed(const struct reassembly *r, struct hold *h);
 
-/* Is the first hole to become a gap now? */
+/* Is the first hole to become a gap now, or the first segment to wait no longer? */
 bool hold_due(const struct reassembly *r, const struct hold *h);
 
 /* After any change: sets the deadline, or frees an empty hold. */

@@ -7,6 +7,12 @@
  * becomes a gap. Of bytes captured twice the first copy counts: what was delivered stays, what is
  * held is not overwritten.
  *
+ * Between the directions: a segment acknowledges what its sender had received before. Its bytes are
+ * delivered after those, though a capture may hold the packets the other way round; so a listener
+ * never sees an answer before its question. Where what was acknowledged is not in the capture, the
+ * waiting ends as that for a hole does, and the missing bytes are a gap. A direction of which the
+ * capture has no byte at all is not waited for again, and makes no gap.
+ *
  * A contradiction between two copies is found while the first is still held. Bytes that were
  * delivered are gone and cannot be compared: a sender that changes its mind afterwards shows as a
  * retransmission only.
@@ -30,6 +36,7 @@
 #include <string.h>
 
 #define REACH_BYTES     (INT32_C(1) << 30)
+#define WAIT_BYTES      (INT32_C(1) << 24) /* an acknowledgement farther ahead proves nothing */
 #define OUT_OF_ORDER_NS INT64_C(3000000)
 
 static inline enum dir dir_of(const struct flow *f, int side)
@@ -112,15 +119,49 @@ static void emit_first_held(struct reassembly *r, struct flow *f, int side)
     free(s);
 }
 
-/* Delivers what is held and in order now. */
-static void drain(struct reassembly *r, struct flow *f, int side)
+/* True if the other direction was delivered as far as the sender of a segment of side had received
+ * it when it sent ack. */
+static bool is_answerable(const struct flow *f, int side, bool has_ack, uint32_t ack)
+{
+    const struct half *other = &f->half[!side];
+    if (!has_ack || (other->flags & (HALF_ENDED | HALF_ABSENT)))
+        return true;
+    if (!(other->flags & HALF_STARTED))
+        return !other->hold || !other->hold->first || tcp_ahead(ack, other->hold->first->seq) <= 0;
+    int32_t missing = tcp_ahead(ack, other->next);
+    return missing <= 0 || missing > WAIT_BYTES;
+}
+
+/* Delivers what side holds and may be delivered now. Returns true if there was any. */
+static bool drain_side(struct reassembly *r, struct flow *f, int side)
 {
     struct half *half = &f->half[side];
-    while (half->hold && half->hold->first && !(half->flags & HALF_ENDED) &&
-           tcp_ahead(half->hold->first->seq, half->next) <= 0)
+    bool any = false;
+    while (half->hold && half->hold->first && (half->flags & HALF_STARTED) &&
+           !(half->flags & HALF_ENDED) && tcp_ahead(half->hold->first->seq, half->next) <= 0 &&
+           is_answerable(f, side, half->hold->first->has_ack, half->hold->first->ack)) {
         emit_first_held(r, f, side);
+        any = true;
+    }
     if (half->flags & HALF_ENDED)
         hold_free(r, f, side);
+    return any;
+}
+
+/* The same for both directions, in turns: each may have waited for the other. */
+static void drain(struct reassembly *r, struct flow *f)
+{
+    if (!f->half[0].hold && !f->half[1].hold)
+        return;
+    int side = 0;
+    for (int idle = 0; idle < 2; side = !side)
+        idle = drain_side(r, f, side) ? 0 : idle + 1;
+}
+
+static void update_holds(struct reassembly *r, struct flow *f)
+{
+    hold_update(r, f, 0);
+    hold_update(r, f, 1);
 }
 
 /* Gives up waiting for what lies between half->next and seq. */
@@ -135,18 +176,62 @@ static void skip_to(struct reassembly *r, struct flow *f, int side, uint32_t seq
     }
 }
 
-static void skip_first_hole(struct reassembly *r, struct flow *f, int side)
+/* Is there a hole in front of what half holds? */
+static bool has_hole(const struct half *half)
 {
-    skip_to(r, f, side, f->half[side].hold->first->seq);
-    drain(r, f, side);
+    return !(half->flags & HALF_STARTED) || tcp_ahead(half->hold->first->seq, half->next) > 0;
 }
 
-static void skip_due(struct reassembly *r, struct flow *f, int side)
+/* One step towards the end of a wait: side waits for the other direction up to ack. */
+static void give_up_other(struct reassembly *r, struct flow *f, int side, uint32_t ack)
 {
-    struct half *half = &f->half[side];
-    while (half->hold && half->hold->first && hold_due(r, half->hold))
-        skip_first_hole(r, f, side);
-    hold_update(r, f, side);
+    struct half *other = &f->half[!side];
+    const struct hold_segment *first = other->hold ? other->hold->first : NULL;
+    if (first && !has_hole(other))
+        emit_first_held(r, f, !side); /* each waits for the other: forged */
+    else if (first)
+        skip_to(r, f, !side, tcp_ahead(first->seq, ack) < 0 ? first->seq : ack);
+    else if (other->flags & HALF_DELIVERED)
+        skip_to(r, f, !side, ack);
+    else
+        other->flags |= HALF_ABSENT;
+}
+
+/* Gives up the hole in front of the first held segment, or what it waits for. */
+static void give_up(struct reassembly *r, struct flow *f, int side)
+{
+    const struct half *half = &f->half[side];
+    if (has_hole(half))
+        skip_to(r, f, side, half->hold->first->seq);
+    else
+        give_up_other(r, f, side, half->hold->first->ack);
+    drain(r, f);
+}
+
+static void give_up_due(struct reassembly *r, struct flow *f, int side)
+{
+    const struct half *half = &f->half[side];
+    while (half->hold && half->hold->first && hold_due(r, half->hold)) {
+        give_up(r, f, side);
+        update_holds(r, f);
+    }
+}
+
+/* The side that holds something and goes first when all is given up: one whose first segment waits
+ * for nothing but its own hole, the client before the server. -1: nothing is held. */
+static int first_to_give_up(const struct flow *f)
+{
+    int sides[2] = {f->conn.swapped, !f->conn.swapped};
+    int chosen = -1;
+    for (int i = 0; i < 2; i++) {
+        const struct hold *h = f->half[sides[i]].hold;
+        if (!h || !h->first)
+            continue;
+        if (is_answerable(f, sides[i], h->first->has_ack, h->first->ack))
+            return sides[i];
+        chosen = chosen < 0 ? sides[i] : chosen;
+    }
+    return chosen;
 }
 
 /* ---- examine ---- */
@@ -300,44 +385,53 @@ void reassembly_examine(const struct flow *f, int side, const struct tcp_segment
 
 /* ---- accept ---- */
 
-/* Delivers a segment that begins at or before half->next, in turns with what is held. */
-static void deliver(struct reassembly *r, struct flow *f, int side, const struct tcp_segment *seg)
+/* Delivers a segment that begins at or before half->next, in turns with what is held. Returns false
+ * if it ran into held bytes that have to wait. */
+static bool deliver(struct reassembly *r, struct flow *f, int side, const struct tcp_segment *seg)
 {
     struct half *half = &f->half[side];
     struct run run = {seg->data, tcp_data_seq(seg), seg->captured_bytes, seg->ts_ns};
     uint32_t end = run.seq + seg->length_bytes;
-    drain(r, f, side);
+    drain(r, f);
     while (!(half->flags & HALF_ENDED) && tcp_ahead(end, half->next) > 0) {
         uint32_t to = end;
         if (half->hold && half->hold->first && tcp_ahead(end, half->hold->first->seq) > 0)
             to = half->hold->first->seq;
+        if (tcp_ahead(to, half->next) <= 0)
+            return false;
         emit_run(r, f, side, &run, to);
-        drain(r, f, side);
+        drain(r, f);
     }
     if ((seg->flags & TCP_FIN) && !(half->flags & HALF_ENDED) && end == half->next) {
         emit_end(r, f, side, STREAM_END_FIN, seg->ts_ns);
-        hold_free(r, f, side);
+        drain(r, f);
     }
+    return true;
 }
 
-/* A cap was hit (gap rule 3): gives up a hole, so that the segment at seq finds room, or is in
- * order in the end. Over all connections the hole that is due first goes first. */
-static void make_room(struct reassembly *r, struct flow *f, int side, uint32_t seq,
+/* A cap was hit (gap rule 3): gives up a hole or a wait, so that the segment finds room, or can be
+ * delivered in the end. Over all connections the one that is due first goes first. */
+static void make_room(struct reassembly *r, struct flow *f, int side, const struct tcp_segment *seg,
                       enum hold_result full)
 {
     struct half *half = &f->half[side];
+    uint32_t seq = tcp_data_seq(seg);
     struct hold *first = (struct hold *)(void *)deadline_first(&r->deadlines);
-    if (full == HOLD_ALL_FULL && first && first->first && first != half->hold) {
+    if (full == HOLD_ALL_FULL && first && first->first && first->flow != f) {
         struct flow *other = first->flow;
-        int other_side = first->side;
-        skip_first_hole(r, other, other_side);
-        hold_update(r, other, other_side);
+        give_up(r, other, first->side);
+        update_holds(r, other);
         return;
     }
-    if (half->hold && half->hold->first && tcp_ahead(half->hold->first->seq, seq) <= 0)
-        skip_first_hole(r, f, side);
+    if (half->hold && half->hold->first && tcp_ahead(half->hold->first->seq, seq) <= 0) {
+        give_up(r, f, side);
+        return;
+    }
+    if ((half->flags & HALF_STARTED) && tcp_ahead(seq, half->next) <= 0)
+        give_up_other(r, f, side, seg->ack);
     else
         skip_to(r, f, side, seq);
+    drain(r, f);
 }
 
 void reassembly_accept(struct reassembly *r, struct flow *f, int side,
@@ -346,20 +440,21 @@ void reassembly_accept(struct reassembly *r, struct flow *f, int side,
     struct half *half = &f->half[side];
     uint32_t seq = tcp_data_seq(seg);
     bool probe = seg->length_bytes == 1 && (half->flags & HALF_ZERO_WINDOW);
-    half->flags = probe ? half->flags | HALF_PROBED : half->flags & ~(uint32_t)HALF_PROBED;
+    half->flags &= ~(uint32_t)(HALF_PROBED | HALF_ABSENT);
+    half->flags |= probe ? HALF_PROBED : 0;
     while (!(half->flags & HALF_ENDED)) {
-        if ((half->flags & HALF_STARTED) && tcp_ahead(seq, half->next) <= 0) {
-            deliver(r, f, side, seg);
+        if ((half->flags & HALF_STARTED) && tcp_ahead(seq, half->next) <= 0 &&
+            is_answerable(f, side, (seg->flags & TCP_ACK) != 0, seg->ack) &&
+            deliver(r, f, side, seg))
             break;
-        }
         enum hold_result result = hold_store(r, f, side, seg);
         if (result == HOLD_DONE)
             break;
-        make_room(r, f, side, seq, result);
+        make_room(r, f, side, seg, result);
     }
     if (seg->flags & TCP_FIN)
         half->flags |= HALF_FIN;
-    hold_update(r, f, side);
+    update_holds(r, f);
 }
 
 void reassembly_start(struct reassembly *r, struct flow *f, int side, uint32_t next)
@@ -369,8 +464,8 @@ void reassembly_start(struct reassembly *r, struct flow *f, int side, uint32_t n
         return;
     half->flags |= HALF_STARTED;
     half->next = next;
-    drain(r, f, side);
-    hold_update(r, f, side);
+    drain(r, f);
+    update_holds(r, f);
 }
 
 bool reassembly_first_held(const struct half *half, uint32_t *ret_seq)
@@ -410,22 +505,23 @@ void reassembly_settle(struct reassembly *r, struct flow *f)
 {
     for (int side = 0; side < 2; side++)
         if (f->half[side].hold && hold_due(r, f->half[side].hold))
-            skip_due(r, f, side);
+            give_up_due(r, f, side);
 }
 
 void reassembly_expire(struct reassembly *r)
 {
     struct hold *h = (struct hold *)(void *)deadline_first(&r->deadlines);
-    skip_due(r, h->flow, h->side);
+    give_up_due(r, h->flow, h->side);
 }
 
 void reassembly_finish(struct reassembly *r, struct flow *f, int side, enum stream_end how,
                        int64_t ts_ns)
 {
-    struct half *half = &f->half[side];
-    while (half->hold && half->hold->first)
-        skip_first_hole(r, f, side);
-    hold_free(r, f, side);
+    const struct half *half = &f->half[side];
+    int next;
+    while ((next = first_to_give_up(f)) >= 0)
+        give_up(r, f, next);
+    update_holds(r, f);
     if (!(half->flags & HALF_ENDED))
         emit_end(r, f, side, how, ts_ns);
 }

@@ -61,11 +61,12 @@ void reassembly_closed(struct reassembly *r, struct flow *f);
 /* After each packet of f: turns holes that it made due into gaps. */
 void reassembly_settle(struct reassembly *r, struct flow *f);
 
-/* Turns the hole that has been due longest into a gap. There is one: deadline_first() was due. */
+/* Ends the wait that has been due longest, for a hole or the other direction. There is one:
+ * deadline_first() was due. */
 void reassembly_expire(struct reassembly *r);
 
-/* Turns all holes of side into gaps and ends it, if it has not ended. ts_ns: of the packet that
- * ends it, INT64_MIN for none. */
+/* Turns all holes, of either side, into gaps and ends side, if it has not ended. ts_ns: of the
+ * packet that ends it, INT64_MIN for none. */
 void reassembly_finish(struct reassembly *r, struct flow *f, int side, enum stream_end how,
                        int64_t ts_ns);
 

@@ -35,13 +35,13 @@ struct source_live_options {
 };
 
 struct source_status {
-    uint64_t packets;         /* delivered so far */
-    uint64_t bytes;           /* their original lengths */
-    uint64_t read_bytes;      /* of the input files, compressed bytes where compressed */
-    uint64_t total_bytes;     /* of the input files; 0 when unknown (standard input, live) */
-    uint64_t dropped;         /* by kernel and interface; live only */
-    bool dropped_known;       /* false: dropped is meaningless (files) */
-    uint32_t cut_files;       /* files that ended inside a record or a compressed block */
+    uint64_t packets;             /* delivered so far */
+    uint64_t bytes;               /* their original lengths */
+    uint64_t read_bytes;          /* of the input files, compressed bytes where compressed */
+    uint64_t total_bytes;         /* of the input files; 0 when unknown (standard input, live) */
+    uint64_t dropped;             /* by kernel and interface; live only */
+    bool dropped_known;           /* false: dropped is meaningless (files) */
+    uint32_t cut_files;           /* files that ended inside a record or a compressed block */
     char cut[SOURCE_ERROR_BYTES]; /* the first of them, as a sentence; "" if none */
 };
 
@@ -65,7 +65,8 @@ int source_open_live(const char *interface, const char *filter,
  * source_status().cut), ERR_NOMEM. */
 int source_next(struct source *s, struct packet *ret_packet);
 
-/* Makes a source_next() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler. */
+/* Makes a source_next() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
+ */
 void source_break(struct source *s);
 
 void source_status(struct source *s, struct source_status *ret_status);

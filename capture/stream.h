@@ -17,6 +17,10 @@
  *
  * - data and gap of a direction come in sequence order and cover it without a hole; end comes once
  *   per direction, after its last data or gap, at the latest just before GONE.
+ * - Between the directions, bytes come after those that their sender had acknowledged: an answer
+ *   never comes before its question, even where the capture holds their packets the other way
+ * round. If the acknowledged bytes are missing, they are waited for as rule (1) says, and become a
+ * gap. A direction of which nothing was captured is not waited for, and makes no gap.
  * - A connection stays known for a while after CLOSED, so that late packets do not look like a new
  *   one; `packet` may still be called then, and data too when a reordered capture brings it late.
  * - Every connection gets GONE, at the end of a run at the latest; `struct conn` is dead after it.
@@ -50,10 +54,10 @@ enum conn_state {
 
 enum conn_failure {
     CONN_FAILURE_NONE,
-    CONN_FAILURE_REFUSED,           /* RST answered the SYN */
-    CONN_FAILURE_TIMED_OUT,         /* SYN unanswered for CONN_HANDSHAKE_TIMEOUT_NS */
-    CONN_FAILURE_RESET_IN_HANDSHAKE,/* RST after the SYN/ACK, or by the client */
-    CONN_FAILURE_UNREACHABLE        /* ICMP destination unreachable for the SYN */
+    CONN_FAILURE_REFUSED,            /* RST answered the SYN */
+    CONN_FAILURE_TIMED_OUT,          /* SYN unanswered for CONN_HANDSHAKE_TIMEOUT_NS */
+    CONN_FAILURE_RESET_IN_HANDSHAKE, /* RST after the SYN/ACK, or by the client */
+    CONN_FAILURE_UNREACHABLE         /* ICMP destination unreachable for the SYN */
 };
 
 enum conn_close {
@@ -67,9 +71,9 @@ enum conn_close {
 /* Counters of one direction. A byte is a payload byte once, however often it was sent. */
 struct conn_counters {
     uint64_t packets;
-    uint64_t wire_bytes;    /* frames, original length */
-    uint64_t payload_bytes; /* sequence space seen, original length, each byte once */
-    uint64_t lost_bytes;    /* sequence space declared a gap though never seen */
+    uint64_t wire_bytes;      /* frames, original length */
+    uint64_t payload_bytes;   /* sequence space seen, original length, each byte once */
+    uint64_t lost_bytes;      /* sequence space declared a gap though never seen */
     uint64_t truncated_bytes; /* seen on the wire but cut off by the snap length */
     uint32_t retransmitted_packets;
     uint32_t out_of_order_packets;
@@ -146,7 +150,7 @@ enum gap_reason {
 enum stream_end {
     STREAM_END_FIN,
     STREAM_END_RESET,
-    STREAM_END_IDLE, /* idle time-out, tuple reused, or dropped from a full table */
+    STREAM_END_IDLE,   /* idle time-out, tuple reused, or dropped from a full table */
     STREAM_END_CAPTURE /* the capture ended while it was open */
 };
 

@@ -413,7 +413,7 @@ Test(lifecycle, midstream_guesses_by_port)
     cr_assert_eq(w.last.state, CONN_OPEN);
     cr_assert_eq(w.last.endpoint[0].port, 40000);
     world_send(&w, CLIENT, 700, 506, "ask");
-    expect_end("midstream c[ask] c:end:capture s[answer] s:end:capture gone ");
+    expect_end("midstream s[answer] c[ask] c:end:capture s:end:capture gone ");
 }
 
 Test(lifecycle, midstream_with_equal_ports_believes_the_first)
@@ -457,7 +457,7 @@ Test(lifecycle, listener_swaps_the_roles)
     w.swap_roles = true;
     world_send(&w, CLIENT, 700, 506, "answer");
     world_send(&w, SERVER, 506, 706, "ask");
-    expect_end("midstream s[answer] s:end:capture c[ask] c:end:capture gone ");
+    expect_end("midstream s[answer] c[ask] s:end:capture c:end:capture gone ");
     cr_assert(w.last.roles_known && w.last.swapped);
 }
 
