@@ -180,6 +180,7 @@ enum hold_result hold_store(struct reassembly *r, struct flow *f, int side,
         return result;
     struct stretch fin = cut(seg, end, end);
     fin.fin = true;
+    fin.has_ack = false; /* it waits for no other direction */
     return insert(r, h, &fin, seg->ts_ns, hold_find(h, end));
 }
 
