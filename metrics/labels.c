@@ -4,6 +4,9 @@
  * at most, ten comparisons beat hashing a padded key, and a map of a few texts costs a few hundred
  * bytes, which matters because every server endpoint has six of them.
  *
+ * Most look-ups repeat one of a few texts, so the last finds are kept by length and last byte, and
+ * only another text costs a search.
+ *
  * Order: no name first, then by bytes, which is the order of code points. Locale plays no part.
  */
 #include "labels.h"
@@ -76,8 +79,8 @@ static struct label *insert(struct labels *l, const char *text, size_t n, uint32
 static void *add(struct labels *l, const char *text, size_t n, uint32_t at)
 {
     if (l->count >= l->max || l->budget->rows == 0) {
-        limits_hit_add(l->budget->hit, l->count >= l->max ? (enum limit_id)l->limit
-                                                          : LIMIT_ID_TABLE_ROWS);
+        limits_hit_add(l->budget->hit,
+                       l->count >= l->max ? (enum limit_id)l->limit : LIMIT_ID_TABLE_ROWS);
         text = LABELS_OTHER;
         n = sizeof(LABELS_OTHER) - 1;
         struct label *other = find(l, text, n, &at);
@@ -90,15 +93,28 @@ static void *add(struct labels *l, const char *text, size_t n, uint32_t at)
     return label ? label->value : NULL;
 }
 
+static struct label **recent_of(struct labels *l, const char *text, size_t n)
+{
+    size_t mix = n > 0 ? n ^ (unsigned char)text[n - 1] : 0;
+    return &l->recent[mix & (LABELS_RECENT - 1)];
+}
+
 /* Labels are clean, so a text that equals one needs no look at its bytes. */
 void *labels_get(struct labels *l, const char *text, size_t n)
 {
     uint32_t at = 0;
-    if (n > LABELS_TEXT_BYTES)
+    if (!text)
+        n = 0;
+    else if (n > LABELS_TEXT_BYTES)
         n = LABELS_TEXT_BYTES;
+    struct label **recent = recent_of(l, text, n);
+    if (*recent && compare(text, n, *recent) == 0)
+        return (*recent)->value;
     struct label *label = find(l, text, n, &at);
-    if (label)
+    if (label) {
+        *recent = label;
         return label->value;
+    }
     if (!text || text_is_clean(text, n))
         return add(l, text, n, at);
     char clean[3 * LABELS_TEXT_BYTES];
@@ -115,6 +131,7 @@ void labels_fini(struct labels *l, void (*release)(void *value))
         free(l->sorted[i]);
     }
     free(l->sorted);
+    memset(l->recent, 0, sizeof(l->recent));
     l->sorted = NULL;
     l->count = l->room = 0;
 }

@@ -23,8 +23,11 @@ struct label {
     _Alignas(16) unsigned char value[];
 };
 
+#define LABELS_RECENT 8 /* a power of two */
+
 struct labels {
     struct label **sorted;
+    struct label *recent[LABELS_RECENT]; /* found last, by a few bits of the text */
     struct budget *budget;
     uint32_t count, room;
     uint32_t max;
