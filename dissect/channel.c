@@ -2,10 +2,11 @@
 /*
  * Channels: what is MCP, and where a channel belongs.
  *
- * Evidence, strongest first: an Mcp-* field in the request or response head; a method that only MCP
- * has, or a shape that only MCP has; an answer on an event stream to a request that waits for one
- * between the same hosts (HTTP+SSE, where the stream itself says nothing); a server endpoint and
- * path that spoke MCP before. The last does not suffice for names that other protocols use too
+ * Evidence, strongest first: an Mcp-* field in the request or response head; the target that an
+ * event stream announced for messages (HTTP+SSE); a method that only MCP has, or a shape that only
+ * MCP has; an answer on an event stream to a request that waits for one between the same hosts
+ * (HTTP+SSE whose announcement was missed); a server endpoint and path that spoke MCP before. The
+ * last does not suffice for names that other protocols use too
  * (tasks/get and its like, or any unknown method): there the client must also accept both JSON and
  * event streams, as every MCP client does, because gateways may serve several protocols on one
  * path. A GET counts only as the opening of an event stream: the fields alone are also sent with
@@ -78,7 +79,7 @@ static bool head_proves(const struct channel *ch)
     bool field = (ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION)) != 0;
     switch ((enum http_method)ch->method) {
     case HTTP_METHOD_POST:
-        return field || (ch->known_path && (ch->flags & CHANNEL_ACCEPTS_BOTH));
+        return field || ch->announced || (ch->known_path && (ch->flags & CHANNEL_ACCEPTS_BOTH));
     case HTTP_METHOD_GET:
         return (ch->flags & CHANNEL_HAS_SESSION) || (opens_stream(ch) && (field || ch->known_path));
     case HTTP_METHOD_DELETE:
@@ -117,6 +118,7 @@ void channel_begin(struct tracker *t, const struct record *r)
         return;
     const struct record_begin *begin = &r->u.begin;
     ch->path_hash = begin->path_hash;
+    ch->target_hash = begin->target_hash;
     ch->session_hash = begin->session_hash;
     ch->flags = begin->flags;
     ch->method = begin->method;
@@ -126,9 +128,13 @@ void channel_begin(struct tracker *t, const struct record *r)
         struct channel_path key = path_of(ch);
         ch->known_path = table_find(t->endpoints, &key) != NULL;
     }
+    if (!(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB)) && ch->method == HTTP_METHOD_POST) {
+        struct session_key key = session_key_endpoint(ch, ch->target_hash);
+        ch->announced = channel_is_http(ch) && table_find(t->sessions, &key);
+    }
     if (head_proves(ch))
         promote(t, ch);
-    if (ch->mcp && (ch->flags & CHANNEL_HAS_SESSION))
+    if (ch->mcp && (ch->announced || (ch->flags & CHANNEL_HAS_SESSION)))
         channel_session(t, ch);
 }
 
@@ -186,13 +192,22 @@ bool channel_admits(struct tracker *t, struct channel *ch, const struct message 
     return proof;
 }
 
+static struct session_key session_key_of(const struct channel *ch)
+{
+    if (ch->flags & CHANNEL_HAS_SESSION)
+        return session_key_id(ch, ch->session_hash);
+    if (ch->announced)
+        return session_key_endpoint(ch, ch->target_hash);
+    if (channel_is_http(ch))
+        return session_key_peers(ch);
+    return session_key_channel(ch, SESSION_KIND_CHANNEL);
+}
+
 struct session *channel_session(struct tracker *t, struct channel *ch)
 {
     if (ch->session)
         return ch->session;
-    struct session_key key = ch->flags & CHANNEL_HAS_SESSION ? session_key_id(ch, ch->session_hash)
-                             : channel_is_http(ch)           ? session_key_peers(ch)
-                                                   : session_key_channel(ch, SESSION_KIND_CHANNEL);
+    struct session_key key = session_key_of(ch);
     struct session *s = session_get(t, &key, ch);
     if (!s)
         return NULL;
@@ -207,10 +222,31 @@ struct session *channel_session(struct tracker *t, struct channel *ch)
     return s;
 }
 
+void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_hash)
+{
+    if (ch->session || ch->method != HTTP_METHOD_GET || !channel_is_http(ch))
+        return;
+    /* Was the target used before a hole in this stream let the announcement through? */
+    struct session_key key = session_key_peers(ch);
+    const struct session *peers = table_find(t->sessions, &key);
+    ch->announced = !peers || peers->target_hash != target_hash;
+    ch->target_hash = target_hash;
+    if (!ch->mcp)
+        promote(t, ch);
+    struct session *s = channel_session(t, ch);
+    if (s && s->key.kind == SESSION_KIND_ENDPOINT)
+        s->from_start = channel_certain(ch) && !ch->lossy;
+}
+
 /* What the status says about the session. */
 static void head_of_session(struct tracker *t, struct channel *ch, struct session *s)
 {
     bool accepted = ch->status < 400;
+    if (s->key.kind == SESSION_KIND_ENDPOINT) {
+        if (accepted && ch->method == HTTP_METHOD_POST && !s->from_start)
+            session_open(t, s);
+        return;
+    }
     if (s->key.kind == SESSION_KIND_PEERS) {
         if (accepted && s->version[0] && ch->method == HTTP_METHOD_POST && !ch->initializing)
             session_open(t, s);
@@ -234,6 +270,7 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
     ch->status = head->status;
     ch->content = head->content;
     ch->opaque = ch->opaque || head->coded;
+    ch->flags |= head->flags & CHANNEL_UNCERTAIN;
     bool named = (head->flags & CHANNEL_HAS_SESSION) != 0;
     bool field = named || (head->flags & CHANNEL_MCP_HEADER);
     bool plausible = ch->method == HTTP_METHOD_POST || ch->method == HTTP_METHOD_UNKNOWN ||
@@ -269,11 +306,14 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
     bool usable = s && !s->over && s->key.kind != SESSION_KIND_DRAFT;
     bool stream = ch->content == HTTP_CONTENT_SSE && ch->status &&
                   (ch->event_ids || (s && s->key.kind == SESSION_KIND_ID));
-    if (ch->status == 202 && usable) {
-        p->over = s->key.kind != SESSION_KIND_PEERS; /* HTTP+SSE answers on the other stream */
-        pairing_detach(p, s);
+    bool elsewhere = s && s->key.kind == SESSION_KIND_ENDPOINT; /* on the stream of the session */
+    if ((ch->status == 202 || elsewhere) && usable) {
+        p->over = s->key.kind == SESSION_KIND_ID;
+        pairing_detach(t, p, s);
     } else if ((stream || how == CHANNEL_END_CLOSED) && usable) {
-        pairing_detach(p, s);
+        pairing_detach(t, p, s);
+    } else if (s && s->over) {
+        pairing_doom(t, p);
     } else {
         pairing_give_up(t, p, false);
     }
@@ -285,7 +325,7 @@ static void end_capture(struct tracker *t, struct channel *ch, struct pending *p
 {
     struct session *s = ch->session;
     if (s && s->key.kind != SESSION_KIND_DRAFT)
-        pairing_detach(p, s);
+        pairing_detach(t, p, s);
     else
         pairing_end(t, p,
                     &(struct pairing_outcome){.status = p->lossy ? EXCHANGE_LOST : EXCHANGE_PENDING,
@@ -311,11 +351,15 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
         else if (http && p->dir == DIR_C2S)
             end_exchange(t, ch, p, how);
         else if (http && s && !s->over && s->key.kind != SESSION_KIND_DRAFT)
-            pairing_detach(p, s);
+            pairing_detach(t, p, s);
+        else if (http)
+            pairing_doom(t, p);
         else
-            pairing_give_up(t, p, http);
+            pairing_give_up(t, p, false);
     }
-    if (s && s->key.kind == SESSION_KIND_CHANNEL && how != CHANNEL_END_CAPTURE)
+    bool whole = s && (s->key.kind == SESSION_KIND_CHANNEL ||
+                       (s->key.kind == SESSION_KIND_ENDPOINT && ch->method == HTTP_METHOD_GET));
+    if (whole && how != CHANNEL_END_CAPTURE)
         session_close(t, s);
     session_leave(t, ch);
 }

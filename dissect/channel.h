@@ -23,6 +23,7 @@ struct channel {
     struct pairing_list waiting;
     struct endpoint client, server;
     uint64_t path_hash;
+    uint64_t target_hash;
     uint64_t session_hash; /* of the request head; valid with CHANNEL_HAS_SESSION */
     uint64_t event_id;     /* of the latest SSE event with a message */
     char version[CHANNEL_VERSION_BYTES];
@@ -32,6 +33,7 @@ struct channel {
     uint8_t transport; /* enum record_transport */
     uint8_t content;   /* enum http_content */
     bool mcp;
+    bool announced;    /* an HTTP+SSE stream named its target for messages */
     bool known_path;   /* its endpoint and path spoke MCP before */
     bool initializing; /* an `initialize` was sent on it */
     bool event_ids;    /* its stream carries event ids: it can be resumed */
@@ -61,6 +63,12 @@ static inline bool channel_resumed(const struct channel *ch)
     return (ch->flags & CHANNEL_HAS_LAST_EVENT) != 0 && ch->method == HTTP_METHOD_GET;
 }
 
+/* It may be one: its request was not seen. */
+static inline bool channel_maybe_resumed(const struct channel *ch)
+{
+    return channel_resumed(ch) || (ch->flags & CHANNEL_STUB) != 0;
+}
+
 /* Request and response belong together for sure, and the request was seen. */
 static inline bool channel_certain(const struct channel *ch)
 {
@@ -82,6 +90,9 @@ struct channel *channel_of(struct tracker *t, const struct record *r);
 
 /* Whether the message belongs to an MCP channel; the first that proves it makes it one. */
 bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m);
+
+/* The stream on ch announces where the client is to send messages (HTTP+SSE). */
+void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_hash);
 
 /* RECORD_HEAD. */
 void channel_head(struct tracker *t, struct channel *ch, const struct record *r);

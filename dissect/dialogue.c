@@ -11,6 +11,8 @@
  * event id, or by the id of a request that was answered. A request that came twice may be answered
  * twice: then the second answer is an orphan, but nobody's fault.
  *
+ * A response or cancellation whose request was never seen is kept for a while (stray.h).
+ *
  * Verdicts that blame a peer (unknown id, duplicates) need a dialogue that was seen from its start
  * and without loss; else the message is merely an orphan.
  *
@@ -19,6 +21,7 @@
  */
 #include "dialogue.h"
 #include "emit.h"
+#include "stray.h"
 
 /* One message event about to be sent. */
 struct telling {
@@ -95,11 +98,11 @@ static struct telling telling_of(const struct channel *ch, const struct message 
 static bool request_again(const struct tracker *t, const struct channel *ch,
                           const struct message *m, bool seen, struct pending *twin)
 {
-    if (!channel_resumed(ch) || m->dir != DIR_S2C)
+    if (!channel_maybe_resumed(ch) || m->dir != DIR_S2C)
         return false;
     if (m->flags & MESSAGE_HAS_EVENT_ID)
         return seen;
-    if (!ch->session || !pairing_usable_id(&m->id))
+    if (!channel_resumed(ch) || !ch->session || !pairing_usable_id(&m->id))
         return false;
     const struct answered *a = pairing_answered(t, ch->session, ch, DIR_S2C, m->id.hash);
     return (twin && twin->method == m->method) || (a && a->method == m->method);
@@ -128,19 +131,23 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     if (twin && !refused && !twin->lossy && nothing_missed(t, ch))
         blame(t, &what, "pair:duplicate_id");
     pairing_add(t, ch, m, version);
+    stray_request(t, ch, m);
 }
 
-static void cancel(struct tracker *t, struct channel *ch, const struct message *m)
+/* False if the request that it cancels was never seen. */
+static bool cancel(struct tracker *t, const struct channel *ch, const struct message *m)
 {
     const struct session *s = ch->session;
     if (!s || !pairing_usable_id(&m->cancels))
-        return;
+        return true;
     struct pending *p = pairing_own(t, ch, m->dir, m->cancels.hash);
     if (!p)
         p = pairing_latest(t, s, m->dir, m->cancels.hash);
-    if (!p || p->method == METHOD_INITIALIZE)
-        return;
-    pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = m->last});
+    if (!p)
+        return pairing_answered(t, s, ch, m->dir, m->cancels.hash) != NULL;
+    if (p->method != METHOD_INITIALIZE)
+        pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = m->last});
+    return true;
 }
 
 static void take_notification(struct tracker *t, struct channel *ch, const struct message *m,
@@ -148,10 +155,10 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
 {
     bool seen = event_seen(t, ch, m);
     struct telling what = telling_of(ch, m, version);
-    what.redelivered = seen && channel_resumed(ch) && m->dir == DIR_S2C;
+    what.redelivered = seen && channel_maybe_resumed(ch) && m->dir == DIR_S2C;
     tell(t, &what);
-    if (!what.redelivered && m->method == METHOD_N_CANCELLED)
-        cancel(t, ch, m);
+    if (!what.redelivered && m->method == METHOD_N_CANCELLED && !cancel(t, ch, m))
+        stray_keep(t, ch, m, seen);
 }
 
 static struct pending *find_request(const struct tracker *t, const struct channel *ch,
@@ -162,7 +169,7 @@ static struct pending *find_request(const struct tracker *t, const struct channe
     if (!pairing_usable_id(&m->id))
         return NULL;
     if (channel_is_http(ch) && !channel_certain(ch))
-        return s && s->key.kind == SESSION_KIND_ID ? pairing_only(t, s, dir, m->id.hash) : NULL;
+        return s && session_named(s) ? pairing_only(t, s, dir, m->id.hash) : NULL;
     struct pending *p = pairing_own(t, ch, dir, m->id.hash);
     bool refusal = ch->status >= 400 && m->dir == DIR_S2C;
     if (p || !s || refusal)
@@ -248,13 +255,14 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
     const struct session *s = ch->session;
     if (!s || !pairing_usable_id(&m->id) || !nothing_missed(t, ch))
         return false;
-    if (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_CHANNEL)
+    if (session_named(s) || s->key.kind == SESSION_KIND_CHANNEL)
         return s->from_start;
     return m->dir == DIR_S2C && ch->method == HTTP_METHOD_POST;
 }
 
-/* A response that nothing waits for. */
-static void take_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen)
+/* A response that nothing waits for. final: judge it now, else it may be kept for a while. */
+static void take_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,
+                       bool final)
 {
     struct telling what = telling_of(ch, m, NULL);
     struct answered *a = NULL;
@@ -268,9 +276,13 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
         what.late = true;
         t->counters.late_responses++;
         a->how = ANSWERED_FULLY;
-    } else if (m->dir == DIR_S2C && ((resumed && seen) || (again && (resumed || seen)))) {
+    } else if (m->dir == DIR_S2C &&
+               ((channel_maybe_resumed(ch) && seen) || (again && (resumed || seen)))) {
         what.redelivered = true;
     } else {
+        bool early = !a || (again && m->dir == DIR_C2S);
+        if (!final && early && stray_keep(t, ch, m, seen))
+            return;
         what.orphan = true;
     }
     tell(t, &what);
@@ -293,7 +305,20 @@ static void take_response(struct tracker *t, struct channel *ch, const struct me
     else if (is_refusal(t, ch, m))
         refuse(t, ch, m);
     else
-        take_stray(t, ch, m, seen);
+        take_stray(t, ch, m, seen, false);
+}
+
+bool dialogue_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,
+                    bool final)
+{
+    if (m->kind == MESSAGE_NOTIFICATION)
+        return final || cancel(t, ch, m);
+    struct pending *p = find_request(t, ch, m);
+    if (p)
+        answer(t, ch, m, p);
+    else if (final)
+        take_stray(t, ch, m, seen, true);
+    return p || final;
 }
 
 void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m)

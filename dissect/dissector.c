@@ -138,9 +138,6 @@ static bool keep(struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
 static void swap_roles(struct conn *c, struct link *l)
 {
     stream_swap_roles(c);
-    uint64_t delivered = l->tc.delivered[0];
-    l->tc.delivered[0] = l->tc.delivered[1];
-    l->tc.delivered[1] = delivered;
     struct kept *k = l->kept;
     if (!k)
         return;
@@ -162,7 +159,6 @@ static struct link *start(struct dissector *d, struct conn *c, uint8_t transport
         return NULL;
     l->tc.transport = transport;
     l->joined = old->joined;
-    memcpy(l->tc.delivered, old->tc.delivered, sizeof(l->tc.delivered));
     memcpy(l->ended, old->ended, sizeof(l->ended));
     if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
         free(l);
@@ -198,7 +194,6 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
         p.bytes = whole;
         p.n = kept + add;
     }
-    l->tc.delivered[dir] += n;
     p.joined = l->joined;
     struct verdict v = probe_all(&p, c->roles_known);
     if (v.result == PROBE_MORE && keep(l, dir, bytes, n))
@@ -230,7 +225,6 @@ static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *byte
         return;
     struct link *l = c->user;
     if (l && l->transport) {
-        l->tc.delivered[dir] += n;
         l->transport->feed(l->state, dir, bytes, n, at);
         return;
     }

@@ -79,7 +79,7 @@ static struct event_origin pending_origin(const struct pending *p)
                                  .client = p->client,
                                  .server = p->server,
                                  .transport = p->transport,
-                                 .session = s ? s->number : 0,
+                                 .session = s ? s->number : p->session_number,
                                  .version = p->version[0] ? p->version
                                             : s           ? s->version
                                                           : ""};

@@ -12,7 +12,11 @@
  * decided, which may be many packets later, so requests that were sent after the response are not
  * taken for its own.
  *
- * A client is known to pipeline when a request begins in the segment that ends another, or when
+ * What makes this sound is the order that capture/stream.h promises: request bytes that a response
+ * packet acknowledged were delivered, or told as a gap, before it. So nobody can have answered a
+ * request that is not known to be missing.
+ *
+ * A client is known to pipeline when a request begins at the very time that another ends, or when
  * one began before the response of an older one started although nothing was lost. After a loss on
  * such a connection nothing is associated any more ("blind").
  *
@@ -29,18 +33,18 @@
  *
  * Both parsers read on at the next start line. By time means: the newest request complete at T;
  * older ones end as lost. Such a pair is refused if the two carry different session ids, and marked
- * uncertain, because a request that nobody saw may have been answered, unless
- *   - the client is known to wait: TRUSTED_TURNS requests of this connection began after the
- *     response before them had ended, and none before; and
- *   - no other request waits; and
- *   - the request began after everything that was lost or not read, and after the last response.
+ * uncertain unless
+ *   - the client is known to wait: TRUSTED_TURNS requests in a row began after the response before
+ *     them had ended; and
+ *   - no request is missing behind this one; and
+ *   - it began after the last response, and no other waits but for those that may have been
+ *     answered in the hole.
  * The same clears the doubt that an uncertain pair leaves about those counted from it.
  *
- * A response without a request (lost, not delivered yet, or before the capture) gets an exchange of
- * its own, a stub. Its request, should it come late, must not wait for another response: while no
+ * A response without a request (lost, not captured, or before the capture) gets an exchange of its
+ * own, a stub. Should its request still come, it must not wait for another response: while no
  * request bytes are missing, the next request to be delivered is the one (`debt` counts them); in
  * any case a request that began before a stub's response is never bound ("spent").
- * While captured request bytes wait behind a hole (`behind`), nothing is bound by time.
  *
  * Limits: LIMIT_HTTP_PIPELINE open requests; beyond it the connection is blind. Memory shortage
  * does the same. A connection with one open exchange allocates nothing.
@@ -58,7 +62,7 @@ void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit)
     x->cap = 1;
     x->hit = hit;
     x->stub_ns = INT64_MIN;
-    x->lost_ns = INT64_MIN;
+    x->asked_ns = INT64_MIN;
     x->answered_ns = INT64_MIN;
     x->requests_lost = joined;
     x->responses_lost = joined;
@@ -165,9 +169,9 @@ static struct exchange *add(struct exchanges *x, uint16_t place)
     return e;
 }
 
-struct exchange *exchanges_open(struct exchanges *x, int64_t ns, bool same_piece)
+struct exchange *exchanges_open(struct exchanges *x, int64_t ns)
 {
-    if (same_piece)
+    if (ns == x->asked_ns)
         x->pipelined = true;
     struct exchange *e = add(x, x->count);
     if (!e)
@@ -197,6 +201,7 @@ struct exchange *exchanges_receiving(struct exchanges *x)
 void exchanges_received(struct exchanges *x, int64_t ns, bool lost)
 {
     struct exchange *e = exchanges_receiving(x);
+    x->asked_ns = ns;
     if (!e)
         return;
     e->end_ns = ns;
@@ -232,14 +237,14 @@ static struct exchange *newest_complete(struct exchanges *x, int64_t ns)
     return NULL;
 }
 
-struct exchange *exchanges_expect(struct exchanges *x, int64_t ns, bool behind)
+struct exchange *exchanges_expect(struct exchanges *x, int64_t ns)
 {
     uint16_t i = first_waiting(x);
     if (x->blind || i == x->count)
         return NULL;
     if (!by_time(x))
         return &x->list[i];
-    return x->pipelined || behind ? NULL : newest_complete(x, ns);
+    return x->pipelined ? NULL : newest_complete(x, ns);
 }
 
 static bool other_session(const struct exchange *e, const struct exchanges_response *r)
@@ -248,12 +253,14 @@ static bool other_session(const struct exchange *e, const struct exchanges_respo
            e->begin.session_hash != r->session_hash;
 }
 
-/* How many other requests that began by ns wait. */
+/* How many other requests that began by ns wait and were not answered in a hole. */
 static unsigned others_waiting(const struct exchanges *x, const struct exchange *e, int64_t ns)
 {
     unsigned n = 0;
-    for (uint16_t i = 0; i < x->count; i++)
-        n += &x->list[i] != e && waits(&x->list[i]) && x->list[i].start_ns <= ns;
+    for (uint16_t i = 0; i < x->count; i++) {
+        const struct exchange *other = &x->list[i];
+        n += other != e && waits(other) && !other->in_hole && other->start_ns <= ns;
+    }
     return n;
 }
 
@@ -267,9 +274,9 @@ static bool takes_turn(const struct exchanges *x, const struct exchange *e, int6
 static bool is_certain(const struct exchanges *x, const struct exchange *e, int64_t ns)
 {
     if (!by_time(x) && !x->doubt)
-        return true;
+        return !x->requests_lost; /* else another one was sent before the response: how so? */
     return x->turns >= TRUSTED_TURNS && takes_turn(x, e, ns) &&
-           (!x->responses_lost || e->start_ns >= x->lost_ns);
+           !(x->responses_lost && x->requests_lost);
 }
 
 /* Learns from a pair whether the client waits for responses. */
@@ -337,10 +344,9 @@ struct exchange *exchanges_bind(struct exchanges *x, const struct exchanges_resp
     if (by_time(x) && x->pipelined && !x->blind)
         go_blind(x);
     *ret_certain = false;
-    struct exchange *e = exchanges_expect(x, r->ns, r->behind);
+    struct exchange *e = exchanges_expect(x, r->ns);
     if (e && (by_time(x) || x->doubt) && other_session(e, r)) {
         x->responses_lost = true; /* the count is off */
-        x->lost_ns = r->ns;
         e = NULL;
     }
     if (!e)

@@ -36,7 +36,7 @@ struct exchanges {
     void (*over)(void *ctx, const struct exchange *e, enum channel_end how);
     void *ctx;
     int64_t stub_ns;     /* start of the latest response whose request was not known */
-    int64_t lost_ns;     /* all response bytes that were lost or not read came before or then */
+    int64_t asked_ns;    /* end of the latest request */
     int64_t answered_ns; /* end of the latest response */
     uint32_t last_channel;
     uint32_t debt; /* responses seen whose requests are still to be delivered */
@@ -53,22 +53,20 @@ struct exchanges {
 void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit);
 void exchanges_fini(struct exchanges *x); /* calls nothing */
 
-/* A request begins at ns; same_piece: in the same segment as the end of the one before. The
- * pointer holds until the next call that adds or ends one. NULL: out of memory. */
-struct exchange *exchanges_open(struct exchanges *x, int64_t ns, bool same_piece);
+/* A request begins at ns. The pointer holds until the next call that adds or ends one. NULL: out of
+ * memory. */
+struct exchange *exchanges_open(struct exchanges *x, int64_t ns);
 
 /* The request that is being received; NULL: none. */
 struct exchange *exchanges_receiving(struct exchanges *x);
 void exchanges_received(struct exchanges *x, int64_t ns, bool lost);
 
-/* The request which a response that starts at ns will be bound to; NULL: unknown. behind: request
- * bytes were captured that are not delivered yet. */
-struct exchange *exchanges_expect(struct exchanges *x, int64_t ns, bool behind);
+/* The request which a response that starts at ns will be bound to; NULL: unknown. */
+struct exchange *exchanges_expect(struct exchanges *x, int64_t ns);
 
 /* What a response head tells about its request. */
 struct exchanges_response {
     int64_t ns; /* its start */
-    bool behind;
     bool has_session;
     uint64_t session_hash;
 };
@@ -80,6 +78,8 @@ struct exchange *exchanges_bind(struct exchanges *x, const struct exchanges_resp
 
 /* The exchange whose response is being received; NULL: none. */
 struct exchange *exchanges_answering(struct exchanges *x);
+
+/* It is over; ns: its end, INT64_MIN = not known. */
 void exchanges_answered(struct exchanges *x, int64_t ns, bool lost);
 
 /* A response body turns up whose head is lost; it began before ns. Gives up the requests that it

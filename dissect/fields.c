@@ -7,25 +7,19 @@
  * and every credential.
  */
 #include "fields.h"
-#include <string.h>
-#include <strings.h>
+#include "ascii.h"
 
 struct fields_text {
     const char *p;
     size_t n;
 };
 
-static bool same(const char *a, size_t n, const char *word)
-{
-    return n == strlen(word) && strncasecmp(a, word, n) == 0;
-}
-
 /* Whether a list of media types names one. */
 static bool names(const char *value, size_t n, const char *type)
 {
     size_t length = strlen(type);
     while (n >= length) {
-        if (strncasecmp(value, type, length) == 0)
+        if (ascii_equal(value, type, length))
             return true;
         const char *comma = memchr(value, ',', n);
         if (!comma)
@@ -55,11 +49,11 @@ static enum http_content content_type(const char *value, size_t n)
     size_t length = 0;
     while (length < n && value[length] != ';' && value[length] != ' ' && value[length] != '\t')
         length++;
-    if (same(value, length, "text/event-stream"))
+    if (ascii_is(value, length, "text/event-stream"))
         return HTTP_CONTENT_SSE;
-    if (same(value, length, "application/json") || same(value, length, "text/json"))
+    if (ascii_is(value, length, "application/json") || ascii_is(value, length, "text/json"))
         return HTTP_CONTENT_JSON;
-    if (length > 5 && strncasecmp(value + length - 5, "+json", 5) == 0)
+    if (length > 5 && ascii_equal(value + length - 5, "+json", 5))
         return HTTP_CONTENT_JSON;
     return length > 0 ? HTTP_CONTENT_OTHER : HTTP_CONTENT_NONE;
 }
@@ -80,10 +74,10 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
                       struct fields_text value)
 {
     f->flags |= CHANNEL_MCP_HEADER;
-    if (same(name.p, name.n, "mcp-session-id") && value.n > 0) {
+    if (ascii_is(name.p, name.n, "mcp-session-id") && value.n > 0) {
         f->flags |= CHANNEL_HAS_SESSION;
         f->session_hash = hash_bytes(hash, value.p, value.n);
-    } else if (same(name.p, name.n, "mcp-protocol-version")) {
+    } else if (ascii_is(name.p, name.n, "mcp-protocol-version")) {
         version(f, value.p, value.n);
     }
 }
@@ -91,34 +85,34 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
 void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
                 const char *value, size_t value_len)
 {
-    if (name_len > 4 && (name[0] | 0x20) == 'm' && strncasecmp(name, "mcp-", 4) == 0) {
+    if (name_len > 4 && ascii_equal(name, "mcp-", 4)) {
         mcp_field(f, hash, (struct fields_text){name, name_len},
                   (struct fields_text){value, value_len});
         return;
     }
     switch (name_len) {
     case 6:
-        if (same(name, 6, "accept"))
+        if (ascii_is(name, 6, "accept"))
             accept(f, value, value_len);
         break;
     case 12:
-        if (same(name, 12, "content-type"))
+        if (ascii_is(name, 12, "content-type"))
             f->content = (uint8_t)content_type(value, value_len);
         break;
     case 13:
-        if (same(name, 13, "last-event-id") && value_len > 0) {
+        if (ascii_is(name, 13, "last-event-id") && value_len > 0) {
             f->flags |= CHANNEL_HAS_LAST_EVENT;
             f->last_event_hash = hash_bytes(hash, value, value_len);
         }
         break;
     case 16:
-        if (same(name, 16, "content-encoding") && value_len > 0 &&
-            !same(value, value_len, "identity"))
+        if (ascii_is(name, 16, "content-encoding") && value_len > 0 &&
+            !ascii_is(value, value_len, "identity"))
             f->coded = true;
         break;
     case 17:
-        if (same(name, 17, "transfer-encoding") && !same(value, value_len, "chunked") &&
-            !same(value, value_len, "identity"))
+        if (ascii_is(name, 17, "transfer-encoding") && !ascii_is(value, value_len, "chunked") &&
+            !ascii_is(value, value_len, "identity"))
             f->coded = true;
         break;
     default: /* no other length matters */
@@ -140,7 +134,7 @@ enum http_method fields_method(const char *method, size_t n)
 /* The part behind "http://authority" or "https://authority". */
 static struct fields_text strip_authority(struct fields_text t)
 {
-    if (t.n < 7 || strncasecmp(t.p, "http", 4) != 0)
+    if (t.n < 7 || !ascii_equal(t.p, "http", 4))
         return t;
     size_t colon = (t.p[4] | 0x20) == 's' ? 5 : 4;
     if (t.n < colon + 3 || memcmp(t.p + colon, "://", 3) != 0)

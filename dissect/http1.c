@@ -6,8 +6,9 @@
  * input cuts it) or a number of bytes left (`left`):
  *
  *   SYNC         lost; looks for a start line at the beginning of a piece or behind a line end
- *   START        between messages; with lost_sync still set: on trial, a line that only began like
- * a start line leads back to SYNC without a word FIELDS       start line seen, until the empty line
+ *   START        between messages; with lost_sync still set it is on trial: a line that only began
+ *                like a start line leads back to SYNC without a word
+ *   FIELDS       start line seen, until the empty line
  *   BODY         `left` bytes of a body with Content-Length
  *   CHUNK_SIZE   digits of a chunk size; CHUNK_EXT: behind them, until LF
  *   CHUNK_DATA   `left` bytes of a chunk; CHUNK_END: its CRLF
@@ -238,24 +239,47 @@ static bool count_head(struct http1 *h, const struct http1_sink *sink, size_t n)
     return false;
 }
 
-static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
+/* A field or trailer whose first colon is known; NULL: it has none. */
+static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line,
+                       const uint8_t *colon)
 {
     bool tell = count_head(h, sink, line.n);
     if (line.p[0] == ' ' || line.p[0] == '\t')
         return;
-    const uint8_t *colon = memchr(line.p, ':', line.n);
     if (!colon || colon == line.p) {
         if (tell)
             sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
         return;
     }
+    uint32_t initial = UINT32_C(1) << (line.p[0] & 31);
+    bool skip = (sink->skip_initials & initial) != 0;
+    if (skip && (initial & HTTP1_HEAD_INITIALS) == 0)
+        return;
     struct http1_span name = http1_head_trim((struct http1_span){line.p, (size_t)(colon - line.p)});
     struct http1_span value =
         http1_head_trim((struct http1_span){colon + 1, line.n - (size_t)(colon + 1 - line.p)});
     if (h->state == STATE_FIELDS)
         http1_head_field(h, name, value);
-    if (tell)
+    if (tell && !skip)
         sink->field(sink->ctx, (const char *)name.p, name.n, (const char *)value.p, value.n);
+}
+
+/* The fields that lie whole in the input, which mostly are all. */
+static void feed_whole_fields(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    while (in->n > 0) {
+        const uint8_t *colon;
+        const uint8_t *lf = http1_head_scan(in->p, in->n, &colon);
+        size_t n = lf ? (size_t)(lf - in->p) : 0;
+        if (n > LIMIT_HTTP_LINE)
+            return;
+        struct http1_span line = {in->p, n > 0 && lf[-1] == '\r' ? n - 1 : n};
+        if (line.n == 0)
+            return;
+        in->p += n + 1;
+        in->n -= n + 1;
+        field_line(h, sink, line, colon);
+    }
 }
 
 static void begin_chunk(struct http1 *h)
@@ -308,6 +332,11 @@ static void finish_head(struct http1 *h, const struct http1_sink *sink)
 static void feed_line(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     struct http1_span line;
+    if (h->state == STATE_FIELDS && h->line.len == 0) {
+        feed_whole_fields(h, sink, in);
+        if (in->n == 0)
+            return;
+    }
     switch (take_line(h, sink, in, &line)) {
     case LINE_MORE:
         return;
@@ -320,7 +349,7 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
     if (h->state == STATE_START)
         start_line(h, sink, line);
     else if (line.n > 0)
-        field_line(h, sink, line);
+        field_line(h, sink, line, memchr(line.p, ':', line.n));
     else if (h->state == STATE_FIELDS)
         finish_head(h, sink);
     else

@@ -32,8 +32,8 @@ struct http1_head {
     size_t method_len;
     const char *target; /* requests; cut at LIMIT_HTTP_LINE */
     size_t target_len;
-    int status;         /* responses: 100..999 */
-    int minor_version;  /* 0 or 1 */
+    int status;        /* responses: 100..999 */
+    int minor_version; /* 0 or 1 */
 };
 
 struct http1_body_info {
@@ -42,10 +42,10 @@ struct http1_body_info {
 };
 
 enum http1_anomaly {
-    HTTP1_BAD_START_LINE,  /* neither request nor status line, or no memory to read it */
-    HTTP1_BAD_FIELD,       /* a field line without a colon */
-    HTTP1_BAD_LENGTH,      /* Content-Length is no number, or two differ */
-    HTTP1_BAD_CHUNK,       /* chunk size is no hexadecimal number, or its end is missing */
+    HTTP1_BAD_START_LINE,    /* neither request nor status line, or no memory to read it */
+    HTTP1_BAD_FIELD,         /* a field line without a colon */
+    HTTP1_BAD_LENGTH,        /* Content-Length is no number, or two differ */
+    HTTP1_BAD_CHUNK,         /* chunk size is no hexadecimal number, or its end is missing */
     HTTP1_LENGTH_AND_CODING, /* Content-Length beside Transfer-Encoding: possible smuggling */
     HTTP1_LINE_TOO_LONG,
     HTTP1_HEAD_TOO_LARGE
@@ -77,6 +77,8 @@ struct http1_sink {
     void (*message_end)(void *ctx, enum http1_end how);
     void (*anomaly)(void *ctx, enum http1_anomaly what);
     void (*tunnel)(void *ctx, const uint8_t *bytes, size_t n); /* bytes after HTTP1_BODY_TUNNEL */
+    /* Fields that are not handed over, by the first letter of their name: bit (letter & 31). */
+    uint32_t skip_initials;
 };
 
 /* The caller owns the memory and may move it between calls. Private but `lost_sync`. */

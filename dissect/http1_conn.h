@@ -22,8 +22,6 @@ struct http1_conn {
     struct exchanges exchanges;
     uint64_t gap_owed[DIR_COUNT]; /* lost bytes to be told on the next channel */
     int64_t response_ns;          /* start of the response */
-    uint32_t piece;               /* number of the request segment */
-    uint32_t request_piece;       /* in which the latest request ended */
     uint16_t status;
     uint16_t pending[DIR_COUNT]; /* bits of enum finding, to be told once a channel is known */
     uint8_t ending;              /* enum channel_end, while end() runs and after */
@@ -34,7 +32,6 @@ struct http1_conn {
     bool until_close; /* framing of the response body */
     bool joined;      /* in a response body without known framing */
     bool suspended;   /* the answering exchange is an event stream that lost its framing */
-    bool gap_before;  /* a gap right in front of the next response bytes */
     bool responses_over;
     bool quiet; /* a tunnel: no HTTP any more */
 };

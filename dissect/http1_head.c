@@ -4,8 +4,8 @@
  * framing (RFC 9112 6.3). Without state of its own: what was seen is in struct http1.
  */
 #include "http1_head.h"
+#include "ascii.h"
 #include <string.h>
-#include <strings.h>
 
 static bool is_digit(uint8_t c)
 {
@@ -103,29 +103,24 @@ static void content_length(struct http1 *h, struct http1_span list)
     } while (list.n > 0);
 }
 
-static bool same_word(struct http1_span s, const char *word)
-{
-    return s.n == strlen(word) && strncasecmp((const char *)s.p, word, s.n) == 0;
-}
-
 static void transfer_encoding(struct http1 *h, struct http1_span list)
 {
     do {
         struct http1_span coding = next_member(&list);
-        if (coding.n == 0 || same_word(coding, "identity"))
+        if (coding.n == 0 || ascii_is(coding.p, coding.n, "identity"))
             continue;
         h->seen |= HTTP1_HEAD_CODING;
         h->seen &= (uint8_t)~HTTP1_HEAD_CHUNKED;
-        if (same_word(coding, "chunked"))
+        if (ascii_is(coding.p, coding.n, "chunked"))
             h->seen |= HTTP1_HEAD_CHUNKED;
     } while (list.n > 0);
 }
 
 void http1_head_field(struct http1 *h, struct http1_span name, struct http1_span value)
 {
-    if (name.n == 14 && same_word(name, "content-length"))
+    if (name.n == 14 && ascii_is(name.p, name.n, "content-length"))
         content_length(h, value);
-    else if (name.n == 17 && same_word(name, "transfer-encoding"))
+    else if (name.n == 17 && ascii_is(name.p, name.n, "transfer-encoding"))
         transfer_encoding(h, value);
 }
 

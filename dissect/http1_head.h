@@ -3,6 +3,10 @@
 #define DISSECT_HTTP1_HEAD_H
 
 #include "dissect/http1.h"
+#include <string.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 
 /* What the lines of an HTTP/1.x head mean for the framing; private to http1.c. */
 
@@ -22,6 +26,34 @@ enum {                        /* http1.seen */
 /* A chunk size or length beyond this is taken for an error, not for data. */
 #define HTTP1_HEAD_LENGTH_MAX (UINT64_C(1) << 60)
 
+/* The first LF, or NULL; in *ret_colon the first colon in front of it, or NULL. One pass, without a
+ * call: a head has a dozen short lines. */
+static inline const uint8_t *http1_head_scan(const uint8_t *p, size_t n, const uint8_t **ret_colon)
+{
+    const uint8_t *end = p + n, *colon = NULL;
+#if defined(__x86_64__)
+    const __m128i lf = _mm_set1_epi8('\n'), dots = _mm_set1_epi8(':');
+    for (; end - p >= 16; p += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned lfs = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, lf));
+        unsigned colons = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, dots));
+        if (lfs)
+            colons &= (lfs & -lfs) - 1;
+        if (!colon && colons)
+            colon = p + __builtin_ctz(colons);
+        if (lfs) {
+            *ret_colon = colon;
+            return p + __builtin_ctz(lfs);
+        }
+    }
+#endif
+    for (; p < end && *p != '\n'; p++)
+        if (*p == ':' && !colon)
+            colon = p;
+    *ret_colon = colon;
+    return p < end ? p : NULL;
+}
+
 /* Without spaces and tabs around it. */
 static inline struct http1_span http1_head_trim(struct http1_span s)
 {
@@ -36,6 +68,9 @@ static inline struct http1_span http1_head_trim(struct http1_span s)
 
 /* Parses a start line of that kind, whose end is missing if it is cut; false: it is none. */
 bool http1_head_start(uint8_t kind, struct http1_span line, bool cut, struct http1_head *ret_head);
+
+/* First letters of the fields that say something about the body, as in http1_sink.skip_initials. */
+#define HTTP1_HEAD_INITIALS (UINT32_C(1) << ('c' & 31) | UINT32_C(1) << ('t' & 31))
 
 /* Notes a field that says something about the body. */
 void http1_head_field(struct http1 *h, struct http1_span name, struct http1_span value);

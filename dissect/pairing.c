@@ -79,13 +79,11 @@ static void list_append(struct pairing_list *list, struct pending *p)
     list->count++;
 }
 
-static void owner_leave(struct pending *p)
+static void owner_leave(struct tracker *t, struct pending *p)
 {
     struct pairing_list *list = p->channel   ? &p->channel->waiting
                                 : p->session ? &p->session->waiting
-                                             : NULL;
-    if (!list)
-        return;
+                                             : &t->doomed;
     if (p->prev)
         p->prev->next = p->next;
     else
@@ -304,7 +302,7 @@ static void conclude(struct tracker *t, struct pending *p, const struct pairing_
     if (outcome->status != EXCHANGE_PENDING)
         remember(t, p, outcome->status);
     index_remove(t, p);
-    owner_leave(p);
+    owner_leave(t, p);
     free(p->overflow);
     p->overflow = NULL;
     t->counters.pending--;
@@ -325,9 +323,23 @@ void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere)
                                           .at = t->at});
 }
 
-void pairing_detach(struct pending *p, struct session *s)
+void pairing_doom(struct tracker *t, struct pending *p)
 {
-    owner_leave(p);
+    const struct session *s = pairing_session(p);
+    p->session_number = s ? s->number : 0;
+    if (s && !p->version[0])
+        tracker_copy_text(p->version, sizeof(p->version), s->version, strlen(s->version));
+    p->over = true;
+    owner_leave(t, p);
+    list_append(&t->doomed, p);
+    int64_t grace_ns = later(t->now_ns, TRACKER_GRACE_NS);
+    if (grace_ns < p->deadline_ns)
+        p->deadline_ns = grace_ns;
+}
+
+void pairing_detach(struct tracker *t, struct pending *p, struct session *s)
+{
+    owner_leave(t, p);
     p->session = s;
     list_append(&s->waiting, p);
 }
@@ -353,6 +365,8 @@ void pairing_expire(struct tracker *t)
         }
         pairing_give_up(t, p, true);
     }
+    while ((p = t->doomed.first) && p->deadline_ns <= t->now_ns)
+        pairing_give_up(t, p, true);
 }
 
 static int by_appearance(const void *a, const void *b)

@@ -35,11 +35,12 @@ struct pending {
     uint64_t scope;
     uint64_t id_hash;
     struct channel *channel;       /* open channel it waits on; NULL: waits in the session */
-    struct session *session;       /* with channel == NULL */
+    struct session *session;       /* with channel == NULL; NULL, too: it is doomed */
     struct pending *prev, *next;   /* in the list of channel or session */
     struct pending *older, *newer; /* same scope, sender and id */
     struct endpoint client, server;
     uint64_t conn_id;
+    uint64_t session_number; /* when doomed */
     struct stream_pos request;
     uint64_t bytes;
     int64_t deadline_ns;
@@ -52,11 +53,6 @@ struct pending {
     bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];
-};
-
-struct pairing_list {
-    struct pending *first, *last;
-    uint32_t count;
 };
 
 enum answered_how {
@@ -138,8 +134,12 @@ void pairing_end(struct tracker *t, struct pending *p, const struct pairing_outc
  * elsewhere: the answer could also have come on other connections. */
 void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere);
 
+/* Gives up a request whose session is over, after a time of grace: its answer, or a loss, may still
+ * be held back on another connection. */
+void pairing_doom(struct tracker *t, struct pending *p);
+
 /* Lets a request go on waiting in s after its channel. */
-void pairing_detach(struct pending *p, struct session *s);
+void pairing_detach(struct tracker *t, struct pending *p, struct session *s);
 
 /* Looks up what waits on ch with the session's scope from now on. */
 void pairing_rescope(struct tracker *t, struct channel *ch, const struct session *s);

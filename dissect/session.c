@@ -6,6 +6,8 @@
  * are two sessions. An `initialize` comes before its session has a name: its channel gets a draft,
  * which becomes the session that the response head announces; without one, what the two hosts say
  * to each other without session ids, and then every `initialize` begins a new session there.
+ * HTTP+SSE: the target for messages that the event stream announces names the session, which lives
+ * as long as the stream; it counts from its InitializeResult, too.
  *
  * A session counts from the moment the server accepted it: the InitializeResult; joined midstream,
  * the first response head below 400, or the end of an exchange whose response was not captured.
@@ -16,11 +18,18 @@
 #include "session.h"
 #include "channel.h"
 #include "emit.h"
+#include <assert.h>
 
 struct session_key session_key_id(const struct channel *ch, uint64_t session_hash)
 {
     return (struct session_key){
         .server = ch->server, .value = session_hash, .kind = SESSION_KIND_ID};
+}
+
+struct session_key session_key_endpoint(const struct channel *ch, uint64_t target_hash)
+{
+    return (struct session_key){
+        .server = ch->server, .value = target_hash, .kind = SESSION_KIND_ENDPOINT};
 }
 
 struct session_key session_key_peers(const struct channel *ch)
@@ -75,8 +84,7 @@ void session_leave(struct tracker *t, struct channel *ch)
     ch->session = NULL;
     if (s->key.kind != SESSION_KIND_DRAFT)
         return;
-    while (s->waiting.first)
-        pairing_give_up(t, s->waiting.first, true);
+    assert(!s->waiting.first && !s->first);
     table_remove(t->sessions, s);
 }
 
@@ -98,7 +106,7 @@ void session_enter(struct tracker *t, struct session *s, struct channel *ch)
 void session_draft(struct tracker *t, struct channel *ch)
 {
     ch->initializing = true;
-    if (!channel_is_http(ch) || (ch->session && ch->session->key.kind == SESSION_KIND_ID))
+    if (!channel_is_http(ch) || (ch->session && session_named(ch->session)))
         return;
     struct session_key key = session_key_channel(ch, SESSION_KIND_DRAFT);
     struct session *s = session_get(t, &key, ch);
@@ -130,7 +138,7 @@ static bool is_draft(const struct session *s)
 
 void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash)
 {
-    if (ch->session && ch->session->key.kind == SESSION_KIND_ID)
+    if (ch->session && session_named(ch->session))
         return; /* the request's own word */
     struct session_key key = session_key_id(ch, session_hash);
     struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
@@ -164,6 +172,7 @@ void session_settle(struct tracker *t, struct channel *ch)
     renew(s, ch);
     if (is_draft(ch->session))
         copy_party(s, ch->session);
+    s->target_hash = ch->target_hash;
     session_enter(t, s, ch);
 }
 
@@ -229,12 +238,12 @@ void session_close(struct tracker *t, struct session *s)
 {
     s->over = true;
     while (s->waiting.first)
-        pairing_give_up(t, s->waiting.first, true);
+        pairing_doom(t, s->waiting.first);
     for (struct channel *ch = s->first; ch; ch = ch->next) {
         for (struct pending *p = ch->waiting.first, *next; p; p = next) {
             next = p->next;
             if (p->dir == DIR_S2C)
-                pairing_give_up(t, p, true);
+                pairing_doom(t, p);
         }
     }
     session_farewell(t, s);

@@ -12,16 +12,17 @@
  */
 
 enum session_kind {
-    SESSION_KIND_ID,     /* server endpoint and Mcp-Session-Id */
-    SESSION_KIND_PEERS,  /* no session id in use: client address and server endpoint */
-    SESSION_KIND_DRAFT,  /* an `initialize` whose answer will say which session it begins */
-    SESSION_KIND_CHANNEL /* the channel is the session: no HTTP */
+    SESSION_KIND_ID,       /* server endpoint and Mcp-Session-Id */
+    SESSION_KIND_ENDPOINT, /* HTTP+SSE: server endpoint and the target that an event announced */
+    SESSION_KIND_PEERS,    /* no session id in use: client address and server endpoint */
+    SESSION_KIND_DRAFT,    /* an `initialize` whose answer will say which session it begins */
+    SESSION_KIND_CHANNEL   /* the channel is the session: no HTTP */
 };
 
 struct session_key {
     struct endpoint server;
     struct endpoint client; /* SESSION_KIND_PEERS, port zero; else zero */
-    uint64_t value;         /* session id's hash, or conn_id */
+    uint64_t value;         /* session id's or target's hash, or conn_id */
     uint32_t channel;       /* DRAFT and CHANNEL */
     uint32_t kind;          /* enum session_kind */
 };
@@ -32,9 +33,10 @@ struct channel;
 
 struct session {
     struct session_key key;
-    uint64_t scope;   /* what ids are looked up with; never 0 */
-    uint64_t number;  /* in events; 0 = not accepted yet */
-    uint64_t conn_id; /* where it was first seen */
+    uint64_t scope;       /* what ids are looked up with; never 0 */
+    uint64_t number;      /* in events; 0 = not accepted yet */
+    uint64_t target_hash; /* PEERS: where the latest `initialize` was sent */
+    uint64_t conn_id;     /* where it was first seen */
     struct endpoint client;
     struct channel *first, *last; /* its open channels, in order of appearance */
     struct pairing_list waiting;  /* requests whose channel is over */
@@ -48,12 +50,19 @@ struct session {
     bool closed;     /* the listener knows */
 };
 
+/* The protocol gave it a name, so that its messages are known wherever they come. */
+static inline bool session_named(const struct session *s)
+{
+    return s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_ENDPOINT;
+}
+
 /* The session for that key, made when it is not there; ch says where it was first seen. Makes it
  * the newest. NULL: out of memory. */
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch);
 
 struct session_key session_key_id(const struct channel *ch, uint64_t session_hash);
+struct session_key session_key_endpoint(const struct channel *ch, uint64_t target_hash);
 struct session_key session_key_peers(const struct channel *ch);
 struct session_key session_key_channel(const struct channel *ch, enum session_kind kind);
 

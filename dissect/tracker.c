@@ -16,6 +16,7 @@
 #include "channel.h"
 #include "dialogue.h"
 #include "emit.h"
+#include "stray.h"
 #include "tracker_state.h"
 #include <stdlib.h>
 
@@ -57,6 +58,20 @@ static void arrive(struct tracker *t, const struct stream_pos *at)
     if (at->ts_ns > t->now_ns)
         t->now_ns = at->ts_ns;
     pairing_expire(t);
+    stray_expire(t);
+}
+
+/* Bytes that a connection lost but no finding told of: nothing was read after them. */
+static void note_hidden_loss(struct tracker *t, const struct record *r, struct tracker_link *link)
+{
+    uint64_t lost = 0;
+    for (int side = 0; side < DIR_COUNT; side++)
+        lost += r->u.conn.side[side].lost_bytes + r->u.conn.side[side].truncated_bytes;
+    if (lost <= (link ? link->told_bytes : 0))
+        return;
+    tracker_note_loss(t, &r->client, &r->server);
+    if (link)
+        link->told_bytes = lost;
 }
 
 static void take_conn(struct tracker *t, const struct record *r)
@@ -64,10 +79,9 @@ static void take_conn(struct tracker *t, const struct record *r)
     struct event_connection e = {
         .event = r->conn_event, .conn = &r->u.conn, .transport = r->transport, .at = r->at};
     t->sink->connection(t->sink->ctx, &e);
-    if (r->conn_event != CONN_EVENT_GONE)
-        return;
-    void *link = table_find(t->links, &r->conn_id);
-    if (link)
+    struct tracker_link *link = table_find(t->links, &r->conn_id);
+    note_hidden_loss(t, r, link);
+    if (link && r->conn_event == CONN_EVENT_GONE)
         table_remove(t->links, link);
 }
 
@@ -91,8 +105,12 @@ static void take_message(struct tracker *t, const struct record *r)
 static void take_event(struct tracker *t, const struct record *r)
 {
     struct channel *ch = channel_find(t, r);
-    if (ch && r->u.event.has_event_id)
+    if (!ch)
+        return;
+    if (r->u.event.has_event_id)
         ch->event_ids = true;
+    if (r->u.event.has_endpoint)
+        channel_announce(t, ch, r->u.event.endpoint_hash);
 }
 
 static void take_finding(struct tracker *t, const struct record *r)
@@ -109,8 +127,11 @@ static void take_finding(struct tracker *t, const struct record *r)
     } else if (finding == FINDING_UNDECODABLE && ch) {
         ch->opaque = true;
     }
+    struct tracker_link *link = of_connection ? table_find(t->links, &r->conn_id) : NULL;
+    if (link && finding == FINDING_GAP)
+        link->told_bytes += r->u.finding.amount;
     bool mcp = ch && ch->mcp;
-    if (!mcp && !(of_connection && table_find(t->links, &r->conn_id)))
+    if (!mcp && !link)
         return;
     struct event_finding e = {.type = finding_name(finding),
                               .amount = finding == FINDING_GAP ? 1 : r->u.finding.amount,
@@ -208,7 +229,7 @@ static bool make_tables(struct tracker *t)
     uint32_t pending = t->config.max_pending, sessions = t->config.max_sessions;
     t->channels =
         make_table(t, PLAN(LIMIT_EXCHANGES, struct channel, struct channel_key, channel_evict));
-    t->links = make_table(t, PLAN(LIMIT_FLOWS, uint64_t, uint64_t, NULL));
+    t->links = make_table(t, PLAN(LIMIT_FLOWS, struct tracker_link, uint64_t, NULL));
     t->sessions = make_table(t, PLAN(sessions, struct session, struct session_key, session_evict));
     t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
@@ -218,9 +239,10 @@ static bool make_tables(struct tracker *t)
         t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen, evict_seen));
     t->endpoints = make_table(
         t, PLAN(LIMIT_ENDPOINTS, struct channel_path, struct channel_path, evict_endpoint));
+    t->strays = make_table(t, PLAN(LIMIT_STRAYS, struct stray, uint64_t, stray_evict));
     t->losses = make_table(t, PLAN(LIMIT_ENDPOINTS, struct loss, struct tracker_peers, NULL));
     return t->channels && t->links && t->sessions && t->pending && t->ids && t->answered &&
-           t->seen && t->endpoints && t->losses;
+           t->seen && t->endpoints && t->strays && t->losses;
 }
 
 struct tracker *tracker_new(const struct tracker_config *config, const struct event_sink *sink,
@@ -260,6 +282,7 @@ void tracker_tick(struct tracker *t, int64_t now_ns)
 void tracker_finish(struct tracker *t, const struct stream_pos *at)
 {
     arrive(t, at);
+    stray_finish(t);
     pairing_finish(t);
     for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
         session_farewell(t, s);
@@ -284,6 +307,7 @@ void tracker_free(struct tracker *t)
     table_free(t->answered);
     table_free(t->seen);
     table_free(t->endpoints);
+    table_free(t->strays);
     table_free(t->losses);
     free(t);
 }

@@ -25,6 +25,11 @@
  * Redelivery. On a stream resumed with Last-Event-ID, an event id seen before in the session, or an
  * answer to a request that was answered already, is a copy.
  *
+ * Order. A hole in one connection holds its records back while others go on, so an answer may come
+ * before its request and a loss may be known after its effect. A response that finds no request is
+ * told up to eleven seconds of capture time later, at the latest by tracker_finish(): then it is an
+ * orphan. What a session's end leaves unanswered is told after the same time.
+ *
  * What is unanswered. A request whose channel ended waits on while its session can still bring the
  * answer (a resumable stream); it is unanswered when the session is closed, when its time-out
  * passed, or at the end of the capture if its connection ended. Losses make it lost, not

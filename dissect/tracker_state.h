@@ -9,7 +9,13 @@
 /*
  * What the tracker's files share; private to them. tracker.c owns the tables and turns records into
  * calls, channel.c knows what is MCP, session.c who belongs together, pairing.c what waits for an
- * answer, dialogue.c what a message does to all of them, emit.c how the listener is told.
+ * answer, dialogue.c what a message does to all of them, stray.c which answers wait for their
+ * request, emit.c how the listener is told.
+ *
+ * Order. Records of one connection come in order, but a hole in one connection holds its records
+ * back while others go on, until it is declared a gap (capture/stream.h: 10 s at most). So an
+ * answer can come before its request, and a loss can become known after its effect. Verdicts that
+ * depend on other connections therefore wait for TRACKER_GRACE_NS.
  *
  * Ownership: a waiting request is in the list of its channel, or, once that is over, in the list of
  * its session. Every table may drop its oldest entry at any insertion; its evict function then
@@ -17,28 +23,44 @@
  * a waiting request until the next insertion into any of channels, sessions and pending.
  */
 
+#define TRACKER_GRACE_NS INT64_C(11000000000) /* more than the age at which a hole is given up */
+
 struct channel;
+struct pending;
+
+struct pairing_list {
+    struct pending *first, *last;
+    uint32_t count;
+};
 
 struct tracker {
     struct tracker_config config;
     const struct event_sink *sink;
     struct limits_hit *hit;
     struct record_sink record_sink;
-    struct table *channels;  /* struct channel */
-    struct table *links;     /* conn_id of connections that spoke MCP */
-    struct table *sessions;  /* struct session */
-    struct table *pending;   /* struct pending, by sequence number */
-    struct table *ids;       /* struct pairing_slot */
-    struct table *answered;  /* struct answered */
-    struct table *seen;      /* SSE event ids by scope */
-    struct table *endpoints; /* server endpoint and path that speak MCP */
-    struct table *losses;    /* packet of the last loss between two hosts */
-    struct channel *recent;  /* channel of the latest record: mostly that of the next, too */
-    struct stream_pos at;    /* of the latest record */
-    int64_t now_ns;          /* latest time so far: never runs backwards */
+    struct table *channels;     /* struct channel */
+    struct table *links;        /* struct tracker_link */
+    struct table *sessions;     /* struct session */
+    struct table *pending;      /* struct pending, by sequence number */
+    struct table *ids;          /* struct pairing_slot */
+    struct pairing_list doomed; /* requests whose session is over */
+    struct table *answered;     /* struct answered */
+    struct table *strays;       /* struct stray, by sequence number */
+    struct table *seen;         /* SSE event ids by scope */
+    struct table *endpoints;    /* server endpoint and path that speak MCP */
+    struct table *losses;       /* packet of the last loss between two hosts */
+    struct channel *recent;     /* channel of the latest record: mostly that of the next, too */
+    struct stream_pos at;       /* of the latest record */
+    int64_t now_ns;             /* latest time so far: never runs backwards */
     uint64_t last_scope, last_seq;
     bool forgot; /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
+};
+
+/* A connection that spoke MCP. */
+struct tracker_link {
+    uint64_t conn_id;
+    uint64_t told_bytes; /* lost, as far as it is known here */
 };
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */

@@ -37,12 +37,6 @@ void transport_finding(const struct transport_conn *tc, uint32_t channel, enum d
     tc->env->sink.record(tc->env->sink.ctx, &r);
 }
 
-bool transport_behind(const struct transport_conn *tc, enum dir dir)
-{
-    const struct conn_counters *sent = conn_sent(tc->conn, dir);
-    return sent->payload_bytes > tc->delivered[dir] + sent->truncated_bytes;
-}
-
 struct rpc *transport_rpc_take(const struct transport_env *env)
 {
     struct transport_spare *spare = env->spare;

@@ -36,8 +36,7 @@ struct transport_env {
 struct transport_conn {
     const struct transport_env *env;
     const struct conn *conn;
-    uint64_t delivered[DIR_COUNT]; /* bytes so far, those of the running call included */
-    uint8_t transport;             /* enum record_transport */
+    uint8_t transport; /* enum record_transport */
 };
 
 enum probe_result {
@@ -82,9 +81,6 @@ struct rpc *transport_rpc_take(const struct transport_env *env);
 void transport_rpc_give(const struct transport_env *env, struct rpc *rpc);
 
 void transport_spare_free(struct transport_spare *spare);
-
-/* True while bytes of that direction were captured that wait behind a hole. */
-bool transport_behind(const struct transport_conn *tc, enum dir dir);
 
 #define TRANSPORT(id, name, file) extern const struct transport file;
 #include "dissect/transports.def"

@@ -19,10 +19,9 @@
  *   in a head                  the message is lost; next start line
  *   in a body, gap inside it   JSON: the message is lost, the rest of the body is skipped;
  *                              events: the event is lost, next blank line in the same body
- *   in a body, gap beyond it   the message ends as lost; next start line. A GET's event stream is
- *                              kept: if the next bytes are a chunk of events, no other request is
- *                              open and none was lost, it goes on. Other event streams that go on
- *                              become a stub
+ *   in a body, gap beyond it   the message ends as lost; next start line. An event stream is kept:
+ *                              if the next bytes are events, and no other request has begun or was
+ *                              lost since, it goes on; otherwise they become a stub
  *   looking for a start line   goes on looking; an event stream in the middle becomes a stub
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
@@ -41,8 +40,7 @@ static enum http1_request_method request_start(void *ctx, const struct http1_hea
     s->fields[DIR_C2S] = (struct fields){0};
     s->in_head[DIR_C2S] = true;
     body_start(&s->body[DIR_C2S], BODY_SKIP, 0, s->at);
-    bool same_piece = s->request_piece == s->piece && s->piece != 0;
-    struct exchange *e = exchanges_open(&s->exchanges, s->at->ts_ns, same_piece);
+    struct exchange *e = exchanges_open(&s->exchanges, s->at->ts_ns);
     if (!e)
         return HTTP1_METHOD_OTHER;
     e->begin.method = (uint8_t)fields_method(head->method, head->method_len);
@@ -77,9 +75,10 @@ static void request_head_end(void *ctx, const struct http1_body_info *info)
     memcpy(e->begin.version, f->version, sizeof(f->version));
     bool post = e->begin.method == HTTP_METHOD_POST;
     bool coded = f->coded && f->content == HTTP_CONTENT_JSON;
-    if ((f->flags & CHANNEL_MCP_HEADER) != 0 ||
-        (e->begin.method == HTTP_METHOD_GET && (f->flags & CHANNEL_ACCEPTS_SSE) != 0) ||
-        (post && coded && (f->flags & CHANNEL_ACCEPTS_BOTH) != 0))
+    bool mcp = (f->flags & CHANNEL_MCP_HEADER) != 0 ||
+               (e->begin.method == HTTP_METHOD_GET && (f->flags & CHANNEL_ACCEPTS_SSE) != 0) ||
+               (post && coded && (f->flags & CHANNEL_ACCEPTS_BOTH) != 0);
+    if (mcp && !e->begun) /* a response that came early may have begun it */
         http1_conn_begin(s, e);
     if (info->framing == HTTP1_BODY_NONE ||
         (info->framing == HTTP1_BODY_LENGTH && info->length == 0))
@@ -109,7 +108,6 @@ static void request_end(void *ctx, enum http1_end how)
     if (s->in_head[DIR_C2S])
         http1_conn_head_cut(s, DIR_C2S, how);
     bool lost = http1_conn_body_end(s, DIR_C2S, how) || how == HTTP1_END_LOST;
-    s->request_piece = s->piece;
     exchanges_received(&s->exchanges, s->at->ts_ns, lost);
     s->pending[DIR_C2S] = 0;
     if (how == HTTP1_END_LOST)
@@ -135,18 +133,13 @@ static void no_tunnel(void *ctx, const uint8_t *bytes, size_t n)
 
 /* ---- responses */
 
-static bool behind(const struct http1_conn *s)
-{
-    return transport_behind(s->tc, DIR_C2S);
-}
-
 /* The event stream that was kept after a loss does not go on. */
 static void end_suspended(struct http1_conn *s)
 {
     if (!s->suspended)
         return;
     s->suspended = false;
-    exchanges_answered(&s->exchanges, s->at->ts_ns, true);
+    exchanges_answered(&s->exchanges, INT64_MIN, true);
 }
 
 static enum http1_request_method response_start(void *ctx, const struct http1_head *head)
@@ -160,7 +153,7 @@ static enum http1_request_method response_start(void *ctx, const struct http1_he
     s->status = (uint16_t)head->status;
     s->interim = head->status < 200 && head->status != 101;
     body_start(&s->body[DIR_S2C], BODY_SKIP, 0, s->at);
-    const struct exchange *e = exchanges_expect(&s->exchanges, s->response_ns, behind(s));
+    const struct exchange *e = exchanges_expect(&s->exchanges, s->response_ns);
     return e ? (enum http1_request_method)e->kind : HTTP1_METHOD_OTHER;
 }
 
@@ -175,7 +168,7 @@ static void response_field(void *ctx, const char *name, size_t name_len, const c
 static struct exchange *bind(struct http1_conn *s)
 {
     const struct fields *f = &s->fields[DIR_S2C];
-    struct exchanges_response r = {s->response_ns, behind(s), (f->flags & CHANNEL_HAS_SESSION) != 0,
+    struct exchanges_response r = {s->response_ns, (f->flags & CHANNEL_HAS_SESSION) != 0,
                                    f->session_hash};
     struct exchange *e = exchanges_bind(&s->exchanges, &r, &s->certain);
     s->bound = e != NULL;
@@ -247,7 +240,7 @@ static void response_end(void *ctx, enum http1_end how)
     const struct exchange *e = http1_conn_current(s, DIR_S2C);
     bool events = s->body[DIR_S2C].mode == BODY_SSE;
     bool lossy = http1_conn_body_end(s, DIR_S2C, how) || lost;
-    s->suspended = lost && events && e && e->begin.method == HTTP_METHOD_GET;
+    s->suspended = lost && events && e;
     if (!s->interim && !s->suspended && how != HTTP1_END_CUT)
         exchanges_answered(&s->exchanges, s->at->ts_ns, lossy);
     s->interim = false;
@@ -277,7 +270,8 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                    request_body_gap,
                                    request_end,
                                    request_anomaly,
-                                   no_tunnel};
+                                   no_tunnel,
+                                   FIELDS_SKIP_INITIALS};
     return (struct http1_sink){s,
                                response_start,
                                response_field,
@@ -286,7 +280,8 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                response_body_gap,
                                response_end,
                                response_anomaly,
-                               no_tunnel};
+                               no_tunnel,
+                               FIELDS_SKIP_INITIALS};
 }
 
 /* ---- joining an event stream in the middle */
@@ -321,15 +316,14 @@ static enum join look_for_events(const uint8_t *p, size_t n)
 
 static void join_events(struct http1_conn *s, enum join how)
 {
-    struct exchange *e = NULL;
-    bool goes_on = s->suspended && how == JOIN_CHUNK && s->exchanges.count == 1 &&
-                   !s->exchanges.requests_lost && !behind(s);
+    struct exchanges *x = &s->exchanges;
+    struct exchange *e = s->suspended ? exchanges_answering(x) : NULL;
+    bool goes_on = e && e->channel == x->last_channel && !x->requests_lost;
     if (goes_on) {
         s->suspended = false;
-        e = exchanges_answering(&s->exchanges);
     } else {
         end_suspended(s);
-        e = exchanges_bind_body(&s->exchanges, s->at->ts_ns);
+        e = exchanges_bind_body(x, s->at->ts_ns);
         s->certain = false;
     }
     if (!e)
@@ -369,8 +363,6 @@ static void before_response(struct http1_conn *s, const uint8_t *bytes, size_t n
         return;
     enum http1_look look = http1_look(bytes, n);
     bool head = look == HTTP1_LOOK_RESPONSE || look == HTTP1_LOOK_MORE;
-    if (!head || s->gap_before)
-        s->exchanges.lost_ns = s->at->ts_ns;
     enum join how = head ? JOIN_NO : look_for_events(bytes, n);
     if (how != JOIN_NO)
         join_events(s, how);
@@ -422,12 +414,8 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
     if (s->quiet)
         return;
     s->at = at;
-    if (dir == DIR_C2S)
-        s->piece++;
-    else if (s->joined || s->parser[DIR_S2C].lost_sync)
+    if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
         before_response(s, bytes, n);
-    if (dir == DIR_S2C)
-        s->gap_before = false;
     struct http1_sink sink = parser_sink(s, dir);
     http1_feed(&s->parser[dir], &sink, bytes, n);
 }
@@ -445,8 +433,6 @@ static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *
         s->gap_owed[dir] += n;
     struct http1_sink sink = parser_sink(s, dir);
     http1_gap(&s->parser[dir], &sink, n);
-    if (dir == DIR_S2C)
-        s->gap_before = true;
     if (!s->parser[dir].lost_sync)
         return;
     if (dir == DIR_C2S)

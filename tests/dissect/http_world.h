@@ -6,6 +6,7 @@
 #include "dissect/message.h"
 #include <criterion/criterion.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ struct segment {
         DIR_S2C, text, 0, 0                                                                        \
     }
 
-#define WORLD_CHANNELS 512
+#define WORLD_CHANNELS 160
 
 struct world_channel {
     bool begun, ended, head;
@@ -156,7 +157,8 @@ static inline void world_record(void *ctx, const struct record *r)
 
 static inline void world_init(struct world *w)
 {
-    memset(w, 0, sizeof(*w));
+    w->log[0] = '\0';
+    memset(&w->len, 0, sizeof(*w) - offsetof(struct world, len));
 }
 
 /* ---- one connection */
@@ -229,99 +231,107 @@ struct world_plan {
     enum stream_end end;
 };
 
+/* Bytes that wait for a hole to be decided, and what is missing in front of them. */
 struct world_held {
+    enum dir dir;
     const char *bytes;
     size_t n;
-    size_t gap; /* bytes missing in front */
+    size_t gap[DIR_COUNT];
     int64_t ts_ns;
 };
 
-struct world_side {
-    struct world_held held[256];
+struct world_queue {
+    struct world_held held[512];
     size_t count;
-    size_t offset;  /* of the next byte of the conversation */
-    size_t missing; /* bytes lost behind what was delivered or held */
-    size_t age;     /* segments since the first hole */
+    size_t age;                /* segments since the first hole */
+    size_t offset[DIR_COUNT];  /* of the next byte of the conversation */
+    size_t missing[DIR_COUNT]; /* bytes lost behind what was delivered or held */
 };
 
-static inline void world_deliver(struct world_conn *c, const struct world_plan *p, enum dir dir,
+static inline void world_deliver(struct world_conn *c, const struct world_plan *p,
                                  const struct world_held *h)
 {
-    if (h->gap > 0)
-        world_gap(c, dir, h->gap, h->ts_ns);
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        if (h->gap[dir] > 0)
+            world_gap(c, (enum dir)dir, h->gap[dir], h->ts_ns);
     size_t step = p->byte_by_byte ? 1 : h->n;
     for (size_t i = 0; i < h->n; i += step)
-        world_data(c, dir, h->bytes + i, step, h->ts_ns);
+        world_data(c, h->dir, h->bytes + i, step, h->ts_ns);
 }
 
-static inline void world_flush(struct world_conn *c, const struct world_plan *p, enum dir dir,
-                               struct world_side *side)
+static inline void world_flush(struct world_conn *c, const struct world_plan *p,
+                               struct world_queue *q)
 {
-    for (size_t i = 0; i < side->count; i++)
-        world_deliver(c, p, dir, &side->held[i]);
-    side->count = 0;
-    side->age = 0;
+    for (size_t i = 0; i < q->count; i++)
+        world_deliver(c, p, &q->held[i]);
+    q->count = 0;
+    q->age = 0;
 }
 
-static inline void world_segment(struct world_conn *c, const struct world_plan *p, enum dir dir,
-                                 struct world_side *side, struct world_held h)
+/* Every segment acknowledges all bytes of the other direction so far, so that what is missing of
+ * those is known to be missing, too, and comes first (see capture/stream.h). */
+static inline void world_piece(struct world_conn *c, const struct world_plan *p,
+                               struct world_queue *q, struct world_held h)
 {
-    h.gap = side->missing;
-    side->missing = 0;
-    c->conn.side[conn_side(&c->conn, dir)].payload_bytes += h.n;
-    if (h.gap == 0 && side->count == 0) {
-        world_deliver(c, p, dir, &h);
+    bool hole = q->count > 0;
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        h.gap[dir] = q->missing[dir];
+        q->missing[dir] = 0;
+        hole |= h.gap[dir] > 0;
+    }
+    if (!hole) {
+        world_deliver(c, p, &h);
         return;
     }
-    cr_assert(side->count < 256);
-    side->held[side->count++] = h;
+    cr_assert(q->count < 512);
+    q->held[q->count++] = h;
     if (p->delay == 0)
-        world_flush(c, p, dir, side);
+        world_flush(c, p, q);
 }
 
 /* Gives the parts of a segment that were not lost to the connection. */
 static inline void world_capture(struct world_conn *c, const struct world_plan *p,
-                                 struct world_side *side, const struct segment *s, int64_t ts_ns)
+                                 struct world_queue *q, const struct segment *s, int64_t ts_ns)
 {
     size_t n = s->n ? s->n : strlen(s->text);
     size_t start = 0;
     for (size_t i = 0; i <= n; i++) {
         bool lost = false;
         for (size_t k = 0; k < p->loss_count; k++)
-            lost |= p->losses[k].dir == s->dir && side->offset + i >= p->losses[k].from &&
-                    side->offset + i < p->losses[k].to;
+            lost |= p->losses[k].dir == s->dir && q->offset[s->dir] + i >= p->losses[k].from &&
+                    q->offset[s->dir] + i < p->losses[k].to;
         if (i < n && !lost)
             continue;
         if (i > start)
-            world_segment(c, p, s->dir, side,
-                          (struct world_held){s->text + start, i - start, 0, ts_ns});
-        side->missing += i < n;
+            world_piece(c, p, q,
+                        (struct world_held){s->dir, s->text + start, i - start, {0, 0}, ts_ns});
+        q->missing[s->dir] += i < n;
         start = i + 1;
     }
-    side->offset += n;
+    q->offset[s->dir] += n;
 }
 
 static inline void world_run(struct world *w, const struct world_plan *p)
 {
-    static struct world_side sides[DIR_COUNT];
-    memset(sides, 0, sizeof(sides));
+    static struct world_queue q;
+    q.count = q.age = 0;
     struct world_conn c;
     world_init(w);
     if (!world_open(w, &c, p->midstream))
         return;
     int64_t ts = 1000000;
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        q.offset[dir] = q.missing[dir] = 0;
     for (size_t i = 0; i < p->count; i++) {
         ts = p->segments[i].ts_ns ? p->segments[i].ts_ns : ts + 1000;
-        world_capture(&c, p, &sides[p->segments[i].dir], &p->segments[i], ts);
-        for (int dir = 0; dir < DIR_COUNT; dir++)
-            if (sides[dir].count > 0 && ++sides[dir].age > p->delay)
-                world_flush(&c, p, (enum dir)dir, &sides[dir]);
+        world_capture(&c, p, &q, &p->segments[i], ts);
+        if (q.count > 0 && ++q.age > p->delay)
+            world_flush(&c, p, &q);
     }
-    for (int dir = 0; dir < DIR_COUNT; dir++) {
-        world_flush(&c, p, (enum dir)dir, &sides[dir]);
-        if (sides[dir].missing > 0)
-            world_gap(&c, (enum dir)dir, sides[dir].missing, ts);
-    }
+    world_flush(&c, p, &q);
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        if (q.missing[dir] > 0)
+            world_gap(&c, (enum dir)dir, q.missing[dir], ts);
     world_close(w, &c, p->end);
 }
 

@@ -138,10 +138,10 @@ Test(tracker, a_known_session_answered_404_is_over)
     world_finish(w);
     EXPECT(w, "m c2s ping 2 s1 2025-06-18\n"
               "f http:404\n"
-              "x tools/list 1 unanswered s1\n"
-              "f pair:unanswered\n"
               "s close 1 2025-06-18 cli/srv\n"
-              "x ping 2 error s1 http=404\n");
+              "x ping 2 error s1 http=404\n"
+              "x tools/list 1 unanswered s1\n"
+              "f pair:unanswered\n");
     world_free(w);
 }
 
@@ -161,9 +161,10 @@ Test(tracker, delete_closes_the_session_unless_refused)
     world_clear(w);
     BEGIN(w, 2, 2, .method = HTTP_METHOD_DELETE, .session = 5);
     world_head(w, 2, 2, 204, HTTP_CONTENT_NONE, 0);
-    EXPECT(w, "x tools/call 1 unanswered s1 name=slow\n"
-              "f pair:unanswered\n"
-              "s close 1 2025-06-18 cli/srv\n");
+    world_wait(w);
+    EXPECT(w, "s close 1 2025-06-18 cli/srv\n"
+              "x tools/call 1 unanswered s1 name=slow\n"
+              "f pair:unanswered\n");
     END(w, 2, 2);
     world_finish(w);
     cr_expect(world_count(w, "close") == 1);
@@ -254,6 +255,7 @@ Test(tracker, other_protocols_on_a_path_that_speaks_mcp_too)
     SSE_HEAD(w, 2, 2);
     SAY(w, 2, 2, .id = "2", .dir = DIR_S2C);
     END(w, 2, 2);
+    world_wait(w);
     EXPECT(w, "");
     BEGIN(w, 2, 3, 0);
     SAY(w, 2, 3, "vendor/own", "3"); /* accepts both kinds of answer: an MCP client */
@@ -269,6 +271,7 @@ Test(tracker, evidence_can_come_with_the_response)
     world_head(w, 1, 1, 200, HTTP_CONTENT_JSON, 6);
     SAY(w, 1, 1, .id = "1", .dir = DIR_S2C);
     END(w, 1, 1);
+    world_wait(w);
     /* its request was dropped: an orphan, and nobody's fault */
     EXPECT(w, "s open 1 - /\nm s2c ?:result 1 s1 - orphan\n");
     world_free(w);

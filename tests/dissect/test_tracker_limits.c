@@ -19,6 +19,7 @@ Test(tracker_limits, the_oldest_waiting_request_is_given_up_as_lost)
     SAY(w, 1, 2, .id = "3", .dir = DIR_S2C);
     SAY(w, 1, 2, .id = "2", .dir = DIR_S2C);
     SAY(w, 1, 2, .id = "9", .dir = DIR_S2C);
+    world_wait(w);
     EXPECT(w, "m s2c tools/call:result 1 s1 2025-06-18 orphan\n"
               "m s2c tools/call:result 3 s1 2025-06-18\n"
               "x tools/call 3 result s1 http=200 2ms\n"

@@ -79,6 +79,7 @@ Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
     world_clear(w);
     SAY(w, 1, 2, .id = "1", .dir = DIR_S2C); /* of which of the two? */
     END(w, 1, 2);
+    world_wait(w);
     EXPECT(w, "m s2c ?:result 1 s1 2025-06-18 orphan\n");
     world_call(w, 3, 2, 0, "1");
     BEGIN(w, 3, 3, .flags = POST_FLAGS | CHANNEL_UNCERTAIN | CHANNEL_MCP_HEADER);
@@ -87,10 +88,11 @@ Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
     world_head(w, 3, 3, 404, HTTP_CONTENT_JSON, 0);
     SAY(w, 3, 3, .id = "1", .dir = DIR_S2C); /* without a session nothing is certain */
     END(w, 3, 3);
-    EXPECT(w, "f http:404\nm s2c ?:result 1 s0 - orphan\nx tools/call 1 lost s0\n");
+    EXPECT(w, "f http:404\nx tools/call 1 lost s0\n");
     world_clear(w);
     world_finish(w);
-    EXPECT(w, "x tools/call 1 lost s1 name=a\n"
+    EXPECT(w, "m s2c tools/call:result 1 s0 - orphan\n"
+              "x tools/call 1 lost s1 name=a\n"
               "x tools/call 1 pending s1 name=c\n"
               "s close 1 2025-06-18 cli/srv\n");
     world_free(w);
@@ -106,6 +108,7 @@ Test(tracker_loss, a_stub_pairs_in_its_session)
     SAY(w, 7, 1, .id = "1", .dir = DIR_S2C);
     SAY(w, 7, 1, .id = "2", .dir = DIR_S2C);
     SAY(w, 8, 4, "notifications/progress", .dir = DIR_S2C); /* not even a beginning */
+    world_wait(w);
     cr_expect(world_count(w, "x tools/call 1 result s1 http=200") == 1, "%s", w->log);
     cr_expect(world_count(w, "?:result 2 s1 2025-06-18 orphan") == 1 && w->findings == 0);
     cr_expect(world_count(w, "notifications/progress  s0") == 1);
@@ -136,5 +139,105 @@ Test(tracker_loss, a_gap_in_a_body_that_ends_well)
     world_finding(w, 1, 2, FINDING_GAP, 10);
     END(w, 1, 2);
     cr_expect(world_count(w, "x tools/call 1 lost s1") == 1, "%s", w->log);
+    world_free(w);
+}
+
+Test(tracker_loss, an_answer_told_before_its_request)
+{
+    struct world *w = ready();
+    open_get(w, 1, 2, 0);
+    world_clear(w);
+    int64_t asked = w->now.ts_ns;
+    BEGIN(w, 2, 1, .session = 5);
+    SAY(w, 2, 1, .id = "1");
+    world_head(w, 2, 1, 202, HTTP_CONTENT_NONE, 0);
+    END(w, 2, 1);
+    EXPECT(w, "");
+    int64_t now = w->now.ts_ns;
+    w->now.ts_ns = asked; /* a hole in its connection held the request back */
+    SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+    w->now.ts_ns = now;
+    world_wait(w);
+    EXPECT(w, "m s2c roots/list 1 s1 2025-06-18\n"
+              "m c2s roots/list:result 1 s1 2025-06-18\n"
+              "x roots/list 1 result s1 1ms\n");
+    world_free(w);
+}
+
+Test(tracker_loss, an_answer_sent_before_the_request_is_not_its_own)
+{
+    struct world *w = ready();
+    open_get(w, 1, 2, 0);
+    BEGIN(w, 2, 1, .session = 5);
+    SAY(w, 2, 1, .id = "1");
+    world_clear(w);
+    SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+    EXPECT(w, "m s2c roots/list 1 s1 2025-06-18\n");
+    world_free(w);
+}
+
+Test(tracker_loss, a_cancellation_told_before_its_request)
+{
+    struct world *w = ready();
+    int64_t asked = w->now.ts_ns;
+    BEGIN(w, 2, 1, .session = 5);
+    SAY(w, 2, 1, "notifications/cancelled", .cancels = "1");
+    END(w, 2, 1);
+    w->now.ts_ns = asked;
+    BEGIN(w, 1, 2, .session = 5);
+    SAY(w, 1, 2, "tools/call", "1");
+    cr_expect(world_count(w, "x tools/call 1 cancelled s1") == 1, "%s", w->log);
+    world_free(w);
+}
+
+Test(tracker_loss, an_answer_or_loss_told_after_the_end_of_the_session)
+{
+    for (int answered = 0; answered < 2; answered++) {
+        struct world *w = ready();
+        open_get(w, 1, 2, 0);
+        SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+        BEGIN(w, 2, 1, .session = 5);
+        BEGIN(w, 3, 1, .method = HTTP_METHOD_DELETE, .session = 5);
+        world_head(w, 3, 1, 200, HTTP_CONTENT_NONE, 0);
+        if (answered)
+            SAY(w, 2, 1, .id = "1");
+        else
+            world_finding(w, 2, 1, FINDING_GAP, 100);
+        world_wait(w);
+        const char *want = answered ? "x roots/list 1 result s1" : "x roots/list 1 lost s1";
+        cr_expect(world_count(w, want) == 1 && world_count(w, "unanswered") == 0, "%s", w->log);
+        world_free(w);
+    }
+}
+
+Test(tracker_loss, bytes_lost_at_the_end_of_a_connection)
+{
+    struct world *w = ready();
+    open_get(w, 1, 2, 0);
+    SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+    END(w, 1, 2);
+    struct record r = world_record(w, RECORD_CONN, 7, 0);
+    r.conn_event = CONN_EVENT_CLOSED;
+    memset(&r.u.conn, 0, sizeof(r.u.conn));
+    r.u.conn.side[0].lost_bytes = 300; /* told by nobody: nothing was read after them */
+    world_send(w, &r);
+    world_finish(w);
+    cr_expect(world_count(w, "x roots/list 1 lost s1") == 1, "%s", w->log);
+    world_free(w);
+}
+
+Test(tracker_loss, the_strays_are_few)
+{
+    struct world *w = ready();
+    char id[16];
+    for (int i = 0; i < LIMIT_STRAYS + 5; i++) {
+        snprintf(id, sizeof(id), "%d", i);
+        BEGIN(w, 2, 1 + (uint32_t)i, .session = 5);
+        SAY(w, 2, 1 + (uint32_t)i, .id = id);
+        END(w, 2, 1 + (uint32_t)i);
+    }
+    cr_expect(world_count(w, "orphan") == 5 && w->hit.count[LIMIT_ID_STRAYS] == 5);
+    world_finish(w);
+    cr_expect(world_count(w, "orphan") == LIMIT_STRAYS + 5 && w->findings == 0);
     world_free(w);
 }

@@ -103,6 +103,7 @@ Test(tracker_streams, copies_on_a_resumed_stream_count_once)
     SAY(w, 3, 1, .id = "1", .dir = DIR_S2C, .event = 13, .error = true, .code = -1);
     SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 14);
     answer(w, 2, 3, "3"); /* once more: the server's own doing */
+    world_wait(w);
     EXPECT(w, "m s2c roots/list 3 s1 2025-06-18 copy\n"
               "m s2c notifications/message  s1 2025-06-18 copy\n"
               "m s2c tools/list:error 1 s1 2025-06-18 copy\n"
@@ -123,6 +124,7 @@ Test(tracker_streams, copies_without_event_ids_are_known_by_the_request)
     SAY(w, 3, 1, .id = "1", .dir = DIR_S2C);
     answer(w, 2, 2, "3");
     answer(w, 2, 3, "3");
+    world_wait(w);
     EXPECT(w, "m s2c roots/list 3 s1 2025-06-18 copy\n"
               "m s2c tools/call:result 1 s1 2025-06-18 copy\n"
               "m c2s roots/list:result 3 s1 2025-06-18\n"
@@ -250,13 +252,16 @@ Test(tracker_streams, unknown_ids_are_blamed_only_when_all_was_seen)
 {
     struct world *w = ready();
     answer(w, 1, 2, "9");
+    world_wait(w);
     cr_expect(world_count(w, "orphan\nf pair:unknown_id") == 1, "%s", w->log);
     world_clear(w);
     world_call(w, 1, 3, 6, "1"); /* another session, joined midstream */
     BEGIN(w, 1, 4, .session = 6);
     SAY(w, 1, 4, .id = "9");
+    world_wait(w);
     world_finding(w, 9, 1, FINDING_GAP, 100); /* a loss between the same hosts */
     answer(w, 1, 5, "10");
+    world_wait(w);
     cr_expect(world_count(w, "orphan") == 2 && world_count(w, "f ") == 0, "%s", w->log);
     world_free(w);
 }
@@ -270,6 +275,7 @@ Test(tracker_streams, an_answer_in_another_session_never_pairs)
     world_clear(w);
     BEGIN(w, 2, 1, .session = 6);
     SAY(w, 2, 1, .id = "1");
+    world_wait(w);
     EXPECT(w, "m c2s ?:result 1 s2 2025-06-18 orphan\nf pair:unknown_id\n");
     world_free(w);
 }
@@ -342,6 +348,7 @@ Test(tracker_streams, answers_without_session_id_stay_in_their_exchange)
     SAY(w, 2, 1, .id = "1", .dir = DIR_S2C); /* not that of another client */
     cr_expect(w->exchanges == 1 && world_count(w, "f pair:duplicate_response") == 1, "%s", w->log);
     SAY(w, 3, 1, .id = "9", .dir = DIR_S2C);
+    world_wait(w);
     cr_expect(w->exchanges == 1 && world_count(w, "f pair:unknown_id") == 1);
     SAY(w, 1, 1, "elicitation/create", "5", DIR_S2C);
     SAY(w, 3, 1, "sampling/createMessage", "5", DIR_S2C);
@@ -384,6 +391,60 @@ Test(tracker_streams, http_sse_answers_on_the_stream_of_another_connection)
     world_free(w);
 }
 
+static void announce(struct world *w, uint64_t conn, uint32_t channel, uint64_t target)
+{
+    struct record r = world_record(w, RECORD_EVENT, conn, channel);
+    r.u.event = (struct record_event){.endpoint_hash = target, .has_endpoint = true};
+    world_send(w, &r);
+}
+
+Test(tracker_streams, http_sse_sessions_are_told_apart_by_their_targets)
+{
+    struct world *w = world_new(0, 0);
+    for (uint32_t i = 1; i <= 2; i++) {
+        BEGIN(w, i, 1, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .path = 1);
+        SSE_HEAD(w, i, 1);
+        announce(w, i, 1, 40 + i);
+    }
+    for (uint32_t i = 1; i <= 2; i++) {
+        BEGIN(w, 3, i, .path = 2, .target = 40 + i);
+        SAY(w, 3, i, "initialize", "0", .flags = MESSAGE_MCP_SHAPE, .peer = "cli");
+        world_head(w, 3, i, 202, HTTP_CONTENT_OTHER, 0);
+        END(w, 3, i);
+    }
+    SAY(w, 1, 1, .id = "0", .dir = DIR_S2C, .version = "2024-11-05");
+    SAY(w, 2, 1, .id = "0", .dir = DIR_S2C, .version = "2025-03-26");
+    BEGIN(w, 3, 3, .path = 2, .target = 41);
+    SAY(w, 3, 3, "ping", "1");
+    world_head(w, 3, 3, 202, HTTP_CONTENT_OTHER, 0);
+    END(w, 3, 3);
+    world_clear(w);
+    SAY(w, 2, 1, .id = "1", .dir = DIR_S2C);
+    world_end(w, 1, 1, CHANNEL_END_CLOSED); /* the session lives as long as its stream */
+    world_wait(w);
+    EXPECT(w, "s close 1 2024-11-05 cli/\n"
+              "x ping 1 unanswered s1\n"
+              "f pair:unanswered\n"
+              "m s2c ?:result 1 s2 2025-03-26 orphan\n"
+              "f pair:unknown_id\n");
+    world_free(w);
+}
+
+Test(tracker_streams, an_http_sse_target_used_before_its_announcement_was_told)
+{
+    struct world *w = world_new(0, 0);
+    BEGIN(w, 1, 1, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .path = 1);
+    BEGIN(w, 2, 1, .path = 2, .target = 41);
+    SAY(w, 2, 1, "initialize", "0", .flags = MESSAGE_MCP_SHAPE, .peer = "cli");
+    world_head(w, 2, 1, 202, HTTP_CONTENT_OTHER, 0);
+    END(w, 2, 1);
+    SSE_HEAD(w, 1, 1);
+    announce(w, 1, 1, 41);
+    SAY(w, 1, 1, .id = "0", .dir = DIR_S2C, .version = "2024-11-05");
+    cr_expect(world_count(w, "x initialize 0 result s1 http=200") == 1, "%s", w->log);
+    world_free(w);
+}
+
 Test(tracker_streams, stateless_requests_stand_alone)
 {
     struct world *w = world_new(0, 0);
@@ -418,6 +479,7 @@ Test(tracker_streams, a_session_that_was_not_gone_after_all)
     SAY(w, 1, 3, "tools/call", "1");
     SSE_HEAD(w, 1, 3);
     END(w, 1, 3);
+    world_wait(w);
     open_get(w, 2, 1, 9);
     SAY(w, 2, 1, .id = "1", .dir = DIR_S2C);
     world_finish(w);
@@ -434,7 +496,8 @@ Test(tracker_streams, the_end_of_a_session_ends_the_servers_requests)
     BEGIN(w, 2, 1, .method = HTTP_METHOD_DELETE, .session = 5);
     world_clear(w);
     world_head(w, 2, 1, 200, HTTP_CONTENT_NONE, 0);
-    EXPECT(w, "x roots/list 1 unanswered s1\nf pair:unanswered\ns close 1 2025-06-18 cli/srv\n");
+    world_wait(w);
+    EXPECT(w, "s close 1 2025-06-18 cli/srv\nx roots/list 1 unanswered s1\nf pair:unanswered\n");
     world_free(w);
 }
 
@@ -462,6 +525,7 @@ Test(tracker_streams, a_post_of_another_client_is_not_answered)
     SAY(w, 2, 1, "tools/call", "2");
     SSE_HEAD(w, 2, 1);
     SAY(w, 2, 1, .id = "1", .dir = DIR_S2C);
+    world_wait(w);
     cr_expect(w->exchanges == 0 && world_count(w, "?:result 1 s0 - orphan") == 1, "%s", w->log);
     world_free(w);
 }

@@ -43,7 +43,7 @@ static const char *talk(const struct segment *segments, size_t count, bool midst
     "\r\n\r\n" body
 #define JSON(length, body)                                                                         \
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " #length "\r\n\r"       \
-                                                                                    "\n" body
+    "\n" body
 #define EVENTS                                                                                     \
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define CALL(id)   "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/list\"}" /* 45 + id */
@@ -145,6 +145,16 @@ Test(transport_http1, early_response)
     };
     EXPECT(segments, "1 begin POST\n1 head 413 -\n1 > request 1\n1 end complete\n"
                      "2 begin GET mcp\n2 head 204 -\n2 end complete\n");
+}
+
+Test(transport_http1, response_before_the_request_head_ends)
+{
+    static const struct segment segments[] = {
+        C2S("GET /mcp HTTP/1.1\r\nMcp-Method: x\r\n"),
+        S2C("HTTP/1.1 431 x\r\nMcp-Session-Id: a\r\nContent-Length: 0\r\n\r\n"),
+        C2S("Accept: text/event-stream\r\n\r\n"),
+    };
+    EXPECT(segments, "1 begin GET\n1 head 431 - session\n1 end complete\n");
 }
 
 Test(transport_http1, events)

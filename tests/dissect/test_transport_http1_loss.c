@@ -156,15 +156,17 @@ static size_t lose(const struct world_loss *losses, size_t count, size_t delay, 
     return world_pairs(&world, what, ret_doubt);
 }
 
-/* What is captured while a hole is waited for may be lost with it. */
 static void one_segment(size_t spared)
 {
-    for (size_t d = 0; d < 3; d++, spared += 2)
+    for (size_t d = 0; d < 4; d++)
         for (size_t i = 0; i < script.count; i++) {
             struct world_loss loss = segment_range(i);
             size_t doubt, pairs = lose(&loss, 1, DELAYS[d], &doubt);
             cr_assert(pairs + doubt + spared >= script.exchanges, "segment %zu: %zu + %zu\n%s", i,
                       pairs, doubt, world.log);
+            /* by then the client is known to wait for answers */
+            cr_assert(i < script.count / 2 || pairs + spared >= script.exchanges,
+                      "segment %zu: %zu\n%s", i, pairs, world.log);
         }
 }
 
@@ -177,7 +179,7 @@ Test(loss, nothing_lost)
     cr_expect_eq(lose(NULL, 0, 0, &doubt) + doubt, 9);
 }
 
-/* One lost segment costs one exchange if the hole is decided at once. */
+/* One lost segment costs one exchange. */
 Test(loss, any_one_segment)
 {
     alternating(9, false);
@@ -196,7 +198,7 @@ Test(loss, any_one_segment_while_pipelining)
 
 static void two_segments(void)
 {
-    for (size_t d = 0; d < 4; d++)
+    for (size_t d = 0; d < 4; d += 2)
         for (size_t i = 0; i < script.count; i++)
             for (size_t k = i + 1; k < script.count; k++) {
                 struct world_loss losses[2] = {segment_range(i), segment_range(k)};
@@ -218,7 +220,7 @@ Test(loss, any_two_segments)
 static void bursts(void)
 {
     struct world_loss losses[MAX_SEGMENTS];
-    for (size_t d = 0; d < 4; d++)
+    for (size_t d = 1; d < 4; d += 2)
         for (size_t from = 0; from < script.count; from++)
             for (size_t to = from + 1; to <= script.count; to++) {
                 for (size_t i = from; i < to; i++)
@@ -245,7 +247,7 @@ Test(loss, any_bytes)
     for (int sessions = 0; sessions < 2; sessions++) {
         alternating(6, sessions);
         for (int dir = 0; dir < DIR_COUNT; dir++)
-            for (size_t from = 0; from < script.bytes[dir]; from++)
+            for (size_t from = 0; from < script.bytes[dir]; from += 2)
                 for (size_t k = 0; k < 6; k++) {
                     struct world_loss loss = {(enum dir)dir, from, from + sizes[k]};
                     size_t doubt;
@@ -260,7 +262,7 @@ Test(loss, random)
     uint32_t seed = 1;
     struct world_loss losses[MAX_SEGMENTS];
     size_t certain = 0;
-    for (int round = 0; round < 4000; round++) {
+    for (int round = 0; round < 1200; round++) {
         size_t count = 0;
         if (round % 4 == 3)
             pipelining(12, round % 8 == 3);
@@ -274,7 +276,7 @@ Test(loss, random)
         size_t doubt;
         certain += lose(losses, count, DELAYS[round / 40 % 4], &doubt);
     }
-    cr_expect(certain > 4000 * 2, "%zu", certain);
+    cr_expect(certain > 1200 * 2, "%zu", certain);
 }
 
 /* Each direction alone, and one direction after the other. */
@@ -420,7 +422,7 @@ Test(loss, inside_a_chunk_of_events)
                      "1 < parse:lost_message\n1 < result 9\n1 end lost\n");
 }
 
-/* The stream of a GET goes on; that of a POST may be another one's by then. */
+/* The stream goes on, unless it may be another one's by then. */
 Test(loss, of_a_whole_chunk)
 {
     struct segment segments[] = {
@@ -437,8 +439,33 @@ Test(loss, of_a_whole_chunk)
     segments[0].text = CALL("3");
     cr_expect_str_eq(hole(segments, 5, loss),
                      "1 begin POST\n1 > request 3\n1 head 200 sse\n1 < result 1\n1 < tcp:gap 50\n"
-                     "1 < parse:lost_message\n1 end lost\n2 begin ? stub uncertain\n"
-                     "2 < result 3\n2 end lost\n");
+                     "1 < parse:lost_message\n1 < result 3\n1 end lost\n");
+    segments[0].text = CALL("3") CALL("4");
+    cr_expect_str_eq(
+        hole(segments, 5, loss),
+        "1 begin POST\n1 > request 3\n2 begin POST\n2 > request 4\n1 head 200 sse\n"
+        "1 < result 1\n1 < tcp:gap 50\n1 < parse:lost_message\n1 end lost\n2 end lost\n"
+        "3 begin ? stub uncertain\n3 < result 3\n3 end lost\n");
+}
+
+/* The end of one stream and the head of the next are missing: the events are not taken for the
+ * first one's. */
+Test(loss, from_one_stream_to_the_next)
+{
+    static const struct segment segments[] = {
+        {DIR_C2S, CALL("1"), 0, 0},
+        {DIR_S2C, EVENTS, 0, 0},
+        {DIR_S2C, CHUNK("1") "0\r\n\r\n", 0, 0},
+        {DIR_C2S, CALL("2"), 0, 0},
+        {DIR_S2C, EVENTS, 0, 0},
+        {DIR_S2C, CHUNK("2") "0\r\n\r\n", 0, 0},
+    };
+    size_t head = sizeof(EVENTS) - 1;
+    struct world_loss loss = {DIR_S2C, head, 2 * head + sizeof(CHUNK("1") "0\r\n\r\n") - 1};
+    const char *log = hole(segments, COUNT(segments), loss);
+    cr_expect(strstr(log, "3 begin ? stub uncertain\n"), "%s", log);
+    cr_expect(strstr(log, "3 < result 2\n"), "%s", log);
+    cr_expect(strstr(log, "2 end lost\n"), "%s", log);
 }
 
 /* Bytes lost while nothing was open are told on the next channel. */

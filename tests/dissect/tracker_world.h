@@ -160,7 +160,7 @@ static void world_send(struct world *w, const struct record *r)
 struct begin {
     uint8_t method; /* 0: POST */
     uint16_t flags; /* 0: POST_FLAGS; the flags of the fields below are added */
-    uint64_t session, last_event, path;
+    uint64_t session, last_event, path, target;
     const char *version;
 };
 
@@ -170,6 +170,7 @@ __attribute__((unused)) static void world_begin(struct world *w, uint64_t conn, 
 {
     struct record r = world_record(w, RECORD_BEGIN, conn, channel);
     r.u.begin = (struct record_begin){.path_hash = b.path ? b.path : 77,
+                                      .target_hash = b.target ? b.target : 78,
                                       .session_hash = b.session,
                                       .last_event_hash = b.last_event,
                                       .method = b.method ? b.method : HTTP_METHOD_POST,
@@ -314,6 +315,13 @@ __attribute__((unused)) static void world_call(struct world *w, uint64_t conn, u
 __attribute__((unused)) static void world_finish(struct world *w)
 {
     tracker_finish(w->tracker, &w->now);
+}
+
+/* Lets pass what verdicts are delayed by. */
+__attribute__((unused)) static void world_wait(struct world *w)
+{
+    w->now.ts_ns += INT64_C(12000000000);
+    tracker_tick(w->tracker, w->now.ts_ns);
 }
 
 /* Forgets what was logged so far. */

@@ -109,10 +109,13 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
                          .at = *at};
     switch ((enum record_type)r->type) {
     case RECORD_CONN:
+        memset(&r->u.conn, 0, sizeof(r->u.conn));
+        r->u.conn.side[0].lost_bytes = b[3] & 1;
         r->conn_event = b[2] % (CONN_EVENT_GONE + 1);
         break;
     case RECORD_BEGIN:
         r->u.begin = (struct record_begin){.path_hash = b[2] & 1,
+                                           .target_hash = b[2] >> 5 & 1,
                                            .session_hash = b[2] >> 1 & 3,
                                            .last_event_hash = b[2] >> 3 & 3,
                                            .flags = b[3] & 127,
@@ -130,7 +133,10 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
         make_message(&r->u.message, b, at);
         break;
     case RECORD_EVENT:
-        r->u.event = (struct record_event){.event_id = b[2] & 3, .has_event_id = b[3] & 1};
+        r->u.event = (struct record_event){.event_id = b[2] & 3,
+                                           .endpoint_hash = b[2] >> 2 & 1,
+                                           .has_event_id = b[3] & 1,
+                                           .has_endpoint = b[3] >> 1 & 1};
         break;
     case RECORD_FINDING:
         r->u.finding = (struct record_finding){.amount = b[2], .finding = b[3], .dir = b[4] & 1};

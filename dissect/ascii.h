@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_ASCII_H
+#define DISSECT_ASCII_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Comparison of protocol words without regard to the case of the letters A to Z; no locale. Inline
+ * because it is done for every header field. */
+
+/* The eight bytes of a word with A to Z made lower case. */
+static inline uint64_t ascii_lower8(uint64_t bytes)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t low = bytes & (0x7f * each);
+    uint64_t from_a = low + (0x80 - 'A') * each;       /* high bit: at least 'A' */
+    uint64_t beyond_z = low + (0x80 - 'Z' - 1) * each; /* high bit: more than 'Z' */
+    uint64_t upper = from_a & ~beyond_z & ~bytes & (0x80 * each);
+    return bytes | upper >> 2;
+}
+
+/* Do the n bytes at p equal the lower-case word of n bytes? */
+static inline bool ascii_equal(const void *p, const char *word, size_t n)
+{
+    const char *bytes = p;
+    uint64_t a, b;
+    for (; n >= 8; n -= 8, bytes += 8, word += 8) {
+        memcpy(&a, bytes, 8);
+        memcpy(&b, word, 8);
+        if (ascii_lower8(a) != b)
+            return false;
+    }
+    for (; n > 0; n--, bytes++, word++) {
+        char c = *bytes >= 'A' && *bytes <= 'Z' ? (char)(*bytes | 0x20) : *bytes;
+        if (c != *word)
+            return false;
+    }
+    return true;
+}
+
+/* The same for a word in a string literal and bytes of any number. */
+static inline bool ascii_is(const void *p, size_t n, const char *word)
+{
+    return n == strlen(word) && ascii_equal(p, word, n);
+}
+
+#endif

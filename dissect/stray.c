@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Responses and cancellations before their requests: kept with a copy of their channel, oldest
+ * first, until the request comes or the time of grace is over. A request that comes is answered
+ * only by what was sent after it, by the times of their bytes, not by the order in which they were
+ * told.
+ *
+ * Only HTTP needs this: elsewhere request and response are on one connection, in order.
+ *
+ * Limits: LIMIT_STRAYS, the oldest is judged early.
+ */
+#include "stray.h"
+#include "dialogue.h"
+
+static const struct rpc_id *meant(const struct message *m)
+{
+    return m->kind == MESSAGE_NOTIFICATION ? &m->cancels : &m->id;
+}
+
+bool stray_keep(struct tracker *t, const struct channel *ch, const struct message *m, bool seen)
+{
+    void *entry;
+    uint64_t seq = ++t->last_seq;
+    const struct session *s = ch->session;
+    if (!s || !channel_is_http(ch) || !pairing_usable_id(meant(m)) ||
+        s->key.kind == SESSION_KIND_DRAFT)
+        return false;
+    if (table_insert(t->strays, &seq, &entry) < 0) {
+        t->forgot = true;
+        return false;
+    }
+    struct stray *stray = entry;
+    if (__builtin_add_overflow(t->now_ns, TRACKER_GRACE_NS, &stray->deadline_ns))
+        stray->deadline_ns = INT64_MAX;
+    stray->scope = s->scope;
+    stray->session = s->key;
+    stray->channel = *ch;
+    stray->channel.session = NULL;
+    stray->channel.prev = stray->channel.next = NULL;
+    stray->channel.waiting = (struct pairing_list){NULL, NULL, 0};
+    stray->channel.initializing = false;
+    stray->seen = seen;
+    stray->message = *m;
+    return true;
+}
+
+static bool judge(struct tracker *t, struct stray *stray, bool final)
+{
+    stray->channel.session = table_find(t->sessions, &stray->session);
+    return dialogue_stray(t, &stray->channel, &stray->message, stray->seen, final);
+}
+
+static bool fits(const struct stray *stray, const struct channel *ch, const struct message *m)
+{
+    const struct message *kept = &stray->message;
+    bool same_sender = kept->kind == MESSAGE_NOTIFICATION;
+    return stray->scope == ch->session->scope && meant(kept)->hash == m->id.hash &&
+           (kept->dir == m->dir) == same_sender && kept->last.ts_ns >= m->last.ts_ns;
+}
+
+void stray_request(struct tracker *t, const struct channel *ch, const struct message *m)
+{
+    struct stray *stray = ch->session ? table_oldest(t->strays) : NULL;
+    for (; stray; stray = table_next(t->strays, stray)) {
+        if (fits(stray, ch, m) && judge(t, stray, false)) {
+            table_remove(t->strays, stray);
+            return;
+        }
+    }
+}
+
+void stray_expire(struct tracker *t)
+{
+    struct stray *stray;
+    while ((stray = table_oldest(t->strays)) && stray->deadline_ns <= t->now_ns) {
+        judge(t, stray, true);
+        table_remove(t->strays, stray);
+    }
+}
+
+void stray_finish(struct tracker *t)
+{
+    struct stray *stray;
+    while ((stray = table_oldest(t->strays))) {
+        judge(t, stray, true);
+        table_remove(t->strays, stray);
+    }
+}
+
+void stray_evict(void *tracker, void *entry)
+{
+    struct tracker *t = tracker;
+    limits_hit_add(t->hit, LIMIT_ID_STRAYS);
+    t->forgot = true;
+    judge(t, entry, true);
+}
