@@ -4,9 +4,10 @@
  *
  *   SYN -> SYN_SENT -- SYN/ACK -> SYN_RECEIVED -- ACK -> OPEN -- FIN -> HALF_CLOSED -- FIN -> SHUT
  *
- * with RST, ICMP errors and time-outs as short cuts to SHUT, and OPEN as the first state when the
- * SYN was not captured. A handshake is complete with the first segment that only makes sense after
- * it, so that a lost packet, or a capture of one direction, does not hide it.
+ * with RST, ICMP errors and time-outs as short cuts to SHUT. Without the SYN a connection begins
+ * with its SYN/ACK, which tells as much but the time, and without that midstream, in OPEN. A
+ * handshake is complete with the first segment that only makes sense after it, so that a lost
+ * packet, or a capture of one direction, does not hide it.
  *
  * A flow waits in one of four lists (flow.h). since_ns is the latest packet time of the run at the
  * time when the waiting began: for open and lingering flows their latest packet, else the entry
@@ -285,8 +286,9 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
                               const struct tcp_segment *seg)
 {
     bool client = from_client(key, seg);
-    bool syn = (seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    enum flow_list list = syn ? FLOW_HANDSHAKE : FLOW_OPEN;
+    bool handshake = (seg->flags & TCP_SYN) != 0;
+    bool syn = handshake && !(seg->flags & TCP_ACK);
+    enum flow_list list = handshake ? FLOW_HANDSHAKE : FLOW_OPEN;
     const struct endpoint *side0 = client ? &key->from : &key->to;
     const struct endpoint *side1 = client ? &key->to : &key->from;
     if (flow_full(l->flows))
@@ -301,9 +303,10 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
     f->half[0].avail_ns = f->half[1].avail_ns = INT64_MIN;
     f->conn.id = ++l->last_id;
     f->conn.opened_ns = f->conn.last_ns = seg->ts_ns;
-    f->conn.state = syn ? CONN_SYN_SENT : CONN_OPEN;
-    f->conn.midstream = !syn;
-    f->conn.roles_known = (seg->flags & TCP_SYN) != 0;
+    f->conn.state = syn ? CONN_SYN_SENT : handshake ? CONN_SYN_RECEIVED : CONN_OPEN;
+    f->conn.midstream = !handshake;
+    f->conn.opened_late = handshake && !syn;
+    f->conn.roles_known = handshake;
     wait_in(l, f, list);
     emit(l, f, CONN_EVENT_OPENED, seg->ts_ns);
     return f;
@@ -389,6 +392,11 @@ static void see_syn(struct lifecycle *l, struct flow *f, int side, const struct 
         return; /* the answer to another SYN */
     if (!answer && side == 0 && f->conn.state == CONN_SYN_SENT) {
         f->rtt_us = between_us(f->conn.opened_ns, seg->ts_ns);
+    }
+    if (!answer && f->conn.opened_late && f->conn.state < CONN_OPEN) {
+        f->conn.opened_late = false;
+        if (seg->ts_ns < f->conn.opened_ns)
+            f->conn.opened_ns = seg->ts_ns;
     }
     learn_roles(f, answer ? !side : side);
     if (answer && f->conn.state == CONN_SYN_SENT)

@@ -11,8 +11,8 @@
  * delivered after those, though a capture may hold the packets the other way round; so a listener
  * never sees an answer before its question. Where what was acknowledged is not in the capture, the
  * waiting ends as that for a hole does, and the missing bytes are a gap. A direction of which the
- * capture has no byte at all is not waited for again, and makes no gap. A FIN without data waits for
- * nothing: what it acknowledges may be the peer's FIN, which is no byte.
+ * capture has no byte at all is not waited for again, and makes no gap. A FIN without data waits
+ * for nothing: what it acknowledges may be the peer's FIN, which is no byte.
  *
  * A contradiction between two copies is found while the first is still held. Bytes that were
  * delivered are gone and cannot be compared: a sender that changes its mind afterwards shows as a

@@ -135,7 +135,7 @@ static void text_connection(struct lines *l, const struct event_connection *e)
     switch (e->event) {
     case CONN_EVENT_ESTABLISHED:
         what = "connected";
-        if (!c->midstream && c->established_ns)
+        if (!c->midstream && !c->opened_late && c->established_ns)
             show_duration((double)(c->established_ns - c->opened_ns) / 1e9, time_text);
         break;
     case CONN_EVENT_FAILED:

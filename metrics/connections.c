@@ -41,7 +41,8 @@ static void established(struct connections *t, struct budget *budget, const stru
         return;
     t->successful++;
     became_active(t);
-    histogram_record(&t->set_up, budget, c->established_ns - c->opened_ns);
+    if (!c->opened_late)
+        histogram_record(&t->set_up, budget, c->established_ns - c->opened_ns);
 }
 
 static void failed(struct connections *t, const struct conn *c)

@@ -230,7 +230,7 @@ json_t *event_line_object(int64_t ts_ns, const char *name, json_t *body)
 json_t *event_line_connection(const struct event_connection *e)
 {
     const struct conn *c = e->conn;
-    bool timed = !c->midstream && c->established_ns != 0;
+    bool timed = !c->midstream && !c->opened_late && c->established_ns != 0;
     bool ended = timed && c->close != CONN_CLOSE_NONE && c->closed_ns != 0;
     struct line line = {json_object(), false};
     put(&line, "connection", connection_object(c->id, conn_client(c), conn_server(c)));

@@ -61,7 +61,7 @@ static json_t *row_object(struct report_view *v, const struct tables_connection 
 {
     const struct conn *c = &row->conn;
     char id[COMMUNITY_ID_BYTES];
-    bool whole = !c->midstream;
+    bool whole = !c->midstream && !c->opened_late;
     bool ended = c->close != CONN_CLOSE_NONE && c->closed_ns != 0;
     json_t *object = json_object();
     report_put(v, object, "id", report_count(c->id));

@@ -106,9 +106,9 @@ Test(lifecycle, answers_only)
 {
     world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
     world_send(&w, SERVER, 0, 10, "a");
-    cr_assert(w.last.roles_known && w.last.midstream);
+    cr_assert(w.last.roles_known && !w.last.midstream && w.last.opened_late);
     cr_assert_eq(w.last.endpoint[0].port, 40000);
-    expect_end("midstream s[a] c:end:capture s:end:capture gone ");
+    expect_end("opened established s[a] c:end:capture s:end:capture gone ");
 }
 
 /* ---- failing ---- */
@@ -135,7 +135,7 @@ Test(lifecycle, answer_after_refusal)
                           .side = SERVER, .flags = TCP_RST | TCP_ACK, .ack = CLIENT_ISN + 1});
     world_handshake(&w);
     world_send(&w, CLIENT, 0, 0, "ask");
-    expect_log("opened failed:refused c:end:reset s:end:reset gone midstream c[ask] ");
+    expect_log("opened failed:refused c:end:reset s:end:reset gone opened established c[ask] ");
 }
 
 Test(lifecycle, rst_that_answers_something_else_refuses_nothing)
@@ -399,7 +399,7 @@ Test(lifecycle, answer_whose_syn_was_lost_begins_a_new_connection)
     w.isn[SERVER] += 100000;
     world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
     world_send(&w, CLIENT, 0, 0, "x");
-    expect_log("gone midstream c[x] ");
+    expect_log("gone opened established c[x] ");
     cr_assert_eq(w.last.endpoint[0].port, 40000);
 }
 
@@ -480,8 +480,20 @@ Test(lifecycle, late_syn_after_answer)
     world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
     world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
     world_flags(&w, CLIENT, 0, 0, TCP_ACK);
+    cr_assert(!w.last.opened_late);
     world_send(&w, CLIENT, 0, 0, "ask");
-    expect_end("midstream c[ask] c:end:capture s:end:capture gone ");
+    expect_end("opened established c[ask] c:end:capture s:end:capture gone ");
+}
+
+/* A capture may hold even the handshake out of order: all is known but the time that it took. */
+Test(lifecycle, handshake_backwards)
+{
+    world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
+    world_flags(&w, CLIENT, 0, 0, TCP_ACK);
+    world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
+    world_send(&w, CLIENT, 0, 0, "ask");
+    expect_log("opened established c[ask] ");
+    cr_assert(w.last.opened_late && w.last.established_ns != 0);
 }
 
 Test(lifecycle, first_packet_is_a_reset)
