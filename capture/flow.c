@@ -236,6 +236,28 @@ uint32_t flow_count_all(const struct flow_table *t)
     return t->count;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
+    return x->conn.id < y->conn.id ? -1 : x->conn.id > y->conn.id;
+}
+
+struct flow **flow_sorted(const struct flow_table *t)
+{
+    uint32_t n = flow_count_all(t);
+    struct flow **all = malloc(((size_t)n + 1) * sizeof(struct flow *));
+    if (!all)
+        return NULL;
+    uint32_t i = 0;
+    for (int list = 0; list < FLOW_LIST_COUNT; list++) {
+        struct flow *f = flow_oldest(t, (enum flow_list)list);
+        for (; f; f = flow_newer(t, f))
+            all[i++] = f;
+    }
+    qsort(all, n, sizeof(struct flow *), compare_ids);
+    return all;
+}
+
 bool flow_full(const struct flow_table *t)
 {
     return t->count == t->max_flows;

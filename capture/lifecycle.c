@@ -444,6 +444,21 @@ static void establish(struct lifecycle *l, struct flow *f, int64_t ts_ns)
     emit(l, f, CONN_EVENT_ESTABLISHED, ts_ns);
 }
 
+/* The first acknowledgement behind a SYN whose answer was not captured says where the other
+ * direction begins. */
+static void infer_start(struct lifecycle *l, struct flow *f, int side,
+                        const struct tcp_segment *seg)
+{
+    const struct half *half = &f->half[side], *other = &f->half[!side];
+    uint32_t first;
+    if (!(half->flags & HALF_SYN) || (other->flags & (HALF_SYN | HALF_STARTED)) ||
+        seg->seq != half->isn + 1)
+        return;
+    if (reassembly_first_held(other, &first) && tcp_ahead(first, seg->ack) < 0)
+        return;
+    reassembly_start(&l->reassembly, f, !side, seg->ack);
+}
+
 static void see_ack(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
 {
     struct half *other = &f->half[!side];
@@ -451,6 +466,8 @@ static void see_ack(struct lifecycle *l, struct flow *f, int side, const struct 
         other->flags |= HALF_ZERO_WINDOW;
     else
         other->flags &= ~(uint32_t)HALF_ZERO_WINDOW;
+    if (!(seg->flags & (TCP_SYN | TCP_RST)))
+        infer_start(l, f, side, seg);
     if (f->conn.state >= CONN_OPEN || acknowledges(f, side, seg, PLAUSIBLE_BYTES))
         reassembly_acknowledge(&l->reassembly, f, !side, seg->ack);
 }
@@ -550,33 +567,11 @@ void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint
         fail_as(l, f, CONN_FAILURE_UNREACHABLE, ts_ns);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
-    return x->conn.id < y->conn.id ? -1 : x->conn.id > y->conn.id;
-}
-
-/* All flows in order of appearance; NULL: memory is short. */
-static struct flow **sorted_flows(const struct lifecycle *l, uint32_t n)
-{
-    struct flow **all = malloc(((size_t)n + 1) * sizeof(struct flow *));
-    if (!all)
-        return NULL;
-    uint32_t i = 0;
-    for (int list = 0; list < FLOW_LIST_COUNT; list++) {
-        struct flow *f = flow_oldest(l->flows, (enum flow_list)list);
-        for (; f; f = flow_newer(l->flows, f))
-            all[i++] = f;
-    }
-    qsort(all, n, sizeof(struct flow *), compare_ids);
-    return all;
-}
-
 void lifecycle_finish(struct lifecycle *l)
 {
     int64_t now_ns = l->reassembly.now_ns;
     uint32_t n = flow_count_all(l->flows);
-    struct flow **all = sorted_flows(l, n);
+    struct flow **all = flow_sorted(l->flows);
     for (uint32_t i = 0; all && i < n; i++)
         release(l, all[i], now_ns);
     free(all);

@@ -485,6 +485,16 @@ Test(lifecycle, late_syn_after_answer)
     expect_end("opened established c[ask] c:end:capture s:end:capture gone ");
 }
 
+/* Without it the answer's first bytes would be missing unnoticed. */
+Test(lifecycle, lost_syn_ack_and_answer_leave_a_gap)
+{
+    world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
+    world_flags(&w, CLIENT, 0, 0, TCP_ACK);
+    world_send(&w, CLIENT, 0, 0, "ask");
+    world_send(&w, SERVER, 10, 3, "rest");
+    expect_end("opened established c[ask] s:gap:10 s[rest] c:end:capture s:end:capture gone ");
+}
+
 /* A capture may hold even the handshake out of order: all is known but the time that it took. */
 Test(lifecycle, handshake_backwards)
 {
