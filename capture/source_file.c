@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One capture file as packets, by libpcap: pcap (either byte order, micro- or nanoseconds) and
- * pcapng, always in nanoseconds.
+ * pcapng, always in nanoseconds. libpcap reads every header; the records of a plain pcap file are
+ * read in blocks (source_plain.h), and by libpcap from the first one on that is not as usual.
  *
  * The filter is applied here, not by libpcap, so that packets are counted as they are in the file
  * and a cut can be told by packet number.
@@ -17,14 +18,14 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-int64_t source_file_time_ns(const struct timeval *ts)
+int64_t source_file_time_ns(int64_t seconds, int64_t ns)
 {
     /* A pcap time is unsigned (until 2106), but libpcap hands it over as signed (until 2038). */
-    int64_t seconds = ts->tv_sec;
     if (seconds < 0 && seconds >= INT32_MIN)
         seconds += INT64_C(1) << 32;
     /* The fraction of a damaged record may be beyond a second: 32 bits of microseconds. */
-    int64_t ns = ts->tv_usec < 0 ? 0 : ts->tv_usec;
+    if (ns < 0)
+        ns = 0;
     const int64_t max = INT64_MAX / NS_PER_S - 8192;
     if (seconds < 0 || seconds > max)
         seconds = seconds < 0 ? 0 : max;
@@ -85,6 +86,8 @@ int source_file_open(struct source_file *f, struct source_stream_pool *pool,
         f->stream = NULL;
     }
     f->packets = 0;
+    if (result == 0 && source_stream_is_direct(f->stream))
+        source_plain_begin(&f->plain, f->stream, f->pcap);
     return result;
 }
 
@@ -124,23 +127,50 @@ static void describe_end(struct source_file *f, const char *text, char *problem)
                  name, f->packets, text);
 }
 
-int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
-                     char problem[SOURCE_ERROR_BYTES])
+/* libpcap reads on where the plain reader stopped. */
+static int leave_plain(struct source_file *f)
+{
+    return fseeko(pcap_file(f->pcap), (off_t)source_plain_end(&f->plain), SEEK_SET);
+}
+
+/* The next record, whoever reads it. Returns 1, or what pcap_next_ex() does at an end. */
+static int next_record(struct source_file *f, struct packet *ret_packet)
 {
     struct pcap_pkthdr *header;
     const u_char *data;
+    if (f->plain.stream) {
+        if (source_plain_next(&f->plain, ret_packet))
+            return 1;
+        if (leave_plain(f) != 0)
+            return PCAP_ERROR;
+    }
+    int result = pcap_next_ex(f->pcap, &header, &data);
+    if (result != 1)
+        return result;
+    ret_packet->data = data;
+    ret_packet->captured_bytes = header->caplen;
+    ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
+    ret_packet->ts_ns = source_file_time_ns(header->ts.tv_sec, header->ts.tv_usec);
+    return 1;
+}
+
+static bool passes(const struct bpf_program *filter, const struct packet *p)
+{
+    struct pcap_pkthdr header = {.caplen = p->captured_bytes, .len = p->wire_bytes};
+    return pcap_offline_filter(filter, &header, p->data) != 0;
+}
+
+int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
+                     char problem[SOURCE_ERROR_BYTES])
+{
     int result;
-    while ((result = pcap_next_ex(f->pcap, &header, &data)) == 1) {
+    while ((result = next_record(f, ret_packet)) == 1) {
         f->packets++;
-        if (f->filter && !pcap_offline_filter(f->filter, header, data)) {
+        if (f->filter && !passes(f->filter, ret_packet)) {
             if (atomic_load_explicit(broken, memory_order_relaxed))
                 break;
             continue;
         }
-        ret_packet->data = data;
-        ret_packet->captured_bytes = header->caplen;
-        ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
-        ret_packet->ts_ns = source_file_time_ns(&header->ts);
         ret_packet->link_type = f->head.link_type;
         return 1;
     }
@@ -150,6 +180,7 @@ int source_file_read(struct source_file *f, const atomic_bool *broken, struct pa
 
 void source_file_close(struct source_file *f)
 {
+    source_plain_end(&f->plain);
     if (f->pcap)
         pcap_close(f->pcap); /* and the FILE */
     source_stream_close(f->stream);

@@ -3,6 +3,7 @@
 #define CAPTURE_SOURCE_FILE_H
 
 #include "capture/packet.h"
+#include "source_plain.h"
 #include "source_stream.h"
 #include <pcap/pcap.h>
 
@@ -12,6 +13,7 @@ struct source_file {
     struct source_stream_input input;
     struct source_stream *stream;     /* NULL while closed, or when read from a foreign FILE */
     pcap_t *pcap;                     /* NULL while closed */
+    struct source_plain plain;        /* reads the records as long as they are the usual case */
     const struct bpf_program *filter; /* packets that do not match are skipped; may be NULL */
     struct packet head;               /* for the merge: the packet read last, and the link type */
     uint64_t packets;                 /* read so far, those skipped included */
@@ -32,7 +34,8 @@ int source_file_read(struct source_file *f, const atomic_bool *broken, struct pa
 
 void source_file_close(struct source_file *f); /* may be closed already */
 
-/* A libpcap time stamp in nanoseconds precision as nanoseconds since the epoch. */
-int64_t source_file_time_ns(const struct timeval *ts);
+/* Nanoseconds since the epoch. seconds may be negative where a time beyond 2038 was taken for a
+ * signed one; ns is the fraction, which a damaged record makes any number. */
+int64_t source_file_time_ns(int64_t seconds, int64_t ns);
 
 #endif

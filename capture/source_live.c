@@ -201,7 +201,7 @@ int source_live_next(struct source_live *l, struct packet *ret_packet,
     ret_packet->data = data;
     ret_packet->captured_bytes = header->caplen;
     ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
-    ret_packet->ts_ns = source_file_time_ns(&ts);
+    ret_packet->ts_ns = source_file_time_ns(ts.tv_sec, ts.tv_usec);
     ret_packet->link_type = source_live_link_type(l);
     return 1;
 }

@@ -440,6 +440,31 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
     return 0;
 }
 
+/* ---- past stdio ---- */
+
+bool source_stream_is_direct(const struct source_stream *s)
+{
+    return s->direct;
+}
+
+void source_stream_magic(const struct source_stream *s, uint32_t *ret_magic)
+{
+    memcpy(ret_magic, s->magic, sizeof(*ret_magic));
+}
+
+ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint64_t offset)
+{
+    ssize_t got;
+    do {
+        if (broken(s))
+            return -1;
+        got = pread(s->fd, out, n, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0 && offset + (uint64_t)got > s->offset)
+        s->offset = offset + (uint64_t)got;
+    return got;
+}
+
 /* ---- asking ---- */
 
 enum source_stream_end source_stream_end(const struct source_stream *s)
@@ -461,7 +486,7 @@ const char *source_stream_coding(const struct source_stream *s)
 uint64_t source_stream_offset(const struct source_stream *s)
 {
     off_t at = s->direct ? lseek(s->fd, 0, SEEK_CUR) : -1; /* shared with stdio's descriptor */
-    return at < 0 ? s->offset : (uint64_t)at;
+    return at < (off_t)s->offset ? s->offset : (uint64_t)at;
 }
 
 const char *source_stream_name(const char *path, char text[SOURCE_STREAM_NAME_BYTES])

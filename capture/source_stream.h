@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /*
  * Private to source*.c: a capture file as a stdio stream that libpcap can read: decompressed,
@@ -58,6 +59,17 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
                        const struct source_stream_options *options, char error[SOURCE_ERROR_BYTES],
                        struct source_stream **ret_stream, FILE **ret_file);
 void source_stream_close(struct source_stream *s); /* NULL is allowed */
+
+/* True if the file's own bytes can be read with source_stream_read_at(): it is not compressed and
+ * its descriptor stays open. */
+bool source_stream_is_direct(const struct source_stream *s);
+
+/* The first four bytes of the file as they lie in memory. */
+void source_stream_magic(const struct source_stream *s, uint32_t *ret_magic);
+
+/* Reads past the stdio stream, which keeps its place. Returns the bytes read, 0 at the end, -1 when
+ * the system refused or the pool is broken; that is not remembered as the stream's end. */
+ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint64_t offset);
 
 /* How it ended, if it did. */
 enum source_stream_end source_stream_end(const struct source_stream *s);
