@@ -83,22 +83,33 @@ void hash_stream_feed(struct hash_stream *s, const void *data, size_t n)
         s->tail |= (uint64_t)*p << (8 * have);
 }
 
+static inline uint64_t finish(struct hash_stream *s)
+{
+    mix(s, s->tail | s->total << 56);
+    s->v2 ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        round_once(s);
+    return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
 uint64_t hash_stream_end(const struct hash_stream *stream)
 {
     struct hash_stream s = *stream;
-    mix(&s, s.tail | s.total << 56);
-    s.v2 ^= 0xff;
-    for (int i = 0; i < 3; i++)
-        round_once(&s);
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+    return finish(&s);
 }
 
+/* Whole words and then one tail: the state stays in registers. */
 uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
 {
     struct hash_stream s;
+    const uint8_t *p = data;
     hash_stream_init(&s, key);
-    hash_stream_feed(&s, data, n);
-    return hash_stream_end(&s);
+    s.total = n;
+    for (; n >= 8; n -= 8, p += 8)
+        mix(&s, load_word(p));
+    for (size_t i = 0; i < n; i++)
+        s.tail |= (uint64_t)p[i] << (8 * i);
+    return finish(&s);
 }
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
@@ -118,7 +129,15 @@ uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n)
     for (; left >= 16; left -= 16, p += 16)
         state = fold(load_word(p) ^ k1, load_word(p + 8) ^ state);
     uint64_t tail[2] = {0, 0};
-    memcpy(tail, p, left);
+    if (n >= 16 && left > 0) { /* the last 16 bytes, some of them again: cheaper than a copy */
+        tail[0] = load_word(p + left - 16);
+        tail[1] = load_word(p + left - 8);
+    } else if (n >= 8 && left > 0) {
+        tail[0] = load_word(p);
+        tail[1] = load_word(p + left - 8);
+    } else {
+        memcpy(tail, p, left);
+    }
     state = fold(tail[0] ^ k1, tail[1] ^ state);
     return fold(state ^ k0, k1);
 }

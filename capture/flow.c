@@ -77,7 +77,7 @@ static uint32_t hash_of(const struct flow_table *t, const struct endpoint *a,
     memcpy(bytes + 2, &b->port, 2);
     memcpy(bytes + 4, a->addr, address_bytes);
     memcpy(bytes + 4 + address_bytes, b->addr, address_bytes);
-    return (uint32_t)hash_bytes(&t->hash, bytes, 4 + 2 * address_bytes);
+    return (uint32_t)hash_quick(&t->hash, bytes, 4 + 2 * address_bytes);
 }
 
 static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
