@@ -25,11 +25,15 @@ static inline bool ascii_equal(const void *p, const char *word, size_t n)
 {
     const char *bytes = p;
     uint64_t a, b;
-    for (; n >= 8; n -= 8, bytes += 8, word += 8) {
-        memcpy(&a, bytes, 8);
-        memcpy(&b, word, 8);
+    for (bool any = n >= 8; any; any = n > 0) { /* the last step takes some bytes twice */
+        size_t step = n < 8 ? 8 - n : 0;
+        memcpy(&a, bytes - step, 8);
+        memcpy(&b, word - step, 8);
         if (ascii_lower8(a) != b)
             return false;
+        bytes += 8 - step;
+        word += 8 - step;
+        n -= 8 - step;
     }
     for (; n > 0; n--, bytes++, word++) {
         char c = *bytes >= 'A' && *bytes <= 'Z' ? (char)(*bytes | 0x20) : *bytes;

@@ -9,6 +9,16 @@
 #include "fields.h"
 #include "ascii.h"
 
+#define LENGTH(n) (UINT32_C(1) << (n))
+
+const uint32_t fields_name_lengths[32] = {
+    ['a' & 31] = LENGTH(6),               /* accept */
+    ['c' & 31] = LENGTH(12) | LENGTH(16), /* content-type, content-encoding */
+    ['l' & 31] = LENGTH(13),              /* last-event-id */
+    ['m' & 31] = ~(LENGTH(5) - 1),        /* mcp-anything */
+    ['t' & 31] = LENGTH(17),              /* transfer-encoding */
+};
+
 struct fields_text {
     const char *p;
     size_t n;
@@ -85,7 +95,7 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
 void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
                 const char *value, size_t value_len)
 {
-    if (name_len > 4 && ascii_equal(name, "mcp-", 4)) {
+    if (name_len > 4 && (name[0] | 0x20) == 'm' && ascii_equal(name, "mcp-", 4)) {
         mcp_field(f, hash, (struct fields_text){name, name_len},
                   (struct fields_text){value, value_len});
         return;

@@ -239,6 +239,14 @@ static bool count_head(struct http1 *h, const struct http1_sink *sink, size_t n)
     return false;
 }
 
+/* May the listener want a field of that name? */
+static inline bool is_wanted(const struct http1_sink *sink, struct http1_span name)
+{
+    if (!sink->name_lengths || name.n == 0)
+        return true;
+    return sink->name_lengths[name.p[0] & 31] >> (name.n < 31 ? name.n : 31) & 1;
+}
+
 /* A field or trailer whose first colon is known; NULL: it has none. */
 static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line,
                        const uint8_t *colon)
@@ -251,16 +259,16 @@ static void field_line(struct http1 *h, const struct http1_sink *sink, struct ht
             sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
         return;
     }
-    uint32_t initial = UINT32_C(1) << (line.p[0] & 31);
-    bool skip = (sink->skip_initials & initial) != 0;
-    if (skip && (initial & HTTP1_HEAD_INITIALS) == 0)
-        return;
     struct http1_span name = http1_head_trim((struct http1_span){line.p, (size_t)(colon - line.p)});
+    bool frames = h->state == STATE_FIELDS && http1_head_may_frame(line.p[0], name.n);
+    tell = tell && is_wanted(sink, name);
+    if (!frames && !tell)
+        return;
     struct http1_span value =
         http1_head_trim((struct http1_span){colon + 1, line.n - (size_t)(colon + 1 - line.p)});
-    if (h->state == STATE_FIELDS)
+    if (frames)
         http1_head_field(h, name, value);
-    if (tell && !skip)
+    if (tell)
         sink->field(sink->ctx, (const char *)name.p, name.n, (const char *)value.p, value.n);
 }
 

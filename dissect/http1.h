@@ -77,8 +77,9 @@ struct http1_sink {
     void (*message_end)(void *ctx, enum http1_end how);
     void (*anomaly)(void *ctx, enum http1_anomaly what);
     void (*tunnel)(void *ctx, const uint8_t *bytes, size_t n); /* bytes after HTTP1_BODY_TUNNEL */
-    /* Fields that are not handed over, by the first letter of their name: bit (letter & 31). */
-    uint32_t skip_initials;
+    /* The fields that are handed over, others may be: for each first letter of a name, by its low
+     * five bits, the lengths of such names; bit 31 is for all from 31 on. NULL: all fields. */
+    const uint32_t *name_lengths;
 };
 
 /* The caller owns the memory and may move it between calls. Private but `lost_sync`. */

@@ -69,8 +69,11 @@ static inline struct http1_span http1_head_trim(struct http1_span s)
 /* Parses a start line of that kind, whose end is missing if it is cut; false: it is none. */
 bool http1_head_start(uint8_t kind, struct http1_span line, bool cut, struct http1_head *ret_head);
 
-/* First letters of the fields that say something about the body, as in http1_sink.skip_initials. */
-#define HTTP1_HEAD_INITIALS (UINT32_C(1) << ('c' & 31) | UINT32_C(1) << ('t' & 31))
+/* May a field whose name begins with that letter and has n bytes say something about the body? */
+static inline bool http1_head_may_frame(uint8_t initial, size_t n)
+{
+    return n == 14 ? (initial | 0x20) == 'c' : n == 17 && (initial | 0x20) == 't';
+}
 
 /* Notes a field that says something about the body. */
 void http1_head_field(struct http1 *h, struct http1_span name, struct http1_span value);

@@ -271,7 +271,7 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                    request_end,
                                    request_anomaly,
                                    no_tunnel,
-                                   FIELDS_SKIP_INITIALS};
+                                   fields_name_lengths};
     return (struct http1_sink){s,
                                response_start,
                                response_field,
@@ -281,7 +281,7 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                response_end,
                                response_anomaly,
                                no_tunnel,
-                               FIELDS_SKIP_INITIALS};
+                               fields_name_lengths};
 }
 
 /* ---- joining an event stream in the middle */
