@@ -75,11 +75,17 @@ static bool grow_servers(struct monitor *m)
     return true;
 }
 
+/* Entries are never removed, so the latest one may be tried first. */
 static uint32_t server_index(struct monitor *m, const struct endpoint *endpoint)
 {
-    struct endpoint_entry *entry = table_find(m->by_endpoint, endpoint);
-    if (entry)
+    struct endpoint_entry *entry = m->latest_server;
+    if (entry && memcmp(&entry->endpoint, endpoint, sizeof(*endpoint)) == 0)
         return entry->index;
+    entry = table_find(m->by_endpoint, endpoint);
+    if (entry) {
+        m->latest_server = entry;
+        return entry->index;
+    }
     void *fresh;
     if (m->server_count - TABLES_SHARED > m->max_servers || !grow_servers(m)) {
         limits_hit_add(m->hit, LIMIT_ID_SERVERS);
@@ -303,6 +309,7 @@ static void on_connection(void *ctx, const struct event_connection *e)
         track_row(m, e, index);
     if (e->event == CONN_EVENT_GONE) {
         void *speaker = table_find(m->speakers, &c->id);
+        m->latest_speaker = 0;
         if (speaker)
             table_remove(m->speakers, speaker);
     }
@@ -314,9 +321,15 @@ static void count_speaker(struct monitor *m, struct tables_server *s,
                           const struct event_origin *origin)
 {
     void *fresh;
-    if (origin->transport >= TRANSPORT_COUNT || table_find(m->speakers, &origin->conn_id) ||
-        table_insert(m->speakers, &origin->conn_id, &fresh) < 0)
+    if (origin->conn_id == m->latest_speaker || origin->transport >= TRANSPORT_COUNT)
         return;
+    if (table_find(m->speakers, &origin->conn_id)) {
+        m->latest_speaker = origin->conn_id;
+        return;
+    }
+    if (table_insert(m->speakers, &origin->conn_id, &fresh) < 0)
+        return;
+    m->latest_speaker = origin->conn_id;
     s->t.protocol.transports[origin->transport].connections++;
     m->total.protocol.transports[origin->transport].connections++;
 }
