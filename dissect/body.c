@@ -234,12 +234,15 @@ static void free_stream(struct body *b)
 
 static void begin_stream(struct body *b)
 {
-    b->stream = calloc(1, sizeof(*b->stream));
+    b->stream = malloc(sizeof(*b->stream));
     if (!b->stream) {
         b->mode = BODY_SKIP;
         lost_message(b);
         return;
     }
+    b->stream->event_id = 0;
+    b->stream->event = EVENT_NEW;
+    b->stream->has_event_id = false;
     buf_init(&b->stream->endpoint, LIMIT_ENDPOINT_URI);
     sse_init(&b->stream->sse, &b->tc->env->hash, b->tc->env->hit);
 }

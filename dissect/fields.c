@@ -54,15 +54,28 @@ static void accept(struct fields *f, const char *value, size_t n)
         f->flags |= CHANNEL_ACCEPTS_BOTH;
 }
 
+static inline bool ends_type(char c)
+{
+    return c == ';' || c == ' ' || c == '\t';
+}
+
+/* Whether a media type, perhaps with parameters behind it, is that one. */
+static inline bool is_type(const char *value, size_t n, const char *type)
+{
+    size_t length = strlen(type);
+    return n >= length && ascii_equal(value, type, length) &&
+           (n == length || ends_type(value[length]));
+}
+
 static enum http_content content_type(const char *value, size_t n)
 {
-    size_t length = 0;
-    while (length < n && value[length] != ';' && value[length] != ' ' && value[length] != '\t')
-        length++;
-    if (ascii_is(value, length, "text/event-stream"))
+    if (is_type(value, n, "text/event-stream"))
         return HTTP_CONTENT_SSE;
-    if (ascii_is(value, length, "application/json") || ascii_is(value, length, "text/json"))
+    if (is_type(value, n, "application/json") || is_type(value, n, "text/json"))
         return HTTP_CONTENT_JSON;
+    size_t length = 0;
+    while (length < n && !ends_type(value[length]))
+        length++;
     if (length > 5 && ascii_equal(value + length - 5, "+json", 5))
         return HTTP_CONTENT_JSON;
     return length > 0 ? HTTP_CONTENT_OTHER : HTTP_CONTENT_NONE;

@@ -252,14 +252,16 @@ static void field_line(struct http1 *h, const struct http1_sink *sink, struct ht
                        const uint8_t *colon)
 {
     bool tell = count_head(h, sink, line.n);
-    if (line.p[0] == ' ' || line.p[0] == '\t')
+    if (http1_head_is_blank(line.p[0]))
         return;
     if (!colon || colon == line.p) {
         if (tell)
             sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
         return;
     }
-    struct http1_span name = http1_head_trim((struct http1_span){line.p, (size_t)(colon - line.p)});
+    struct http1_span name = {line.p, (size_t)(colon - line.p)};
+    if (http1_head_is_blank(colon[-1]))
+        name = http1_head_trim(name);
     bool frames = h->state == STATE_FIELDS && http1_head_may_frame(line.p[0], name.n);
     tell = tell && is_wanted(sink, name);
     if (!frames && !tell)

@@ -54,14 +54,19 @@ static inline const uint8_t *http1_head_scan(const uint8_t *p, size_t n, const u
     return p < end ? p : NULL;
 }
 
+static inline bool http1_head_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
 /* Without spaces and tabs around it. */
 static inline struct http1_span http1_head_trim(struct http1_span s)
 {
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+    while (s.n > 0 && http1_head_is_blank(s.p[0])) {
         s.p++;
         s.n--;
     }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+    while (s.n > 0 && http1_head_is_blank(s.p[s.n - 1]))
         s.n--;
     return s;
 }
