@@ -2,14 +2,17 @@
 /*
  * Separate chaining over indices. An entry is a node header followed by the caller's block; nodes
  * lie in slabs that are allocated one by one and never move, so addresses are stable and an index
- * finds its node by division. Buckets double when there are as many entries as buckets. Removed
- * nodes go to a free list that reuses the bucket link.
+ * finds its node by division. Hashes and bucket chains lie in an array of their own, so that a walk
+ * along a chain does not touch the nodes that it passes by: in a table of many megabytes each would
+ * be a miss of the cache. Buckets double when there are as many entries as buckets. Removed nodes
+ * go to a free list that reuses the bucket link.
  *
  * Limits: max_entries; at most one slab more than is in use.
  */
 #include "base/table.h"
 #include "base/err.h"
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,17 +22,22 @@
 #define FIRST_BUCKETS 64u
 
 struct node {
-    uint32_t hash;
-    uint32_t chain; /* next in the bucket, or in the free list */
     uint32_t older, newer;
     uint32_t self;
     uint32_t zero; /* keeps the entry 8-byte aligned */
+};
+
+/* The other half of a node, by its index. */
+struct link {
+    uint32_t hash;
+    uint32_t chain; /* next in the bucket, or in the free list */
 };
 
 struct table {
     struct table_config config;
     size_t node_bytes;
     uint8_t **slabs;
+    struct link *links; /* of the nodes of slab_room slabs */
     uint32_t slab_count, slab_room;
     uint32_t *buckets;
     uint32_t bucket_mask;
@@ -88,18 +96,33 @@ void table_free(struct table *t)
     for (uint32_t i = 0; i < t->slab_count; i++)
         free(t->slabs[i]);
     free(t->slabs);
+    free(t->links);
     free(t->buckets);
     free(t);
+}
+
+/* Keys are short and mostly whole words. */
+static inline bool same_key(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    for (; n >= 8; n -= 8, a += 8, b += 8) {
+        uint64_t x, y;
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        if (x != y)
+            return false;
+    }
+    return n == 0 || memcmp(a, b, n) == 0;
 }
 
 void *table_find(const struct table *t, const void *key)
 {
     uint32_t hash = hash_key32(t, key);
-    for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NIL;) {
-        struct node *n = node_at(t, i);
-        if (n->hash == hash && memcmp(entry_of(n), key, t->config.key_bytes) == 0)
-            return entry_of(n);
-        i = n->chain;
+    for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NIL; i = t->links[i].chain) {
+        if (t->links[i].hash != hash)
+            continue;
+        void *entry = entry_of(node_at(t, i));
+        if (same_key(entry, key, t->config.key_bytes))
+            return entry;
     }
     return NULL;
 }
@@ -137,26 +160,35 @@ static void grow_buckets(struct table *t)
     memset(buckets, 0xff, count * sizeof(*buckets));
     uint32_t mask = (uint32_t)(count - 1);
     for (uint32_t i = t->oldest; i != NIL;) {
-        struct node *n = node_at(t, i);
-        n->chain = buckets[n->hash & mask];
-        buckets[n->hash & mask] = i;
-        i = n->newer;
+        struct link *link = &t->links[i];
+        link->chain = buckets[link->hash & mask];
+        buckets[link->hash & mask] = i;
+        i = node_at(t, i)->newer;
     }
     free(t->buckets);
     t->buckets = buckets;
     t->bucket_mask = mask;
 }
 
+static int grow_room(struct table *t)
+{
+    uint32_t room = t->slab_room ? t->slab_room * 2 : 4;
+    uint8_t **slabs = realloc(t->slabs, room * sizeof(*slabs));
+    if (!slabs)
+        return ERR_NOMEM;
+    t->slabs = slabs;
+    struct link *links = realloc(t->links, (size_t)room * SLAB_NODES * sizeof(*links));
+    if (!links)
+        return ERR_NOMEM;
+    t->links = links;
+    t->slab_room = room;
+    return 0;
+}
+
 static int add_slab(struct table *t)
 {
-    if (t->slab_count == t->slab_room) {
-        uint32_t room = t->slab_room ? t->slab_room * 2 : 16;
-        uint8_t **slabs = realloc(t->slabs, room * sizeof(*slabs));
-        if (!slabs)
-            return ERR_NOMEM;
-        t->slabs = slabs;
-        t->slab_room = room;
-    }
+    if (t->slab_count == t->slab_room && grow_room(t) < 0)
+        return ERR_NOMEM;
     uint8_t *slab = malloc(SLAB_NODES * t->node_bytes);
     if (!slab)
         return ERR_NOMEM;
@@ -168,7 +200,7 @@ static struct node *take_node(struct table *t)
 {
     if (t->free_list != NIL) {
         struct node *n = node_at(t, t->free_list);
-        t->free_list = n->chain;
+        t->free_list = t->links[n->self].chain;
         return n;
     }
     if (t->fresh >> SLAB_SHIFT == t->slab_count && add_slab(t) < 0)
@@ -192,10 +224,11 @@ int table_insert(struct table *t, const void *key, void **ret_entry)
     struct node *n = take_node(t);
     if (!n)
         return ERR_NOMEM;
-    n->hash = hash_key32(t, key);
     n->zero = 0;
-    n->chain = t->buckets[n->hash & t->bucket_mask];
-    t->buckets[n->hash & t->bucket_mask] = n->self;
+    struct link *link = &t->links[n->self];
+    link->hash = hash_key32(t, key);
+    link->chain = t->buckets[link->hash & t->bucket_mask];
+    t->buckets[link->hash & t->bucket_mask] = n->self;
     uint8_t *entry = entry_of(n);
     memcpy(entry, key, t->config.key_bytes);
     memset(entry + t->config.key_bytes, 0, t->config.entry_bytes - t->config.key_bytes);
@@ -217,12 +250,13 @@ void table_touch(struct table *t, void *entry)
 void table_remove(struct table *t, void *entry)
 {
     struct node *n = node_of(entry);
-    uint32_t *link = &t->buckets[n->hash & t->bucket_mask];
-    while (*link != n->self)
-        link = &node_at(t, *link)->chain;
-    *link = n->chain;
+    struct link *link = &t->links[n->self];
+    uint32_t *at = &t->buckets[link->hash & t->bucket_mask];
+    while (*at != n->self)
+        at = &t->links[*at].chain;
+    *at = link->chain;
     list_unlink(t, n);
-    n->chain = t->free_list;
+    link->chain = t->free_list;
     t->free_list = n->self;
     t->count--;
 }

@@ -82,7 +82,10 @@ static uint32_t hash_of(const struct flow_table *t, const struct endpoint *a,
 
 static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
 {
-    return memcmp(a, b, sizeof(*a)) == 0;
+    uint64_t x[2], y[2];
+    memcpy(x, a->addr, sizeof(x));
+    memcpy(y, b->addr, sizeof(y));
+    return a->port == b->port && x[0] == y[0] && x[1] == y[1] && a->family == b->family;
 }
 
 /* The side of f that sent a packet of this key, or -1. */
