@@ -340,8 +340,9 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
         how == CHANNEL_END_LOST || ch->lossy || ch->opaque || (http && !channel_certain(ch));
     if (how == CHANNEL_END_LOST)
         tracker_note_loss(t, &ch->client, &ch->server);
-    if (ch->mcp && s && s->key.kind == SESSION_KIND_ID && ch->status == 0)
-        session_open(t, s); /* the other direction is not in the capture */
+    bool refusal_known = ch->status != 0 && !(ch->flags & CHANNEL_UNCERTAIN);
+    if (ch->mcp && s && s->key.kind == SESSION_KIND_ID && !refusal_known)
+        session_open(t, s); /* the client uses it, and nothing says that the server refused */
     for (struct pending *p = ch->waiting.first, *next; p; p = next) {
         next = p->next;
         p->lossy = p->lossy || lost;

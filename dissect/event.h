@@ -47,9 +47,9 @@ struct event_message {
      * never seen. Not terminated. */
     const char *method;
     size_t method_len;
-    bool redelivered;  /* a copy on a resumed stream: counts as duplicate, not as message */
-    bool orphan;       /* a response that nothing waited for */
-    bool late;         /* a response to a cancelled request */
+    bool redelivered; /* a copy on a resumed stream: counts as duplicate, not as message */
+    bool orphan;      /* a response that nothing waited for */
+    bool late;        /* a response to a cancelled request */
 };
 
 enum exchange_status {
@@ -68,26 +68,26 @@ struct event_exchange {
     struct event_origin origin; /* connection of the request */
     const char *method;         /* not terminated */
     size_t method_len;
-    const char *id;             /* as JSON text, not terminated */
+    const char *id; /* as JSON text, not terminated */
     size_t id_len;
-    const char *name;           /* tool, prompt or resource; NULL: not given; not terminated */
+    const char *name; /* tool, prompt or resource; NULL: not given; not terminated */
     size_t name_len;
     enum method_name name_kind;
     enum method_wait wait;
-    enum dir dir;               /* of the request */
+    enum dir dir; /* of the request */
     enum exchange_status status;
     bool has_code;
     int64_t error_code;
-    uint16_t http_status;       /* of the exchange that answered; 0 = none */
-    bool answered;              /* the next four are valid */
-    int64_t latency_ns;         /* last byte of request to last byte of response */
-    int64_t first_byte_ns;      /* last byte of request to first byte of response */
+    uint16_t http_status;  /* of the exchange that answered; 0 = none */
+    bool answered;         /* the next four are valid */
+    int64_t latency_ns;    /* last byte of request to last byte of response */
+    int64_t first_byte_ns; /* last byte of request to first byte of response */
     uint64_t response_bytes;
-    uint64_t response_conn_id;  /* differs from origin.conn_id when it came elsewhere */
-    bool resumed;               /* the answer came on a stream resumed with Last-Event-ID */
+    uint64_t response_conn_id; /* differs from origin.conn_id when it came elsewhere */
+    bool resumed;              /* the answer came on a stream resumed with Last-Event-ID */
     uint64_t request_bytes;
-    struct stream_pos request;  /* last byte of the request */
-    struct stream_pos at;       /* where it ended */
+    struct stream_pos request; /* last byte of the request */
+    struct stream_pos at;      /* where it ended */
 };
 
 struct event_finding {

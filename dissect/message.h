@@ -32,16 +32,16 @@ struct rpc_id {
 enum message_flag {
     MESSAGE_IN_BATCH = 1 << 0,
     MESSAGE_FIRST_IN_BATCH = 1 << 1,
-    MESSAGE_NO_VERSION = 1 << 2,    /* `jsonrpc` is not "2.0" */
-    MESSAGE_HYBRID = 1 << 3,        /* method together with result or error, or both of those */
-    MESSAGE_BAD_ID = 1 << 4,        /* RPC_ID_OTHER, or null in a request */
+    MESSAGE_NO_VERSION = 1 << 2, /* `jsonrpc` is not "2.0" */
+    MESSAGE_HYBRID = 1 << 3,     /* method together with result or error, or both of those */
+    MESSAGE_BAD_ID = 1 << 4,     /* RPC_ID_OTHER, or null in a request */
     MESSAGE_REPEATED_MEMBER = 1 << 5,
-    MESSAGE_IS_ERROR = 1 << 6,      /* result.isError is true */
-    MESSAGE_INPUT_REQUIRED = 1 << 7,/* result.resultType is "input_required" */
-    MESSAGE_MCP_SHAPE = 1 << 8,     /* members that only MCP has, e.g. params.protocolVersion */
-    MESSAGE_HAS_EVENT_ID = 1 << 9,  /* event_id is valid */
-    MESSAGE_HAS_CODE = 1 << 10,     /* error.code is an integer */
-    MESSAGE_TEXT_CUT = 1 << 11      /* a text below was longer than its cap */
+    MESSAGE_IS_ERROR = 1 << 6,       /* result.isError is true */
+    MESSAGE_INPUT_REQUIRED = 1 << 7, /* result.resultType is "input_required" */
+    MESSAGE_MCP_SHAPE = 1 << 8,      /* members that only MCP has, e.g. params.protocolVersion */
+    MESSAGE_HAS_EVENT_ID = 1 << 9,   /* event_id is valid */
+    MESSAGE_HAS_CODE = 1 << 10,      /* error.code is an integer */
+    MESSAGE_TEXT_CUT = 1 << 11       /* a text below was longer than its cap */
 };
 
 enum message_text {
@@ -65,13 +65,13 @@ struct message {
     struct stream_pos last;  /* its last byte */
     uint64_t bytes;          /* of the JSON text */
     struct rpc_id id;
-    struct rpc_id cancels;   /* notifications/cancelled: params.requestId */
-    uint64_t event_id;       /* hash of the SSE event id */
+    struct rpc_id cancels; /* notifications/cancelled: params.requestId */
+    uint64_t event_id;     /* hash of the SSE event id */
     int64_t error_code;
-    uint16_t flags;          /* enum message_flag */
-    uint8_t kind;            /* enum message_kind */
-    uint8_t dir;             /* enum dir */
-    uint8_t method;          /* enum method; METHOD_NONE for responses */
+    uint16_t flags; /* enum message_flag */
+    uint8_t kind;   /* enum message_kind */
+    uint8_t dir;    /* enum dir */
+    uint8_t method; /* enum method; METHOD_NONE for responses */
     uint8_t text_len[MESSAGE_TEXT_COUNT];
     uint16_t text_off[MESSAGE_TEXT_COUNT];
     uint16_t text_used;

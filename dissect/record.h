@@ -28,15 +28,20 @@ enum record_type {
 };
 
 enum record_transport { /* names in transports.def */
-    TRANSPORT_NONE,
+                        TRANSPORT_NONE,
 #define TRANSPORT(id, name, file) TRANSPORT_##id,
 #include "dissect/transports.def"
 #undef TRANSPORT
-    TRANSPORT_COUNT
+                        TRANSPORT_COUNT
 };
 
-enum http_method { HTTP_METHOD_UNKNOWN, HTTP_METHOD_POST, HTTP_METHOD_GET, HTTP_METHOD_DELETE,
-                   HTTP_METHOD_OTHER };
+enum http_method {
+    HTTP_METHOD_UNKNOWN,
+    HTTP_METHOD_POST,
+    HTTP_METHOD_GET,
+    HTTP_METHOD_DELETE,
+    HTTP_METHOD_OTHER
+};
 enum http_content { HTTP_CONTENT_NONE, HTTP_CONTENT_JSON, HTTP_CONTENT_SSE, HTTP_CONTENT_OTHER };
 
 enum channel_flag {
@@ -45,19 +50,19 @@ enum channel_flag {
     CHANNEL_HAS_LAST_EVENT = 1 << 2, /* last_event_hash is valid: resumes a stream */
     CHANNEL_ACCEPTS_BOTH = 1 << 3,   /* Accept names JSON and event streams */
     CHANNEL_ACCEPTS_SSE = 1 << 4,
-    CHANNEL_STUB = 1 << 5,           /* request not seen: midstream or after a gap */
-    CHANNEL_UNCERTAIN = 1 << 6       /* after a gap: request and response may not belong together */
+    CHANNEL_STUB = 1 << 5,     /* request not seen: midstream or after a gap */
+    CHANNEL_UNCERTAIN = 1 << 6 /* after a gap: request and response may not belong together */
 };
 
 #define CHANNEL_VERSION_BYTES 16
 
 struct record_begin {
-    uint64_t path_hash;       /* request target without query, keyed */
-    uint64_t target_hash;     /* whole request target */
-    uint64_t session_hash;    /* Mcp-Session-Id */
-    uint64_t last_event_hash; /* Last-Event-ID */
-    uint16_t flags;           /* enum channel_flag */
-    uint8_t method;           /* enum http_method */
+    uint64_t path_hash;                  /* request target without query, keyed */
+    uint64_t target_hash;                /* whole request target */
+    uint64_t session_hash;               /* Mcp-Session-Id */
+    uint64_t last_event_hash;            /* Last-Event-ID */
+    uint16_t flags;                      /* enum channel_flag */
+    uint8_t method;                      /* enum http_method */
     char version[CHANNEL_VERSION_BYTES]; /* MCP-Protocol-Version, NUL-terminated; "" if none */
 };
 
@@ -65,8 +70,8 @@ struct record_head {
     uint64_t session_hash;
     uint16_t flags; /* CHANNEL_MCP_HEADER, CHANNEL_HAS_SESSION, CHANNEL_UNCERTAIN */
     uint16_t status;
-    uint8_t content;  /* enum http_content */
-    bool coded;       /* Content-Encoding that is not decoded here */
+    uint8_t content; /* enum http_content */
+    bool coded;      /* Content-Encoding that is not decoded here */
 };
 
 struct record_event {
@@ -78,7 +83,7 @@ struct record_event {
 
 enum finding {
     FINDING_MALFORMED_JSON,
-    FINDING_NOT_JSONRPC,      /* JSON, but no JSON-RPC message */
+    FINDING_NOT_JSONRPC, /* JSON, but no JSON-RPC message */
     FINDING_EMPTY_BATCH,
     FINDING_TRUNCATED_BODY,   /* the connection ended inside a body */
     FINDING_TRUNCATED_JSON,   /* a complete body with an incomplete JSON text */
@@ -89,8 +94,8 @@ enum finding {
     FINDING_BAD_HTTP,         /* start line, field or chunk that is not HTTP */
     FINDING_BAD_LENGTH,       /* contradictory body length */
     FINDING_LINE_TOO_LONG,
-    FINDING_GAP,              /* bytes were lost on a connection that speaks MCP; amount = bytes */
-    FINDING_OVERLAP,          /* reserved for conflicting retransmissions; amount = packets */
+    FINDING_GAP,     /* bytes were lost on a connection that speaks MCP; amount = bytes */
+    FINDING_OVERLAP, /* reserved for conflicting retransmissions; amount = packets */
     FINDING_COUNT
 };
 

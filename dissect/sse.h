@@ -17,14 +17,14 @@
  */
 
 struct sse_event {
-    const char *type;     /* of the `event` field, cut at LIMIT_SSE_FIELD; "" = message */
+    const char *type; /* of the `event` field, cut at LIMIT_SSE_FIELD; "" = message */
     uint32_t type_len;
-    uint64_t type_bytes;  /* full length */
-    bool has_data;        /* at least one data line, perhaps empty */
-    uint64_t data_bytes;  /* joined, without the last LF */
-    bool has_id;          /* this event has an id field without NUL */
-    uint64_t id_hash;     /* of the whole id, keyed */
-    uint64_t id_bytes;    /* 0: the id was reset */
+    uint64_t type_bytes; /* full length */
+    bool has_data;       /* at least one data line, perhaps empty */
+    uint64_t data_bytes; /* joined, without the last LF */
+    bool has_id;         /* this event has an id field without NUL */
+    uint64_t id_hash;    /* of the whole id, keyed */
+    uint64_t id_bytes;   /* 0: the id was reset */
     bool has_retry;
     uint64_t retry_ms;
 };
@@ -43,7 +43,7 @@ struct sse_sink {
 /* The caller owns the memory and may move it between calls. All private but the counters. */
 struct sse {
     uint64_t comments;
-    uint64_t events;       /* dispatched, with or without data */
+    uint64_t events; /* dispatched, with or without data */
     uint64_t unknown_fields;
     /* ---- private */
     struct sse_event now;
@@ -66,7 +66,8 @@ void sse_init(struct sse *s, const struct hash_key *hash, struct limits_hit *hit
 void sse_feed(struct sse *s, const struct sse_sink *sink, const uint8_t *bytes, size_t n);
 
 /* Bytes are missing here: the event under way is discarded and the stream is read again from the
- * next blank line; or, with `at_line`, from the next byte, which the caller knows to begin a line. */
+ * next blank line; or, with `at_line`, from the next byte, which the caller knows to begin a line.
+ */
 void sse_gap(struct sse *s, const struct sse_sink *sink, bool at_line);
 
 /* The stream is over. */

@@ -46,10 +46,10 @@ struct tracker_config {
 };
 
 struct tracker_counters {
-    uint64_t sessions;           /* seen */
-    uint64_t other_messages;     /* JSON-RPC messages that were not MCP */
-    uint64_t late_responses;     /* to cancelled requests */
-    uint32_t pending;            /* requests waiting now */
+    uint64_t sessions;       /* seen */
+    uint64_t other_messages; /* JSON-RPC messages that were not MCP */
+    uint64_t late_responses; /* to cancelled requests */
+    uint32_t pending;        /* requests waiting now */
 };
 
 /* sink and hit must outlive the tracker. NULL: out of memory. */

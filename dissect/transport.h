@@ -40,10 +40,10 @@ struct transport_conn {
 };
 
 enum probe_result {
-    PROBE_NO,    /* not this transport, whatever follows */
-    PROBE_MORE,  /* could be, when more bytes are there */
-    PROBE_YES,   /* this direction's bytes are those of a client/server as presumed */
-    PROBE_SWAPPED/* it is, but the roles are the other way round (only if they are not known) */
+    PROBE_NO,     /* not this transport, whatever follows */
+    PROBE_MORE,   /* could be, when more bytes are there */
+    PROBE_YES,    /* this direction's bytes are those of a client/server as presumed */
+    PROBE_SWAPPED /* it is, but the roles are the other way round (only if they are not known) */
 };
 
 struct probe {
