@@ -95,7 +95,7 @@ static void *add(struct labels *l, const char *text, size_t n, uint32_t at)
 
 static struct label **recent_of(struct labels *l, const char *text, size_t n)
 {
-    size_t mix = n > 0 ? n ^ (unsigned char)text[n - 1] : 0;
+    size_t mix = text && n > 0 ? n ^ (unsigned char)text[n - 1] : 0;
     return &l->recent[mix & (LABELS_RECENT - 1)];
 }
 
