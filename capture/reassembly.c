@@ -172,6 +172,7 @@ static void skip_to(struct reassembly *r, struct flow *f, int side, uint32_t seq
     if (!(half->flags & HALF_STARTED)) {
         half->flags |= HALF_STARTED;
         half->next = seq;
+        f->conn.start_unknown = true;
     } else if (tcp_ahead(seq, half->next) > 0) {
         emit_lost(r, f, side, seq - half->next);
     }

@@ -99,6 +99,7 @@ struct conn {
     uint8_t close;                /* enum conn_close */
     uint8_t swapped;              /* 1: side 1 is the client */
     bool midstream;               /* neither its SYN nor the SYN/ACK was captured */
+    bool start_unknown;           /* first bytes of a direction may be missing untold */
     bool opened_late;             /* begun with the SYN/ACK: opened_ns is later than the SYN */
     bool roles_known;             /* by handshake or by the listener; else a guess by port */
 };

@@ -254,13 +254,13 @@ static void head_of_session(struct tracker *t, struct channel *ch, struct sessio
     }
     if (s->key.kind != SESSION_KIND_ID)
         return;
-    bool delete = ch->method == HTTP_METHOD_DELETE;
-    if (accepted && !delete)
+    bool closing = ch->method == HTTP_METHOD_DELETE;
+    if (accepted && !closing)
         s->over = false; /* it was not gone after all */
     if (accepted && !ch->initializing)
         session_open(t, s);
     bool unknown = ch->status == 404 && (ch->flags & CHANNEL_HAS_SESSION);
-    if (unknown || (delete &&ch->status >= 200 && ch->status < 300))
+    if (unknown || (closing && ch->status >= 200 && ch->status < 300))
         session_close(t, s);
 }
 
@@ -272,6 +272,8 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
     ch->opaque = ch->opaque || head->coded;
     ch->flags |= head->flags & CHANNEL_UNCERTAIN;
     bool named = (head->flags & CHANNEL_HAS_SESSION) != 0;
+    ch->answer_named = named;
+    ch->answer_session_hash = head->session_hash;
     bool field = named || (head->flags & CHANNEL_MCP_HEADER);
     bool plausible = ch->method == HTTP_METHOD_POST || ch->method == HTTP_METHOD_UNKNOWN ||
                      (ch->method == HTTP_METHOD_GET && head->content == HTTP_CONTENT_SSE);

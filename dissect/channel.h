@@ -24,8 +24,9 @@ struct channel {
     struct endpoint client, server;
     uint64_t path_hash;
     uint64_t target_hash;
-    uint64_t session_hash; /* of the request head; valid with CHANNEL_HAS_SESSION */
-    uint64_t event_id;     /* of the latest SSE event with a message */
+    uint64_t session_hash;        /* of the request head; valid with CHANNEL_HAS_SESSION */
+    uint64_t answer_session_hash; /* of the response head; valid with answer_named */
+    uint64_t event_id;            /* of the latest SSE event with a message */
     char version[CHANNEL_VERSION_BYTES];
     uint16_t flags;    /* enum channel_flag, of the request head */
     uint16_t status;   /* 0: no response head yet */
@@ -33,6 +34,8 @@ struct channel {
     uint8_t transport; /* enum record_transport */
     uint8_t content;   /* enum http_content */
     bool mcp;
+    bool answer_named; /* the response head names a session */
+    bool kept;         /* a copy that waits with a stray message (stray.h) */
     bool announced;    /* an HTTP+SSE stream named its target for messages */
     bool known_path;   /* its endpoint and path spoke MCP before */
     bool initializing; /* an `initialize` was sent on it */

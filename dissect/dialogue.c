@@ -29,7 +29,7 @@ struct telling {
     const struct message *m;
     const char *method;
     size_t method_len;
-    bool redelivered, orphan, late;
+    bool redelivered, orphan, late, delayed;
 };
 
 static void tell(struct tracker *t, const struct telling *what)
@@ -40,7 +40,8 @@ static void tell(struct tracker *t, const struct telling *what)
                               .method_len = what->method_len,
                               .redelivered = what->redelivered,
                               .orphan = what->orphan,
-                              .late = what->late};
+                              .late = what->late,
+                              .delayed = what->delayed};
     t->sink->message(t->sink->ctx, &e);
     if (!what->redelivered)
         emit_failure(t, &what->origin, what->m);
@@ -81,7 +82,8 @@ static void blame(struct tracker *t, const struct telling *what, const char *typ
 static struct telling telling_of(const struct channel *ch, const struct message *m,
                                  const char *version)
 {
-    struct telling what = {.origin = emit_origin(ch, version), .m = m, .method = "?"};
+    struct telling what = {
+        .origin = emit_origin(ch, version), .m = m, .method = "?", .delayed = ch->kept};
     what.method_len = 1;
     if (m->kind != MESSAGE_REQUEST && m->kind != MESSAGE_NOTIFICATION)
         return what;
@@ -161,6 +163,29 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
         stray_keep(t, ch, m, seen);
 }
 
+/* The session that a message of an uncertain channel proves by itself: a client's by the head that
+ * it came with, a server's only if the response head names it, for the request may be another's. */
+static const struct session *proven_session(const struct tracker *t, const struct channel *ch,
+                                            const struct message *m)
+{
+    if (m->dir == DIR_C2S)
+        return ch->session && session_named(ch->session) ? ch->session : NULL;
+    if (!ch->answer_named)
+        return NULL;
+    struct session_key key = session_key_id(ch, ch->answer_session_hash);
+    return table_find(t->sessions, &key);
+}
+
+/* Where request and response may not belong together: a request of the proven session that nothing
+ * else has the id of, and that was there before. */
+static struct pending *find_certain(const struct tracker *t, const struct channel *ch,
+                                    const struct message *m)
+{
+    const struct session *s = proven_session(t, ch, m);
+    struct pending *p = s ? pairing_only(t, s, dir_other(m->dir), m->id.hash) : NULL;
+    return p && p->request.ts_ns <= m->first.ts_ns ? p : NULL;
+}
+
 static struct pending *find_request(const struct tracker *t, const struct channel *ch,
                                     const struct message *m)
 {
@@ -169,7 +194,7 @@ static struct pending *find_request(const struct tracker *t, const struct channe
     if (!pairing_usable_id(&m->id))
         return NULL;
     if (channel_is_http(ch) && !channel_certain(ch))
-        return s && session_named(s) ? pairing_only(t, s, dir, m->id.hash) : NULL;
+        return find_certain(t, ch, m);
     struct pending *p = pairing_own(t, ch, dir, m->id.hash);
     bool refusal = ch->status >= 400 && m->dir == DIR_S2C;
     if (p || !s || refusal)

@@ -50,6 +50,7 @@ struct event_message {
     bool redelivered; /* a copy on a resumed stream: counts as duplicate, not as message */
     bool orphan;      /* a response that nothing waited for */
     bool late;        /* a response to a cancelled request */
+    bool delayed;     /* told later than its place, perhaps after its connection's last event */
 };
 
 enum exchange_status {

@@ -35,7 +35,8 @@
  * older ones end as lost. Such a pair is refused if the two carry different session ids, and marked
  * uncertain unless
  *   - the client is known to wait: TRUSTED_TURNS requests in a row began after the response before
- *     them had ended; and
+ *     them had ended (a client that the capture only joins is believed to, until it shows that it
+ *     does not: hardly any pipelines); and
  *   - no request is missing behind this one; and
  *   - it began after the last response, and no other waits but for those that may have been
  *     answered in the hole.
@@ -55,7 +56,7 @@
 
 #define TRUSTED_TURNS 3 /* a pipelining client hardly ever takes as many turns before it shows */
 
-void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit)
+void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_hit *hit)
 {
     memset(x, 0, sizeof(*x));
     x->list = &x->first;
@@ -66,6 +67,7 @@ void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit)
     x->answered_ns = INT64_MIN;
     x->requests_lost = joined;
     x->responses_lost = joined;
+    x->turns = waits ? TRUSTED_TURNS : 0;
 }
 
 static void shrink(struct exchanges *x)
@@ -296,7 +298,7 @@ static void notice_pipelining(struct exchanges *x, int64_t ns)
 {
     if (x->responses_lost || x->doubt || others_waiting(x, NULL, ns) < 2)
         return;
-    x->doubt = x->answered_ns == INT64_MIN && !x->pipelined;
+    x->doubt = x->start_unknown && x->answered_ns == INT64_MIN && !x->pipelined;
     x->pipelined = true;
 }
 

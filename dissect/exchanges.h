@@ -46,11 +46,14 @@ struct exchanges {
     bool responses_lost; /* in front of the next response */
     bool doubt;          /* the latest association is uncertain */
     bool pipelined;      /* the client does not wait for responses */
+    bool start_unknown;  /* the first response may be missing untold */
     bool blind;          /* no association can be made on this connection any more */
 };
 
-/* joined: the connection began before the capture. over is called once for every exchange. */
-void exchanges_init(struct exchanges *x, bool joined, struct limits_hit *hit);
+/* joined: the connection began before the capture, or nothing is known of its beginning. waits: it
+ * may be taken for granted that the client waits for each response before it asks again. over is
+ * called once for every exchange. */
+void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_hit *hit);
 void exchanges_fini(struct exchanges *x); /* calls nothing */
 
 /* A request begins at ns. The pointer holds until the next call that adds or ends one. NULL: out of

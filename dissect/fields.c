@@ -92,17 +92,26 @@ static void version(struct fields *f, const char *value, size_t n)
     f->version[n] = '\0';
 }
 
-/* A field of the Mcp- family. */
+/* A field of the Mcp- family; others may begin like that. */
 static void mcp_field(struct fields *f, const struct hash_key *hash, struct fields_text name,
                       struct fields_text value)
 {
-    f->flags |= CHANNEL_MCP_HEADER;
     if (ascii_is(name.p, name.n, "mcp-session-id") && value.n > 0) {
-        f->flags |= CHANNEL_HAS_SESSION;
+        f->flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION;
         f->session_hash = hash_bytes(hash, value.p, value.n);
     } else if (ascii_is(name.p, name.n, "mcp-protocol-version")) {
+        f->has_version = true;
         version(f, value.p, value.n);
+    } else if (ascii_is(name.p, name.n, "mcp-method") || ascii_is(name.p, name.n, "mcp-name") ||
+               (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10))) {
+        f->flags |= CHANNEL_MCP_HEADER;
     }
+}
+
+uint16_t fields_flags(const struct fields *f)
+{
+    bool streams = (f->flags & (CHANNEL_ACCEPTS_SSE | CHANNEL_HAS_SESSION)) != 0;
+    return f->has_version && streams ? f->flags | CHANNEL_MCP_HEADER : f->flags;
 }
 
 void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,

@@ -17,6 +17,7 @@ struct fields {
     uint8_t content; /* enum http_content */
     bool coded;      /* a content or transfer coding that is not taken off */
     bool accepts_json;
+    bool has_version; /* MCP-Protocol-Version, which requests for authorization carry too */
     char version[CHANNEL_VERSION_BYTES];
 };
 
@@ -26,6 +27,9 @@ extern const uint32_t fields_name_lengths[32];
 /* Adds one field; names in any case. Zeroed memory is an empty head. */
 void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
                 const char *value, size_t value_len);
+
+/* What the whole head says: enum channel_flag. */
+uint16_t fields_flags(const struct fields *f);
 
 enum http_method fields_method(const char *method, size_t n);
 

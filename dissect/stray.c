@@ -39,6 +39,7 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     stray->channel.prev = stray->channel.next = NULL;
     stray->channel.waiting = (struct pairing_list){NULL, NULL, 0};
     stray->channel.initializing = false;
+    stray->channel.kept = true;
     stray->seen = seen;
     stray->message = *m;
     return true;
@@ -91,6 +92,7 @@ void stray_evict(void *tracker, void *entry)
 {
     struct tracker *t = tracker;
     limits_hit_add(t->hit, LIMIT_ID_STRAYS);
-    t->forgot = true;
+    const struct channel *ch = &((struct stray *)entry)->channel;
+    tracker_note_loss(t, &ch->client, &ch->server); /* its request may have been on its way */
     judge(t, entry, true);
 }

@@ -69,13 +69,14 @@ static void request_head_end(void *ctx, const struct http1_body_info *info)
     s->in_head[DIR_C2S] = false;
     if (!e)
         return;
-    e->begin.flags |= f->flags;
+    uint16_t flags = fields_flags(f);
+    e->begin.flags |= flags;
     e->begin.session_hash = f->session_hash;
     e->begin.last_event_hash = f->last_event_hash;
     memcpy(e->begin.version, f->version, sizeof(f->version));
     bool post = e->begin.method == HTTP_METHOD_POST;
     bool coded = f->coded && f->content == HTTP_CONTENT_JSON;
-    bool mcp = (f->flags & CHANNEL_MCP_HEADER) != 0 ||
+    bool mcp = (flags & CHANNEL_MCP_HEADER) != 0 ||
                (e->begin.method == HTTP_METHOD_GET && (f->flags & CHANNEL_ACCEPTS_SSE) != 0) ||
                (post && coded && (f->flags & CHANNEL_ACCEPTS_BOTH) != 0);
     if (mcp && !e->begun) /* a response that came early may have begun it */
@@ -170,6 +171,7 @@ static struct exchange *bind(struct http1_conn *s)
     const struct fields *f = &s->fields[DIR_S2C];
     struct exchanges_response r = {s->response_ns, (f->flags & CHANNEL_HAS_SESSION) != 0,
                                    f->session_hash};
+    s->exchanges.start_unknown = s->tc->conn->start_unknown;
     struct exchange *e = exchanges_bind(&s->exchanges, &r, &s->certain);
     s->bound = e != NULL;
     if (e && !s->certain)
@@ -401,7 +403,9 @@ static int init(void *state, const struct transport_conn *tc, bool joined)
         s->body[dir].tc = tc;
         s->body[dir].dir = (uint8_t)dir;
     }
-    exchanges_init(&s->exchanges, joined, tc->env->hit);
+    const struct conn *c = tc->conn;
+    bool lossless = c->side[0].lost_bytes == 0 && c->side[1].lost_bytes == 0;
+    exchanges_init(&s->exchanges, joined, joined && c->midstream && lossless, tc->env->hit);
     s->exchanges.over = http1_conn_over;
     s->exchanges.ctx = s;
     return 0;

@@ -338,7 +338,8 @@ static void on_message(void *ctx, const struct event_message *e)
 {
     struct monitor *m = ctx;
     struct tables_server *s = mcp_server(m, &e->origin.server);
-    count_speaker(m, s, &e->origin);
+    if (!e->delayed) /* else its connection may have been forgotten, and would count twice */
+        count_speaker(m, s, &e->origin);
     protocol_message(&s->t.protocol, e);
     protocol_message(&m->total.protocol, e);
     if (!m->rows || e->redelivered)

@@ -64,6 +64,20 @@ Test(tracker_loss, an_answer_after_a_gap_in_its_own_stream)
     world_free(w);
 }
 
+/* The request that an uncertain response was put to may be another's, of another session. */
+Test(tracker_loss, an_uncertain_response_must_name_its_session)
+{
+    struct world *w = ready();
+    BEGIN(w, 1, 2, .session = 5);
+    SAY(w, 1, 2, "tools/call", "7", .name = "a");
+    BEGIN(w, 2, 2, .session = 5, .flags = POST_FLAGS | CHANNEL_UNCERTAIN);
+    SAY(w, 2, 2, "tools/call", "8", .name = "b");
+    SSE_HEAD(w, 2, 2);
+    SAY(w, 2, 2, .id = "7", .dir = DIR_S2C);
+    cr_expect(world_count(w, "x tools/call 7") == 0, "%s", w->log);
+    world_free(w);
+}
+
 Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
 {
     struct world *w = ready();
@@ -71,7 +85,7 @@ Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
     SAY(w, 1, 2, "tools/call", "1", .name = "a");
     BEGIN(w, 1, 3, .session = 5, .flags = POST_FLAGS | CHANNEL_UNCERTAIN);
     SAY(w, 1, 3, "tools/call", "2", .name = "b");
-    SSE_HEAD(w, 1, 2);
+    world_head(w, 1, 2, 200, HTTP_CONTENT_SSE, 5);
     SAY(w, 1, 2, .id = "2", .dir = DIR_S2C); /* the response that came is that of the other */
     cr_expect(world_count(w, "x tools/call 2 result s1 name=b") == 1, "%s", w->log);
     BEGIN(w, 2, 1, .session = 5);

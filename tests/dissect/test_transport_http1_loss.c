@@ -497,7 +497,7 @@ Test(loss, joined_event_stream)
         {DIR_C2S, CALL("3"), 0, 0},           {DIR_S2C, ANSWER("3"), 0, 0}};
     cr_expect_str_eq(join(chunks, COUNT(chunks)),
                      "1 begin ? stub uncertain\n1 < result 1\n1 < result 2\n1 end lost\n"
-                     "2 begin POST\n2 > request 3\n2 head 200 - uncertain\n2 < result 3\n"
+                     "2 begin POST\n2 > request 3\n2 head 200 -\n2 < result 3\n"
                      "2 end complete\n");
     static const struct segment lines[] = {
         {DIR_S2C, "event: message\ndata: " RESULT("1") "\n\n\r\n", 0, 0},
@@ -507,7 +507,7 @@ Test(loss, joined_event_stream)
         {DIR_S2C, ANSWER("3"), 0, 0}};
     cr_expect_str_eq(join(lines, COUNT(lines)),
                      "1 begin ? stub uncertain\n1 < result 1\n1 < result 2\n1 end lost\n"
-                     "2 begin POST\n2 > request 3\n2 head 200 - uncertain\n2 < result 3\n"
+                     "2 begin POST\n2 > request 3\n2 head 200 -\n2 < result 3\n"
                      "2 end complete\n");
     static const struct segment head[] = {{DIR_S2C, "data: " RESULT("1") "\n\ndata", 0, 0},
                                           {DIR_S2C, ANSWER("3"), 0, 0}};
