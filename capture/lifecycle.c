@@ -403,6 +403,8 @@ static void see_syn(struct lifecycle *l, struct flow *f, int side, const struct 
         f->conn.state = CONN_SYN_RECEIVED;
     if (half->flags & HALF_SYN)
         return;
+    if (!((half->flags | other->flags) & HALF_DELIVERED))
+        f->conn.whole = true; /* even if it follows bytes that it should precede */
     half->flags |= HALF_SYN;
     half->isn = seg->seq;
     reassembly_start(&l->reassembly, f, side, seg->seq + 1);

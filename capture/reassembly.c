@@ -11,7 +11,7 @@
  * delivered after those, though a capture may hold the packets the other way round; so a listener
  * never sees an answer before its question. Where what was acknowledged is not in the capture, the
  * waiting ends as that for a hole does, and the missing bytes are a gap. A direction of which the
- * capture has no byte at all is not waited for again, and makes no gap. A FIN without data waits
+ * capture has no packet at all is not waited for again, and makes no gap. A FIN without data waits
  * for nothing: what it acknowledges may be the peer's FIN, which is no byte.
  *
  * A contradiction between two copies is found while the first is still held. Bytes that were
@@ -184,6 +184,12 @@ static bool has_hole(const struct half *half)
     return !(half->flags & HALF_STARTED) || tcp_ahead(half->hold->first->seq, half->next) > 0;
 }
 
+/* Is there any packet of side in the capture? */
+static bool is_captured(const struct flow *f, int side)
+{
+    return f->conn.side[side].packets > 0;
+}
+
 /* One step towards the end of a wait: side waits for the other direction up to ack. */
 static void give_up_other(struct reassembly *r, struct flow *f, int side, uint32_t ack)
 {
@@ -193,7 +199,7 @@ static void give_up_other(struct reassembly *r, struct flow *f, int side, uint32
         emit_first_held(r, f, !side); /* each waits for the other: forged */
     else if (first)
         skip_to(r, f, !side, tcp_ahead(first->seq, ack) < 0 ? first->seq : ack);
-    else if (other->flags & HALF_DELIVERED)
+    else if (is_captured(f, !side))
         skip_to(r, f, !side, ack);
     else
         other->flags |= HALF_ABSENT;
@@ -532,6 +538,19 @@ void reassembly_expire(struct reassembly *r)
     give_up_due(r, h->flow, h->side);
 }
 
+/* What the peer acknowledged beyond the last captured byte was lost. One byte less where the FIN
+ * was not captured: it may be the last that was acknowledged, and is none. */
+static void skip_acknowledged(struct reassembly *r, struct flow *f, int side)
+{
+    const struct half *half = &f->half[side];
+    uint32_t known = HALF_STARTED | HALF_ACKED;
+    if ((half->flags & (known | HALF_ENDED)) != known || !is_captured(f, side))
+        return;
+    int32_t missing = tcp_ahead(half->acked, half->next) - !(half->flags & HALF_FIN);
+    if (missing > 0 && missing <= WAIT_BYTES)
+        skip_to(r, f, side, half->next + (uint32_t)missing);
+}
+
 void reassembly_finish(struct reassembly *r, struct flow *f, int side, enum stream_end how,
                        int64_t ts_ns)
 {
@@ -539,6 +558,8 @@ void reassembly_finish(struct reassembly *r, struct flow *f, int side, enum stre
     int next;
     while ((next = first_to_give_up(f)) >= 0)
         give_up(r, f, next);
+    skip_acknowledged(r, f, side);
+    skip_acknowledged(r, f, !side);
     update_holds(r, f);
     if (!(half->flags & HALF_ENDED))
         emit_end(r, f, side, how, ts_ns);

@@ -20,7 +20,7 @@
  * - Between the directions, bytes come after those that their sender had acknowledged: an answer
  *   never comes before its question, even where the capture holds their packets the other way
  * round. If the acknowledged bytes are missing, they are waited for as rule (1) says, and become a
- * gap. A direction of which nothing was captured is not waited for, and makes no gap.
+ * gap. A direction without any packet is not waited for, and makes no gap.
  * - A connection stays known for a while after CLOSED, so that late packets do not look like a new
  *   one; `packet` may still be called then, and data too when a reordered capture brings it late.
  * - Every connection gets GONE, at the end of a run at the latest; `struct conn` is dead after it.
@@ -31,8 +31,8 @@
  *       packets slightly out of order, so the acknowledgement alone proves nothing yet); or
  *   (2) the hole is 10 s old; or
  *   (3) a cap on held data was hit (LIMIT_HELD_*); or
- *   (4) the connection goes, or the capture ends.
- * Bytes cut off by the snap length become a gap at once.
+ *   (4) the connection ends or goes, or the capture ends; then what was acknowledged beyond the
+ * last captured byte is a gap, too. Bytes cut off by the snap length become a gap at once.
  */
 
 /* A place in the capture. In data, gap and end: when that became available in order, which is the
@@ -100,6 +100,7 @@ struct conn {
     uint8_t swapped;              /* 1: side 1 is the client */
     bool midstream;               /* neither its SYN nor the SYN/ACK was captured */
     bool start_unknown;           /* first bytes of a direction may be missing untold */
+    bool whole;                   /* midstream only by the order of its packets: no byte missing */
     bool opened_late;             /* begun with the SYN/ACK: opened_ns is later than the SYN */
     bool roles_known;             /* by handshake or by the listener; else a guess by port */
 };

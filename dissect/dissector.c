@@ -118,7 +118,7 @@ static struct link *probing(struct dissector *d, struct conn *c)
     if (!c->user) {
         c->user = link_new(d, c, NULL);
         if (c->user)
-            ((struct link *)c->user)->joined = c->midstream;
+            ((struct link *)c->user)->joined = c->midstream && !c->whole;
     }
     return c->user;
 }
