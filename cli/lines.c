@@ -85,7 +85,8 @@ static void text_exchange(struct lines *l, const struct event_exchange *e)
     text_status(e, status);
     show_size((double)e->request_bytes, request);
     if (e->answered) {
-        show_duration((double)e->latency_ns / 1e9, latency);
+        if (!e->untimed)
+            show_duration((double)e->latency_ns / 1e9, latency);
         show_size((double)e->response_bytes, response);
     }
     begin(l, e->at.ts_ns, &e->origin.client, &e->origin.server, e->dir == DIR_S2C);

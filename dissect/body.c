@@ -96,6 +96,8 @@ static void judge_text(struct body *b, enum json_end how)
 {
     switch (how) {
     case JSON_END_COMPLETE:
+        if (b->rpc->json.elements > LIMIT_BATCH)
+            finding(b, FINDING_LOST_MESSAGE, b->rpc->json.elements - LIMIT_BATCH);
         if (b->rpc->empty_array)
             finding(b, FINDING_EMPTY_BATCH, 1);
         else if (b->rpc->not_rpc > 0)
@@ -108,6 +110,9 @@ static void judge_text(struct body *b, enum json_end how)
         break;
     case JSON_END_BAD:
         finding(b, FINDING_MALFORMED_JSON, 1);
+        break;
+    case JSON_END_LIMIT:
+        lost_message(b);
         break;
     }
 }

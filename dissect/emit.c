@@ -45,6 +45,16 @@ void emit_status(struct tracker *t, const struct channel *ch)
 
 void emit_failure(struct tracker *t, const struct event_origin *origin, const struct message *m)
 {
+    static const struct {
+        uint16_t flag;
+        const char *type;
+    } faults[] = {{MESSAGE_NO_VERSION, "envelope:no_version"},
+                  {MESSAGE_BAD_ID, "envelope:bad_id"},
+                  {MESSAGE_HYBRID, "envelope:hybrid"},
+                  {MESSAGE_REPEATED_MEMBER, "envelope:repeated_member"}};
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        if (m->flags & faults[i].flag)
+            emit_finding(t, origin, faults[i].type, m->dir, &m->last);
     char type[TYPE_BYTES] = "jsonrpc:no_code";
     if (m->kind == MESSAGE_ERROR) {
         if (m->flags & MESSAGE_HAS_CODE)
@@ -115,6 +125,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     e.method = pairing_method(p, &e.method_len);
     if (m) {
         e.answered = true;
+        e.untimed = p->maybe_copy;
         e.latency_ns = between(p->request.ts_ns, m->last.ts_ns);
         e.first_byte_ns = between(p->request.ts_ns, m->first.ts_ns);
         e.response_bytes = m->bytes;

@@ -21,7 +21,7 @@ void emit_finding(struct tracker *t, const struct event_origin *origin, const ch
 /* The finding of an HTTP status of at least 400: "http:404". */
 void emit_status(struct tracker *t, const struct channel *ch);
 
-/* The findings of a counted response: "jsonrpc:-32602", "tool:is_error". */
+/* The findings of a counted message: "envelope:bad_id", "jsonrpc:-32602", "tool:is_error". */
 void emit_failure(struct tracker *t, const struct event_origin *origin, const struct message *m);
 
 void emit_session(struct tracker *t, const struct session *s, enum session_event event);

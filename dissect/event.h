@@ -79,8 +79,9 @@ struct event_exchange {
     enum exchange_status status;
     bool has_code;
     int64_t error_code;
-    uint16_t http_status;  /* of the exchange that answered; 0 = none */
-    bool answered;         /* the next four are valid */
+    uint16_t http_status; /* of the exchange that answered; 0 = none */
+    bool answered;        /* the next four are valid */
+    bool untimed; /* latency_ns and first_byte_ns are not known: the request was seen as a copy */
     int64_t latency_ns;    /* last byte of request to last byte of response */
     int64_t first_byte_ns; /* last byte of request to first byte of response */
     uint64_t response_bytes;

@@ -148,6 +148,7 @@ static enum step skip_container(struct json_scan *s, struct json_input *in)
     if (s->skip.depth <= s->skip.max_depth)
         return STEP_ON;
     limits_hit_add(s->hit, LIMIT_ID_JSON_DEPTH);
+    s->too_deep = true;
     return STEP_BAD;
 }
 
@@ -480,6 +481,7 @@ void json_init(struct json_scan *s, const struct json_spec *spec, const struct h
     s->spec = spec;
     s->hash = *hash;
     s->hit = hit;
+    s->too_deep = false;
     s->present = 0;
     s->level = 0;
     s->state = STATE_START;
@@ -516,7 +518,7 @@ enum json_end json_end(const struct json_scan *s)
     case STATE_TOP:
         return JSON_END_EMPTY;
     case STATE_BAD:
-        return JSON_END_BAD;
+        return s->too_deep ? JSON_END_LIMIT : JSON_END_BAD;
     case STATE_NUMBER:
         if (s->level == 0 && !s->batch && json_number_complete(s->sub))
             return JSON_END_COMPLETE;

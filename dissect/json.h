@@ -100,6 +100,7 @@ struct json_scan {
     bool in_element;        /* an element began and did not end */
     bool batch;             /* the text is an array of elements */
     bool repeated_members;  /* a member that the spec names occurred twice in the current element */
+    bool too_deep;          /* why it was not read to its end */
     /* ---- private */
     const struct json_spec *spec;
     struct hash_key hash;
@@ -150,7 +151,8 @@ enum json_end {
     JSON_END_COMPLETE, /* one element, or a closed array */
     JSON_END_EMPTY,    /* white space only */
     JSON_END_CUT,      /* in the middle */
-    JSON_END_BAD
+    JSON_END_BAD,
+    JSON_END_LIMIT /* nested deeper than LIMIT_JSON_DEPTH: not read to its end */
 };
 enum json_end json_end(const struct json_scan *s);
 

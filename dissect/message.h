@@ -3,6 +3,7 @@
 #define DISSECT_MESSAGE_H
 
 #include "base/endpoint.h"
+#include "base/limits.h"
 #include "capture/stream.h"
 #include "dissect/method.h"
 #include <stdbool.h>
@@ -56,9 +57,10 @@ enum message_text {
 
 #define MESSAGE_METHOD_BYTES 96
 #define MESSAGE_ID_BYTES     64
-#define MESSAGE_NAME_BYTES   128
+#define MESSAGE_NAME_BYTES   LIMIT_MESSAGE_TEXT
 #define MESSAGE_SHORT_BYTES  48 /* version, peer name, peer version */
-#define MESSAGE_POOL_BYTES   (96 + 64 + 128 + 3 * 48)
+#define MESSAGE_POOL_BYTES                                                                         \
+    (MESSAGE_METHOD_BYTES + MESSAGE_ID_BYTES + MESSAGE_NAME_BYTES + 3 * MESSAGE_SHORT_BYTES)
 
 struct message {
     struct stream_pos first; /* first byte of the JSON text became available */

@@ -169,6 +169,8 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
         version = emit_version(ch);
     tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
     keep_texts(p, m);
+    p->maybe_copy = m->dir == DIR_S2C && channel_maybe_resumed(ch) &&
+                    (ch->lossy || tracker_lost_since(t, &ch->client, &ch->server, 0));
     p->channel = ch;
     list_append(&ch->waiting, p);
     t->counters.pending++;

@@ -51,6 +51,7 @@ struct pending {
     bool lossy;           /* losses may have swallowed its answer */
     bool over;            /* its channel ended */
     bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
+    bool maybe_copy;      /* first seen where copies come, after losses: its time is not known */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];
 };

@@ -181,8 +181,8 @@ static int classify(const struct rpc *r)
         return -1;
     if (is(r, METHOD, JSON_STRING))
         return has(r, ID) ? MESSAGE_REQUEST : MESSAGE_NOTIFICATION;
-    if (!equals(r, JSONRPC, "2.0"))
-        return -1;
+    if (!equals(r, JSONRPC, "2.0") && !is(r, ID, JSON_INTEGER) && !is(r, ID, JSON_STRING))
+        return -1; /* any other JSON */
     if (has(r, ERROR) && !(is(r, ERROR, JSON_NULL) && has(r, RESULT)))
         return MESSAGE_ERROR;
     return has(r, RESULT) ? MESSAGE_RESULT : -1;
@@ -304,6 +304,8 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
     memset(m->text_off, 0, sizeof(m->text_off));
     m->text_used = 0;
     add_texts(r, m);
+    if (m->flags & MESSAGE_TEXT_CUT)
+        limits_hit_add(r->hit, LIMIT_ID_MESSAGE_TEXT);
 }
 
 static void hand_over_held(struct rpc *r, const struct rpc_sink *sink)

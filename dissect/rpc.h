@@ -10,8 +10,8 @@
  * of a batch). Members may come in any order; nothing but the few that struct message names is
  * kept.
  *
- * An object without `method` that lacks "jsonrpc":"2.0" is not taken for a message, nor is one that
- * has neither method nor result nor error: other JSON lives on the same endpoints.
+ * An object without `method` that has neither "jsonrpc":"2.0" nor an id is not taken for a message,
+ * nor is one that has neither method nor result nor error: other JSON lives on the same endpoints.
  */
 
 struct rpc_sink {

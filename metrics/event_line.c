@@ -290,8 +290,9 @@ json_t *event_line_exchange(const struct event_exchange *e)
     put(&line, "direction", json_string(direction_name((uint8_t)e->dir)));
     put(&line, "status", json_string(event_status_name(e->status)));
     put(&line, "error_code", e->has_code ? json_integer(e->error_code) : json_null());
-    put(&line, "latency", e->answered ? seconds(e->latency_ns) : json_null());
-    put(&line, "first_byte", e->answered ? seconds(e->first_byte_ns) : json_null());
+    bool timed = e->answered && !e->untimed;
+    put(&line, "latency", timed ? seconds(e->latency_ns) : json_null());
+    put(&line, "first_byte", timed ? seconds(e->first_byte_ns) : json_null());
     put(&line, "request_bytes", count(e->request_bytes));
     put(&line, "response_bytes", e->answered ? count(e->response_bytes) : json_null());
     put(&line, "http_status", e->http_status ? json_integer(e->http_status) : json_null());

@@ -73,7 +73,7 @@ void protocol_message(struct protocol *p, const struct event_message *e)
 
 static bool has_latency(const struct event_exchange *e)
 {
-    if (!e->answered || e->wait == METHOD_WAIT_STREAM)
+    if (!e->answered || e->untimed || e->wait == METHOD_WAIT_STREAM)
         return false;
     switch (e->status) {
     case EXCHANGE_RESULT:

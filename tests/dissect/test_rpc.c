@@ -64,7 +64,7 @@ static void run(const struct cuts_piece *pieces, size_t count, struct cuts_log *
         cr_assert(alive || !ok);
         alive = ok;
     }
-    static const char *const end[] = {"complete", "empty", "cut", "bad"};
+    static const char *const end[] = {"complete", "empty", "cut", "bad", "limit"};
     bool complete = rpc_complete(&r);
     cuts_log(log, "%s", end[rpc_end(&r, &sink, options->revoked)]);
     cuts_log(log, " %u+%u%s%s", r.messages, r.not_rpc, r.empty_array ? " []" : "",
@@ -116,10 +116,9 @@ Test(rpc, not_messages)
     check("{}", "complete 0+1 closed");
     check("{" V "}", "complete 0+1 closed");
     check("{" V ",\"id\":1}", "complete 0+1 closed");
-    check("{\"id\":1,\"result\":{}}", "complete 0+1 closed");
     check("{\"error\":{\"code\":1}}", "complete 0+1 closed");
     check("{" V ",\"method\":null,\"id\":1}", "complete 0+1 closed");
-    check("{\"jsonrpc\":\"2.00\",\"id\":1,\"result\":0}", "complete 0+1 closed");
+    check("{\"id\":null,\"result\":{}}", "complete 0+1 closed");
     check("\"jsonrpc\"", "complete 0+1 closed");
     check("17", "complete 0+1");
     check("17 ", "complete 0+1 closed");
@@ -127,6 +126,13 @@ Test(rpc, not_messages)
     check("", "empty 0+0");
     check("<html>", "bad 0+0");
     check("{" V ",\"id\":1,\"method\":\"ping\"", "cut 0+0");
+}
+
+Test(rpc, responses_without_version_need_an_id)
+{
+    check("{\"id\":1,\"result\":{}}", "result  int V id=1; complete 1+0 closed");
+    check("{\"jsonrpc\":\"2.00\",\"id\":1,\"result\":0}",
+          "result  int V id=1; complete 1+0 closed");
 }
 
 Test(rpc, hybrids)
