@@ -13,6 +13,7 @@
  */
 #include "body.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "dissect/rpc.h"
 #include "dissect/sse.h"
 #include "fields.h"
@@ -161,7 +162,10 @@ static void on_data(void *ctx, const struct sse_event *e, const uint8_t *bytes, 
         note_id(s, e);
         feed_text(b, bytes, n);
     } else if (s->event == EVENT_ENDPOINT) {
-        if (buf_append(&s->endpoint, bytes, n) != 0)
+        int result = buf_append(&s->endpoint, bytes, n);
+        if (result == ERR_LIMIT)
+            limits_hit_add(b->tc->env->hit, LIMIT_ID_ENDPOINT_URI);
+        if (result < 0)
             s->event = EVENT_SKIPPED;
     }
 }

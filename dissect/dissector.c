@@ -201,7 +201,10 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     if (v.result == PROBE_MORE || v.result == PROBE_NO) {
         if (l->kept)
             l->kept->len[dir] = 0;
-        if (!l->joined || ++l->tries >= LIMIT_PROBE_SEGMENTS)
+        bool last = l->joined && ++l->tries >= LIMIT_PROBE_SEGMENTS;
+        if (last)
+            limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
+        if (last || !l->joined)
             finish(c, at);
         return;
     }

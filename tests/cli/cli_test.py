@@ -128,6 +128,45 @@ class Help(Case):
         self.assertIn("\n".join(log[:6]), readme)
 
 
+class Documents(unittest.TestCase):
+    """docs/report.md names what the program can name."""
+
+    def setUp(self):
+        with open(os.path.join(SOURCE, "docs", "report.md"), encoding="utf-8") as file:
+            self.page = file.read()
+
+    def read(self, path):
+        with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+            return file.read()
+
+    def test_every_cap(self):
+        keys = re.findall(r"^LIMIT\(\w+, (\w+),", self.read("base/limits.def"), re.M)
+        self.assertGreater(len(keys), 30)
+        section = self.page.split("### The caps")[1].split("\n## ")[0]
+        self.assertEqual([key for key in keys if "`%s`" % key not in section], [])
+
+    def test_caps_that_are_never_counted(self):
+        silent = set(re.findall(r"`(\w+)` \(", self.page.split("Four caps never appear")[1]
+                                .split("\n\n")[0]))
+        sources = "".join(self.read(os.path.join(room, name))
+                          for room in ("capture", "dissect", "metrics")
+                          for name in os.listdir(os.path.join(SOURCE, room))
+                          if name.endswith((".c", ".h")))
+        rows = re.findall(r"^LIMIT\((\w+), (\w+),", self.read("base/limits.def"), re.M)
+        self.assertEqual(silent, {key for name, key in rows
+                                  if not re.search(r"\bLIMIT_ID_%s\b" % name, sources)})
+
+    def test_every_error_type(self):
+        types = set()
+        for name in os.listdir(os.path.join(SOURCE, "dissect")):
+            if name.endswith(".c"):
+                types |= set(re.findall(r'"((?:tcp|frame|http|sse|parse|envelope|jsonrpc|tool|pair)'
+                                        r':[a-z_]+)"', self.read(os.path.join("dissect", name))))
+        self.assertGreater(len(types), 20)
+        rows = set(re.findall(r"^\| `(\w+:[a-z_]+)` \|", self.page, re.M))
+        self.assertEqual(types, rows)
+
+
 class Usage(Case):
     def test_wrong_command_lines(self):
         self.assertEqual(run().returncode, 2)

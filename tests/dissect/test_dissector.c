@@ -109,12 +109,14 @@ Test(dissector, leaves_other_protocols_alone)
 Test(dissector, gives_up_after_enough_segments)
 {
     for (int extra = -1; extra < 1; extra++) {
+        uint64_t before = world_hit.count[LIMIT_ID_PROBE_SEGMENTS];
         open_conn(true);
         for (int i = 0; i < LIMIT_PROBE_SEGMENTS + extra; i++)
             data(DIR_S2C, "in the middle of something", 26);
         data(DIR_C2S, CALL, sizeof(CALL) - 1);
         world_close(&world, &conn, STREAM_END_CAPTURE);
         cr_expect_eq(world.messages, extra < 0 ? 1 : 0);
+        cr_expect_eq(world_hit.count[LIMIT_ID_PROBE_SEGMENTS], before + (extra < 0 ? 0 : 1));
     }
 }
 

@@ -192,6 +192,20 @@ Test(transport_http1, kinds_of_events)
                      "1 < sse:unfinished_event\n1 end complete\n");
 }
 
+Test(transport_http1, an_endpoint_that_is_too_long)
+{
+    static char uri[LIMIT_ENDPOINT_URI + 200] = "event: endpoint\ndata: /m?";
+    memset(uri + 24, 'a', LIMIT_ENDPOINT_URI);
+    memcpy(uri + 24 + LIMIT_ENDPOINT_URI, "\n\n", 3);
+    const struct segment segments[] = {
+        C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        {DIR_S2C, uri, strlen(uri)},
+    };
+    EXPECT(segments, "1 begin GET sse\n1 head 200 sse\n1 end complete\n");
+    cr_expect_gt(world_hit.count[LIMIT_ID_ENDPOINT_URI], 0);
+}
+
 Test(transport_http1, endpoint_hash_is_the_target)
 {
     uint64_t target, path, uri, unused;
