@@ -19,6 +19,8 @@
 #define INDENT            2
 #define LABEL_WIDTH       15 /* of a fact's label */
 #define SHOWN_ROWS        40
+#define SHOWN_INPUTS      3
+#define ITEM_BYTES        256 /* longer ones are files, which need a line of their own anyway */
 #define MOST_WIDTH        1000
 #define SERVER_NAME_BYTES 160 /* the report's names and versions have at most 64 bytes each */
 
@@ -83,6 +85,49 @@ static void print_grid(struct page *page, struct grid *g)
     grid_free(g);
 }
 
+/* One of the items behind a label, on a new line if it does not fit. *columns: those in use. */
+static void item(struct page *page, size_t *columns, const char *text)
+{
+    char shown[SHOW_ESCAPED_BYTES(ITEM_BYTES)];
+    size_t begin = INDENT + LABEL_WIDTH;
+    size_t width = show_escape(shown, sizeof shown, text, strlen(text));
+    bool first = *columns == 0;
+    if (first) {
+        *columns = begin;
+    } else if (*columns + 2 + width >= page->style->width) { /* a comma may follow */
+        fprintf(page->stream, ",\n%*s", (int)begin, "");
+        *columns = begin;
+    } else {
+        fputs(", ", page->stream);
+        *columns += 2;
+    }
+    show_put(page->stream, text, strlen(text));
+    *columns += width;
+}
+
+/* The files: of many only how many, the first and the last. */
+static void fact_inputs(struct page *page, const json_t *inputs)
+{
+    size_t n = json_array_size(inputs), columns = 0;
+    const char *first = json_string_value(json_array_get(inputs, 0));
+    const char *last = json_string_value(json_array_get(inputs, n ? n - 1 : 0));
+    if (!first || !last)
+        return;
+    label(page, "input");
+    if (n > SHOWN_INPUTS) {
+        fprintf(page->stream, "%zu files: ", n);
+        show_put(page->stream, first, strlen(first));
+        fputs(" ... ", page->stream);
+        show_put(page->stream, last, strlen(last));
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            const char *name = json_string_value(json_array_get(inputs, i));
+            item(page, &columns, name ? name : "");
+        }
+    }
+    fputc('\n', page->stream);
+}
+
 /* A label and a flat map of counts; nothing if all are zero. */
 static void fact_map(struct page *page, const char *name, const json_t *map)
 {
@@ -96,7 +141,15 @@ static void fact_map(struct page *page, const char *name, const json_t *map)
     if (sum == 0)
         return;
     label(page, name);
-    render_json_map(page->stream, map);
+    size_t columns = 0;
+    json_object_foreach((json_t *)map, key, value)
+    {
+        char text[ITEM_BYTES];
+        if (!json_is_integer(value) || json_integer_value(value) == 0)
+            continue;
+        snprintf(text, sizeof text, "%s: %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+        item(page, &columns, text);
+    }
     fputc('\n', page->stream);
 }
 
@@ -170,11 +223,7 @@ static void capture_packets(struct page *page, const json_t *capture)
 static void section_capture(struct page *page, const json_t *capture)
 {
     heading(page, "CAPTURE");
-    if (json_array_size(render_json_at(capture, "inputs")) > 0) {
-        label(page, "input");
-        render_json_list(page->stream, render_json_at(capture, "inputs"));
-        fputc('\n', page->stream);
-    }
+    fact_inputs(page, render_json_at(capture, "inputs"));
     if (*render_json_string(capture, "interface"))
         fact(page, "interface", render_json_string(capture, "interface"));
     if (*render_json_string(capture, "filter"))

@@ -67,22 +67,6 @@ void render_json_text(struct grid *g, const json_t *object, const char *path)
         grid_cell(g, "-");
 }
 
-size_t render_json_map(FILE *stream, const json_t *map)
-{
-    const char *key;
-    json_t *value;
-    size_t written = 0;
-    json_object_foreach((json_t *)map, key, value)
-    {
-        if (!json_is_integer(value) || json_integer_value(value) == 0)
-            continue;
-        fputs(written++ ? ", " : "", stream);
-        show_put(stream, key, strlen(key));
-        fprintf(stream, ": %" JSON_INTEGER_FORMAT, json_integer_value(value));
-    }
-    return written;
-}
-
 void render_json_list(FILE *stream, const json_t *list)
 {
     size_t i;

@@ -23,10 +23,6 @@ void render_json_size(struct grid *g, const json_t *object, const char *path);
 void render_json_rate(struct grid *g, const json_t *object, const char *path);
 void render_json_text(struct grid *g, const json_t *object, const char *path);
 
-/* Writes a flat map of numbers as "fin: 3, reset: 1", without zeros. Returns how many were written.
- */
-size_t render_json_map(FILE *stream, const json_t *map);
-
 /* Writes an array of strings as "a, b", escaped. */
 void render_json_list(FILE *stream, const json_t *list);
 

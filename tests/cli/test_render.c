@@ -111,6 +111,25 @@ Test(render, is_safe_and_fits_the_terminal)
     json_decref(report);
 }
 
+Test(render, long_lines_of_counts_are_wrapped)
+{
+    json_t *report =
+        parse("{'capture': {'packets': 5, 'bytes': 300, 'inputs': ['a', 'b', 'c'],"
+              " 'limits_hit': {'aaaaaaaaaaaaaaaaaaaaaaaaaaaa': 1, 'bbbbbbbbbbbbbbbbbbbbbbb': 22,"
+              " 'c': 3, 'dddddddddddddddddddd': 4, 'zero': 0, 'e': 123456}}}");
+    char *text = rendered(report, 80);
+    expect_in(text, "input          a, b, c\n");
+    expect_in(text, "limits hit     aaaaaaaaaaaaaaaaaaaaaaaaaaaa: 1, bbbbbbbbbbbbbbbbbbbbbbb: 22,\n"
+                    "                 c: 3, dddddddddddddddddddd: 4, e: 123456\n");
+    free(text);
+    json_array_append_new(json_object_get(json_object_get(report, "capture"), "inputs"),
+                          json_string("x\033"));
+    text = rendered(report, 80);
+    expect_in(text, "input          4 files: a ... x\\x1b\n");
+    free(text);
+    json_decref(report);
+}
+
 Test(render, says_when_there_is_nothing)
 {
     json_t *report = parse("{'capture': {'packets': 0, 'bytes': 0, 'filter': null}}");
