@@ -21,6 +21,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #define BUFFER_BYTES      262144 /* of a file that is read: larger ones bring nothing more */
 #define BUFFER_MANY_BYTES 16384  /* when more than FILES_FEW files overlap */
@@ -430,6 +432,18 @@ const char *source_link_type_name(int link_type, char text[32])
     if (name)
         return name;
     snprintf(text, 32, "UNKNOWN(%d)", link_type);
+    return text;
+}
+
+const char *source_libraries(void)
+{
+    static char text[256];
+    static const char prefix[] = "libpcap version ";
+    const char *pcap = pcap_lib_version();
+    if (strncmp(pcap, prefix, sizeof(prefix) - 1) == 0)
+        pcap += sizeof(prefix) - 1;
+    snprintf(text, sizeof(text), "libpcap %s\nzlib %s\nzstd %s", pcap, zlibVersion(),
+             ZSTD_versionString());
     return text;
 }
 

@@ -80,6 +80,10 @@ void source_close(struct source *s); /* NULL is allowed */
 /* "EN10MB" for 1, as libpcap spells it; "UNKNOWN(n)" is written into text when it has no name. */
 const char *source_link_type_name(int link_type, char text[32]);
 
+/* The libraries that read captures, each with its version, a line each without a newline behind the
+ * last; static storage. */
+const char *source_libraries(void);
+
 /* True if text begins like a BPF filter expression: its first word is a keyword of the filter
  * language. Does no look-ups. */
 bool source_looks_like_filter(const char *text);

@@ -2,10 +2,19 @@
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
 
-/* The commands, one file each. argv[0] is the command's name; each returns an exit code. */
-int cmd_report(int argc, char **argv);
-int cmd_replay(int argc, char **argv);
-int cmd_live(int argc, char **argv);
-int cmd_interfaces(int argc, char **argv);
+#include "cli/options.h"
+
+/* The commands, one file each, and the way to them. Each returns an exit code. */
+int cmd_report(const struct options *options);
+int cmd_replay(const struct options *options);
+int cmd_live(const struct options *options);
+int cmd_interfaces(const struct options *options);
+
+/* Parses a command's arguments, argv[0] is its name, and does what they ask for. */
+int cmd_run(enum command command, int argc, char **argv);
+
+/* Prints the help of a command, of COMMAND_COUNT the program's; prints the versions. */
+int cmd_help(enum command command);
+int cmd_version(void);
 
 #endif

@@ -67,7 +67,7 @@ static int print_json(FILE *stream, const struct source_interface *list, int cou
     return text ? 0 : ERR_NOMEM;
 }
 
-static int run(const struct options *o)
+int cmd_interfaces(const struct options *o)
 {
     char error[SOURCE_ERROR_BYTES] = "";
     struct source_interface *list = NULL;
@@ -90,15 +90,4 @@ static int run(const struct options *o)
     free(list);
     int code = output_close(&out);
     return result < 0 ? EXIT_FAILED : code;
-}
-
-int cmd_interfaces(int argc, char **argv)
-{
-    struct options options;
-    enum options_result parsed = options_parse(COMMAND_INTERFACES, argc, argv, &options);
-    if (parsed != OPTIONS_RUN)
-        return parsed == OPTIONS_DONE ? EXIT_OK : EXIT_USAGE;
-    int code = run(&options);
-    options_fini(&options);
-    return code;
 }

@@ -120,8 +120,7 @@ static void last_words(struct live *l)
     }
     if (l->job.options->json) {
         job_note_empty(report);
-        lines_json(&l->job.lines,
-                   event_line_object(run_last_ns(l->job.run), "summary", json_incref(report)));
+        job_summary_line(&l->job, report);
     } else {
         fputc('\n', l->job.out.file);
         if (render_report(l->job.out.file, report, &l->style) < 0)
@@ -130,7 +129,7 @@ static void last_words(struct live *l)
     json_decref(report);
 }
 
-static int run(const struct options *options)
+int cmd_live(const struct options *options)
 {
     struct live l = {0};
     int code = job_open(&l.job, options);
@@ -147,15 +146,4 @@ static int run(const struct options *options)
     job_finish(&l.job);
     last_words(&l);
     return job_close(&l.job);
-}
-
-int cmd_live(int argc, char **argv)
-{
-    struct options options;
-    enum options_result parsed = options_parse(COMMAND_LIVE, argc, argv, &options);
-    if (parsed != OPTIONS_RUN)
-        return parsed == OPTIONS_DONE ? EXIT_OK : EXIT_USAGE;
-    int code = run(&options);
-    options_fini(&options);
-    return code;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `mcpmeter report`: capture files as tables, or as the report object. */
 #include "cmd.h"
-#include "exit.h"
 #include "job.h"
 #include "metrics/report.h"
 #include "render.h"
@@ -25,25 +24,15 @@ static void write_text(struct job *j, const json_t *report)
         job_no_memory(j);
 }
 
-int cmd_report(int argc, char **argv)
+static void write_report(struct job *j, json_t *report)
 {
-    struct options options;
-    struct job job;
-    enum options_result parsed = options_parse(COMMAND_REPORT, argc, argv, &options);
-    if (parsed != OPTIONS_RUN)
-        return parsed == OPTIONS_DONE ? EXIT_OK : EXIT_USAGE;
-    int code = job_open(&job, &options);
-    if (code == EXIT_OK) {
-        job_read_files(&job);
-        job_finish(&job);
-        json_t *report = job_report(&job);
-        if (report && options.json)
-            write_json(&job, report);
-        else if (report)
-            write_text(&job, report);
-        json_decref(report);
-        code = job_close(&job);
-    }
-    options_fini(&options);
-    return code;
+    if (j->options->json)
+        write_json(j, report);
+    else
+        write_text(j, report);
+}
+
+int cmd_report(const struct options *options)
+{
+    return job_on_files(options, write_report);
 }

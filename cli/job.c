@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "exit.h"
 #include "message.h"
+#include "metrics/event_line.h"
 #include "progress.h"
 #include "render.h"
 #include <signal.h>
@@ -202,6 +203,11 @@ json_t *job_report(struct job *j)
     return report;
 }
 
+void job_summary_line(struct job *j, json_t *report)
+{
+    lines_json(&j->lines, event_line_object(run_last_ns(j->run), "summary", json_incref(report)));
+}
+
 void job_note_empty(const json_t *report)
 {
     const json_t *capture = json_object_get(report, "capture");
@@ -220,4 +226,19 @@ int job_close(struct job *j)
     run_free(j->run);
     set_exit(j, output_close(&j->out));
     return j->exit_code;
+}
+
+int job_on_files(const struct options *options, void (*write)(struct job *j, json_t *report))
+{
+    struct job job;
+    int code = job_open(&job, options);
+    if (code != EXIT_OK)
+        return code;
+    job_read_files(&job);
+    job_finish(&job);
+    json_t *report = job_report(&job);
+    if (report)
+        write(&job, report);
+    json_decref(report);
+    return job_close(&job);
 }

@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/run.h"
+#include <jansson.h>
 #include <stdbool.h>
 
 /*
@@ -35,8 +36,15 @@ void job_read_files(struct job *j);
 /* Ends the run and says on standard error what the user should know: interrupted, cut inputs. */
 void job_finish(struct job *j);
 
+/* A whole job over the files of the options: write, to which the report is lent, makes the result.
+ * Returns the exit code. */
+int job_on_files(const struct options *options, void (*write)(struct job *j, json_t *report));
+
 /* The report object, or NULL after a message. The caller owns the reference. */
 json_t *job_report(struct job *j);
+
+/* The last event line, which holds the report. */
+void job_summary_line(struct job *j, json_t *report);
 
 /* Says on standard error that there were no packets or no MCP, for commands that show no tables. */
 void job_note_empty(const json_t *report);

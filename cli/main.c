@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The subcommand table; everything else is behind it. */
+/* The first word of the command line; everything else is behind it. */
 #include "cmd.h"
 #include "exit.h"
 #include "message.h"
@@ -8,13 +8,6 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-static int (*const commands[COMMAND_COUNT])(int argc, char **argv) = {
-    [COMMAND_REPORT] = cmd_report,
-    [COMMAND_REPLAY] = cmd_replay,
-    [COMMAND_LIVE] = cmd_live,
-    [COMMAND_INTERFACES] = cmd_interfaces,
-};
 
 static int find_command(const char *name)
 {
@@ -37,11 +30,7 @@ static int help(const char *topic)
         message_error("%s: no such command: see mcpmeter --help", topic);
         return EXIT_USAGE;
     }
-    if (topic)
-        options_help_command(stdout, (enum command)which);
-    else
-        options_help(stdout);
-    return EXIT_OK;
+    return cmd_help(topic ? (enum command)which : COMMAND_COUNT);
 }
 
 static int no_command(const char *word)
@@ -65,10 +54,8 @@ int main(int argc, char **argv)
     }
     if (is(argv[1], "-h", "--help") || strcmp(argv[1], "help") == 0)
         return help(argv[2]);
-    if (is(argv[1], "-V", "--version")) {
-        options_version(stdout);
-        return EXIT_OK;
-    }
+    if (is(argv[1], "-V", "--version"))
+        return cmd_version();
     int which = find_command(argv[1]);
-    return which < 0 ? no_command(argv[1]) : commands[which](argc - 1, argv + 1);
+    return which < 0 ? no_command(argv[1]) : cmd_run((enum command)which, argc - 1, argv + 1);
 }

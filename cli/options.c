@@ -349,14 +349,10 @@ static enum options_result read_options(struct options *o, int argc, char **argv
             complain(o->command, found, argv);
             return OPTIONS_BAD;
         }
-        if (row->id == OPTION_HELP) {
-            options_help_command(stdout, o->command);
-            return OPTIONS_DONE;
-        }
-        if (row->id == OPTION_VERSION) {
-            options_version(stdout);
-            return OPTIONS_DONE;
-        }
+        if (row->id == OPTION_HELP)
+            return OPTIONS_HELP;
+        if (row->id == OPTION_VERSION)
+            return OPTIONS_VERSION;
         if (!apply(o, row, optarg))
             return OPTIONS_BAD;
     }

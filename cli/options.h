@@ -37,13 +37,13 @@ struct options {
     bool promiscuous;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
+enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_BAD };
 
 /*
  * Parses a command's arguments; argv[0] is the command's name. argv is borrowed for the life of
  * *ret_options and is reordered.
- * OPTIONS_RUN: go on, and call options_fini() in the end. OPTIONS_DONE: help or version was
- * printed. OPTIONS_BAD: a message was printed, the exit code is EXIT_USAGE.
+ * OPTIONS_RUN: go on, and call options_fini() in the end. OPTIONS_HELP, OPTIONS_VERSION: print that
+ * instead. OPTIONS_BAD: a message was printed, the exit code is EXIT_USAGE.
  */
 enum options_result options_parse(enum command command, int argc, char **argv,
                                   struct options *ret_options);

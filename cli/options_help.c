@@ -3,6 +3,7 @@
  * --help and --version. Everything that can be derived is: options from their table, exit codes
  * from theirs, so the help cannot forget one. Lines fit 80 columns.
  */
+#include "capture/source.h"
 #include "dissect/json.h"
 #include "exit.h"
 #include "options.h"
@@ -122,6 +123,6 @@ void options_help_command(FILE *stream, enum command command)
 
 void options_version(FILE *stream)
 {
-    fprintf(stream, "mcpmeter %s\njansson %s\nJSON scanner: %s\n", version_program(),
-            version_jansson(), json_simd_name());
+    fprintf(stream, "mcpmeter %s\n%s\njansson %s\n%s\nJSON scanner: %s\n", version_program(),
+            source_libraries(), version_jansson(), version_openssl(), json_simd_name());
 }

@@ -10,6 +10,7 @@
 #include "capture/engine.h"
 #include "dissect/dissector.h"
 #include "dissect/tracker.h"
+#include "metrics/event_line.h"
 #include "metrics/report.h"
 #include "version.h"
 #include <jansson.h>
@@ -126,16 +127,9 @@ void run_finish(struct run *r)
     tracker_finish(r->tracker, &r->last);
 }
 
-uint64_t run_packets(const struct run *r)
-{
-    struct engine_counters counters;
-    engine_counters(r->engine, &counters);
-    return counters.packets;
-}
-
 int64_t run_last_ns(const struct run *r)
 {
-    return r->last.ts_ns;
+    return r->last.packet > 0 ? r->last.ts_ns : EVENT_LINE_NO_TIME;
 }
 
 /* Fills in what the engine and the source know; the arrays belong to the caller. */

@@ -52,8 +52,7 @@ void run_tick(struct run *r, int64_t now_ns);
 /* End of the capture: the listener gets its last events. Only reports may follow. */
 void run_finish(struct run *r);
 
-/* Packets so far, and the time of the latest; 0 if there was none. */
-uint64_t run_packets(const struct run *r);
+/* The time of the latest packet; EVENT_LINE_NO_TIME if there was none. */
 int64_t run_last_ns(const struct run *r);
 
 /* The report object, and the three metric objects as of now_ns. The caller owns the reference.

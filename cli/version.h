@@ -10,4 +10,7 @@ const char *version_program(void);
 /* Of the JSON library that runs now. */
 const char *version_jansson(void);
 
+/* The library of Community IDs, by name and version. */
+const char *version_openssl(void);
+
 #endif

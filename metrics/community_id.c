@@ -8,6 +8,7 @@
  * id is empty.
  */
 #include "metrics/event_line.h"
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,4 +55,9 @@ const char *community_id(const struct endpoint *a, const struct endpoint *b,
     EVP_EncodeBlock((unsigned char *)base64, digest, SHA1_BYTES);
     snprintf(text, COMMUNITY_ID_BYTES, "1:%s", base64);
     return text;
+}
+
+const char *community_id_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
 }

@@ -219,7 +219,8 @@ json_t *event_line_object(int64_t ts_ns, const char *name, json_t *body)
 {
     char text[EVENT_LINE_TIME_BYTES];
     struct line line = {json_object(), false};
-    put(&line, "ts", json_string(event_line_time(ts_ns, text)));
+    bool timed = ts_ns != EVENT_LINE_NO_TIME;
+    put(&line, "ts", timed ? json_string(event_line_time(ts_ns, text)) : json_null());
     put(&line, "event", json_string(name));
     if (!body || json_object_update(line.object, body) < 0)
         line.failed = true;

@@ -26,7 +26,9 @@ char *event_line_text(const json_t *line);
 /* Why a connection failed or was closed: "refused", "fin", ...; "" if neither; static storage. */
 const char *event_line_reason(enum conn_failure failure, enum conn_close close);
 
-/* {"ts", "event": name} with the members of body added; steals body. */
+/* {"ts", "event": name} with the members of body added; steals body. EVENT_LINE_NO_TIME: "ts" is
+ * null. */
+#define EVENT_LINE_NO_TIME INT64_MIN
 json_t *event_line_object(int64_t ts_ns, const char *name, json_t *body);
 
 /* RFC 3339 in UTC with nine decimals, e.g. 2026-01-02T03:04:05.000000006Z. */
@@ -37,5 +39,8 @@ const char *event_line_time(int64_t ts_ns, char text[EVENT_LINE_TIME_BYTES]);
 #define COMMUNITY_ID_BYTES 32
 const char *community_id(const struct endpoint *a, const struct endpoint *b,
                          char text[COMMUNITY_ID_BYTES]);
+
+/* The library that hashes it, with its version; static storage. */
+const char *community_id_library(void);
 
 #endif

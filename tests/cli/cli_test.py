@@ -113,6 +113,8 @@ class Help(Case):
         with open(os.path.join(SOURCE, "VERSION"), encoding="ascii") as file:
             self.assertEqual(version, "mcpmeter " + file.read().strip())
         self.assertIn('"%s"' % version, self.manual())
+        for library in ("libpcap", "zlib", "zstd", "jansson", "OpenSSL"):
+            self.assertRegex(run("--version").stdout.decode(), r"(?m)^%s \d+\.\d" % library)
         for command in COMMANDS:
             self.assertIn("\n.B %s\n" % command, self.manual())
             self.assertEqual(run(command, "-V").stdout, run("--version").stdout)
@@ -317,6 +319,11 @@ class Output(Case):
             with open("/dev/full", "wb") as full:
                 self.expect(run(*args, stdout=full), 1, "standard output", "No space left")
 
+    def test_help_to_a_full_disk(self):
+        for args in (["--help"], ["help", "live"], ["-V"], ["live", "--help"], ["report", "-V"]):
+            with open("/dev/full", "wb") as full:
+                self.expect(run(*args, stdout=full), 1, "standard output", "No space left")
+
     def test_closed_pipe(self):
         conversation(calls=500).write(self.pcap)
         for args in (["replay", self.pcap], ["replay", "--json", self.pcap],
@@ -390,6 +397,13 @@ class Replay(Case):
         self.assertNotIn("message", names)
         self.assertEqual(names[-1], "summary")
         self.assertEqual([e["event"] for e in self.events("--messages")].count("message"), 8)
+
+    def test_summary_without_packets_has_no_time(self):
+        last = self.events("-q")[-1]
+        self.assertRegex(last["ts"], r"^2026-01-02T")
+        Capture().write(self.pcap)
+        [last] = self.events("-q")
+        self.assertEqual((last["event"], last["ts"]), ("summary", None))
 
     def test_summary_is_the_report(self):
         summary = self.events()[-1]

@@ -20,18 +20,16 @@ static const char *sample(char path[512])
     return path;
 }
 
-typedef int (*cmd_fn)(int argc, char **argv);
-
-static int run(cmd_fn command, const char *option)
+static int run(enum command command, const char *option)
 {
     char path[512], name[] = "command", out[] = "-o/dev/null", word[32];
     snprintf(word, sizeof word, "%s", option);
     char *argv[] = {name, out, word, (char *)sample(path), NULL};
-    return command(4, argv);
+    return cmd_run(command, 4, argv);
 }
 
 /* Fails ever later allocations, one a run, until a run gets by with fewer. */
-static void starve(cmd_fn command, const char *option)
+static void starve(enum command command, const char *option)
 {
     bool failed = true;
     for (uint64_t n = 1; failed; n += 1 + n / 8) {
@@ -46,28 +44,28 @@ static void starve(cmd_fn command, const char *option)
 
 Test(cmd, report_without_memory, .init = cr_redirect_stderr)
 {
-    starve(cmd_report, "-q");
+    starve(COMMAND_REPORT, "-q");
 }
 
 Test(cmd, report_json_without_memory, .init = cr_redirect_stderr)
 {
-    starve(cmd_report, "--json");
+    starve(COMMAND_REPORT, "--json");
 }
 
 Test(cmd, replay_without_memory, .init = cr_redirect_stderr)
 {
-    starve(cmd_replay, "--connections");
+    starve(COMMAND_REPLAY, "--connections");
 }
 
 Test(cmd, replay_json_without_memory, .init = cr_redirect_stderr)
 {
-    starve(cmd_replay, "--json");
+    starve(COMMAND_REPLAY, "--json");
 }
 
 Test(cmd, again_and_again)
 {
     for (int i = 0; i < 3; i++) {
-        cr_expect_eq(run(cmd_report, "-q"), EXIT_OK);
-        cr_expect_eq(run(cmd_replay, "-q"), EXIT_OK);
+        cr_expect_eq(run(COMMAND_REPORT, "-q"), EXIT_OK);
+        cr_expect_eq(run(COMMAND_REPLAY, "-q"), EXIT_OK);
     }
 }
