@@ -45,7 +45,6 @@ struct table {
     uint32_t free_list;
     uint32_t fresh; /* nodes of the slabs never used so far start here */
     uint32_t oldest, newest;
-    uint64_t evicted;
 };
 
 static inline struct node *node_at(const struct table *t, uint32_t index)
@@ -214,7 +213,6 @@ int table_insert(struct table *t, const void *key, void **ret_entry)
 {
     if (t->count == t->config.max_entries) {
         void *victim = table_oldest(t);
-        t->evicted++;
         if (t->config.evict)
             t->config.evict(t->config.ctx, victim);
         table_remove(t, victim);
@@ -275,9 +273,4 @@ void *table_next(const struct table *t, const void *entry)
 uint32_t table_count(const struct table *t)
 {
     return t->count;
-}
-
-uint64_t table_evicted(const struct table *t)
-{
-    return t->evicted;
 }

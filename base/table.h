@@ -50,6 +50,5 @@ void *table_oldest(const struct table *t);
 void *table_next(const struct table *t, const void *entry);
 
 uint32_t table_count(const struct table *t);
-uint64_t table_evicted(const struct table *t);
 
 #endif

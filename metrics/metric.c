@@ -13,8 +13,3 @@ const struct metric_info *metric_info(enum metric metric)
 {
     return &infos[metric];
 }
-
-bool metric_is_number(enum metric metric)
-{
-    return infos[metric].kind == METRIC_KIND_COUNTER || infos[metric].kind == METRIC_KIND_GAUGE;
-}

@@ -2,8 +2,6 @@
 #ifndef METRICS_METRIC_H
 #define METRICS_METRIC_H
 
-#include <stdbool.h>
-
 /* The lines of metrics.def as data. */
 
 enum metric {
@@ -48,8 +46,5 @@ struct metric_info {
 
 /* Static storage. */
 const struct metric_info *metric_info(enum metric metric);
-
-/* True for counters and gauges: their value is one number. */
-bool metric_is_number(enum metric metric);
 
 #endif
