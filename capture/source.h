@@ -47,8 +47,9 @@ struct source_status {
 
 /* Opens count files as one stream. filter: BPF expression or NULL. Strings are borrowed for the
  * call. On failure writes one line without a newline into error, naming the file and what is wrong.
- * Returns 0, ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_FORMAT (no capture file), ERR_ARGUMENT (bad
- * filter), ERR_LIMIT (LIMIT_INPUT_FILES), ERR_NOMEM. */
+ * Returns 0, ERR_NOT_FOUND, ERR_PERMISSION, ERR_IO, ERR_FORMAT (no capture file), ERR_CUT (a
+ * compressed one that ends before its first packet), ERR_ARGUMENT (bad filter), ERR_LIMIT
+ * (LIMIT_INPUT_FILES), ERR_NOMEM. */
 int source_open_files(const char *const *paths, size_t count, const char *filter,
                       char error[SOURCE_ERROR_BYTES], struct source **ret_source);
 

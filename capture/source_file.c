@@ -43,6 +43,9 @@ static void describe_open(const struct source_file *f, const char *name, const c
     else if (end == SOURCE_STREAM_FAILED)
         snprintf(error, SOURCE_ERROR_BYTES, "%s: %s", name,
                  strerror(source_stream_errno(f->stream)));
+    else if (end == SOURCE_STREAM_CUT)
+        snprintf(error, SOURCE_ERROR_BYTES, "%s: %s data cut off inside the file header", name,
+                 coding);
     else if (strstr(text, "unknown file format"))
         snprintf(error, SOURCE_ERROR_BYTES, "%s: not a pcap or pcapng file", name);
     else if (strstr(text, "got 0") && strstr(text, "tried to read 4 "))
@@ -65,7 +68,10 @@ int source_file_attach(struct source_file *f, FILE *file, char error[SOURCE_ERRO
     describe_open(f, source_stream_name(f->input.path, name), text, error);
     if (no_memory)
         return ERR_NOMEM;
-    if (!f->stream || source_stream_end(f->stream) != SOURCE_STREAM_FAILED)
+    enum source_stream_end end = f->stream ? source_stream_end(f->stream) : SOURCE_STREAM_GOOD;
+    if (end == SOURCE_STREAM_CUT)
+        return ERR_CUT;
+    if (end != SOURCE_STREAM_FAILED)
         return ERR_FORMAT;
     return source_stream_errno(f->stream) == EINTR ? ERR_INTERRUPTED : ERR_IO;
 }

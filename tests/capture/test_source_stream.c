@@ -129,14 +129,20 @@ Test(source_stream, output_that_waits_in_the_decoder)
     }
 }
 
-static void cut_everywhere(const char *coding)
+/* What is too short to be recognised as compressed is a file that is cut off inside its header. */
+static void cut_everywhere(const char *coding, size_t recognised)
 {
-    for (size_t n = 4; n < packed.n; n++) {
+    for (size_t n = 1; n < packed.n; n++) {
         const char *path = write_file("cut", packed.data, n);
         struct source *s;
         struct source_status status;
-        if (source_open_files(&path, 1, NULL, error, &s) != 0)
+        int result = source_open_files(&path, 1, NULL, error, &s);
+        if (result != 0) {
+            cr_assert_eq(result, n < recognised ? ERR_FORMAT : ERR_CUT, "at %zu: %s", n, error);
+            cr_assert_not_null(strstr(error, "cut off inside"), "at %zu: %s", n, error);
             continue;
+        }
+        cr_assert_geq(n, recognised);
         cr_assert_leq(drain(s, &status), 30);
         cr_assert_eq(status.cut_files, 1, "at %zu", n);
         cr_assert_not_null(strstr(status.cut, coding), "%s", status.cut);
@@ -147,10 +153,10 @@ Test(source_stream, compressed_and_cut_at_every_byte)
 {
     make_plain(30);
     add_gzip(plain.data, plain.n);
-    cut_everywhere("cut: gzip data cut off after packet ");
+    cut_everywhere("cut: gzip data cut off after packet ", 2);
     packed.n = 0;
     add_zstd(plain.data, plain.n);
-    cut_everywhere("cut: zstd data cut off after packet ");
+    cut_everywhere("cut: zstd data cut off after packet ", 4);
 }
 
 static void damage_everywhere(void)
@@ -189,6 +195,11 @@ Test(source_stream, nothing_in_it)
     const char *path = write_file("empty.gz", packed.data, packed.n);
     cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), ERR_FORMAT);
     cr_assert_not_null(strstr(error, "empty.gz: empty inside its gzip compression"), "%s", error);
+    packed.n = 0;
+    add_zstd(plain.data, 0);
+    path = write_file("empty.zst", packed.data, packed.n);
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), ERR_FORMAT);
+    cr_assert_not_null(strstr(error, "empty.zst: empty inside its zstd compression"), "%s", error);
 }
 
 Test(source_stream, every_allocation_may_fail)

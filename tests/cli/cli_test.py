@@ -6,6 +6,7 @@ Usage: cli_test.py PROGRAM SOURCE_DIRECTORY
 """
 import fcntl
 import functools
+import gzip
 import http.client
 import http.server
 import json
@@ -298,6 +299,13 @@ class Output(Case):
             text = run(command, self.pcap, env=dict(ENVIRONMENT, COLUMNS="200")).stdout.decode()
             self.assertIn("\\x1b]0;owned\\x07", text)
             self.assertFalse(re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text), repr(text))
+
+    def test_compressed_input_that_ends_at_its_begin(self):
+        packed = gzip.compress(conversation().bytes)
+        for size in (2, 12):
+            self.expect(run("report", self.write("cut.gz", packed[:size])), 3, "cut.gz: gzip data "
+                        "cut off inside the file header")
+        self.expect(run("report", self.write("no.gz", gzip.compress(b""))), 1, "empty inside")
 
     def test_output_file(self):
         done = run("report", "--json", self.pcap, "-o", self.path("out.json"))
