@@ -133,6 +133,9 @@ def check_report(report, truth, differences):
                       sorted(truth["protocol_versions"]))
     if truth["sessions"]:
         differences.equal("sessions", protocol["sessions"], len(truth["sessions"]))
+        if len(truth["protocol_versions"]) == 1:  # else the truth does not tell whose is which
+            differences.equal("sessions by version", protocol["protocol_versions"],
+                              {truth["protocol_versions"][0]: len(truth["sessions"])})
     check_messages(protocol, truth, differences)
     check_tools(protocol, truth, differences)
     errors = protocol["protocol_errors"]
@@ -145,8 +148,32 @@ def check_report(report, truth, differences):
     exchanges = protocol["exchanges"]
     for status in sorted(set(STATUS.values())):
         differences.equal(f"exchanges {status}", exchanges[status], outcomes[status])
+    cancelled = {(c["session"], json.dumps(c["requestId"])) for c in truth["cancelled"]}
+    given_up = sum((u.get("session"), json.dumps(u["id"])) in cancelled
+                   for u in truth["unanswered"])
+    differences.equal("exchanges cancelled", exchanges["cancelled"], given_up)
+    differences.equal("exchanges unanswered", exchanges["unanswered"],
+                      len(truth["unanswered"]) - given_up)
+    differences.equal("pair:unanswered", errors.get("pair:unanswered", 0),
+                      len(truth["unanswered"]) - given_up)
+    for status in ("lost", "pending"):
+        differences.equal(f"exchanges {status}", exchanges[status], 0)
     differences.equal("exchanges total", exchanges["total"],
                       len(truth["pairs"]) + len(truth["unanswered"]))
+    check_stray(protocol, truth, differences)
+
+
+def check_stray(protocol, truth, differences):
+    """Responses that end no exchange. An error without an id refuses an HTTP request as a whole:
+    it lacks no request, whatever the truth calls it."""
+    copies = sum(sum(kind.values()) if isinstance(kind, dict) else kind
+                 for kinds in truth.get("replayed", {}).get("messages", {}).values()
+                 for kind in kinds.values())
+    differences.equal("duplicate_responses", protocol["duplicate_responses"], copies)
+    differences.equal("orphan_responses", protocol["orphan_responses"] +
+                      protocol["late_responses"],
+                      sum("id" in orphan for orphan in truth["orphan_responses"]))
+    differences.equal("incomplete_messages", protocol["incomplete_messages"], 0)
 
 
 def check_latency(where, pair, latency, differences):
