@@ -43,9 +43,10 @@
  * The same clears the doubt that an uncertain pair leaves about those counted from it.
  *
  * A response without a request (lost, not captured, or before the capture) gets an exchange of its
- * own, a stub. Should its request still come, it must not wait for another response: while no
- * request bytes are missing, the next request to be delivered is the one (`debt` counts them); in
- * any case a request that began before a stub's response is never bound ("spent").
+ * own, a stub. Should its request still come, it must not wait for another response: a request that
+ * began before a stub's response is never bound ("spent"), and while no request bytes are missing
+ * it is the stub's own (`debt` counts them), so the count of those behind it holds. A request that
+ * began later asks anew: then the stub was a response that nobody had asked for.
  *
  * Limits: LIMIT_HTTP_PIPELINE open requests; beyond it the connection is blind. Memory shortage
  * does the same. A connection with one open exchange allocates nothing.
@@ -182,8 +183,10 @@ struct exchange *exchanges_open(struct exchanges *x, int64_t ns)
     e->end_ns = ns;
     e->hole_before = x->requests_lost;
     x->requests_lost = false;
-    bool spent = x->blind || x->debt > 0 || ns <= x->stub_ns;
-    if (x->debt > 0)
+    bool spent = x->blind || ns <= x->stub_ns;
+    if (ns > x->stub_ns)
+        x->debt = 0; /* those responses answered nothing */
+    else if (x->debt > 0)
         x->debt--;
     else if (spent)
         x->responses_lost = true; /* perhaps its response is still to come: no count any more */
