@@ -125,10 +125,10 @@ static void end_json(struct body *b, enum body_end how)
     enum json_end text = rpc_end(b->rpc, &sink, false);
     if (text != JSON_END_CUT || how == BODY_END_COMPLETE)
         judge_text(b, text);
-    else if (how == BODY_END_CUT)
-        finding(b, FINDING_TRUNCATED_BODY, 1);
     else if (how == BODY_END_LOST)
         lost_message(b);
+    if (how == BODY_END_CUT)
+        finding(b, FINDING_TRUNCATED_BODY, 1); /* even behind a complete text */
     drop_text(b);
 }
 

@@ -299,6 +299,8 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
 {
     struct session *s = ch->session;
     if (ch->status >= 300 && channel_certain(ch)) {
+        if (ch->status < 400)
+            emit_status(t, ch); /* no error by itself, but nothing answered the request */
         pairing_end(
             t, p,
             &(struct pairing_outcome){
