@@ -91,9 +91,12 @@ void histogram_record(struct histogram *h, struct budget *budget, int64_t ns)
     h->squares += (unsigned __int128)ns * (unsigned __int128)ns;
     unsigned octave, sub;
     locate((uint64_t)ns, &octave, &sub);
-    struct histogram_page *page = page_of(h, budget, octave);
-    if (page)
-        page->count[sub] = add_saturated(page->count[sub], 1);
+    if (!h->latest || h->latest_octave != octave) {
+        h->latest = page_of(h, budget, octave);
+        h->latest_octave = octave;
+    }
+    if (h->latest)
+        h->latest->count[sub] = add_saturated(h->latest->count[sub], 1);
     else
         h->missed++;
 }

@@ -27,6 +27,8 @@ struct histogram {
     int64_t min, max;
     uint64_t octaves; /* bit o: octave o has a page */
     struct histogram_page **pages;
+    struct histogram_page *latest; /* the page used last, or NULL */
+    unsigned latest_octave;
 };
 
 /* Adds one duration; a negative one (time ran backwards) counts as 0. O(1). */
