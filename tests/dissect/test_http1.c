@@ -18,6 +18,7 @@ struct listener {
     bool midstream;
     bool in_body;
     int open;
+    const uint32_t *name_lengths;
 };
 
 static void say(struct listener *l, const char *text)
@@ -99,8 +100,9 @@ static void on_tunnel(void *ctx, const uint8_t *bytes, size_t n)
 
 static struct http1_sink sink_of(struct listener *l)
 {
-    return (struct http1_sink){l,           on_start,       on_field,   on_head_end, on_body,
-                               on_body_gap, on_message_end, on_anomaly, on_tunnel};
+    return (struct http1_sink){l,         on_start,       on_field,       on_head_end,
+                               on_body,   on_body_gap,    on_message_end, on_anomaly,
+                               on_tunnel, l->name_lengths};
 }
 
 static void run(const struct cuts_piece *pieces, size_t count, struct cuts_log *log, void *ctx)
@@ -234,6 +236,25 @@ Test(http1, fields)
             "GET / 1.1 A=b c; x-Empty=; C=d:e; none complete\n");
     REQUEST("GET / HTTP/1.1\r\nnothing\r\n: x\r\nA: b\r\n\r\n",
             "GET / 1.1 !field !field A=b; none complete\n");
+}
+
+/* Only some fields are handed over; those that frame the body count all the same. */
+Test(http1, fields_by_their_length)
+{
+    static const uint32_t lengths[32] = {['a' & 31] = 1 << 6, ['m' & 31] = UINT32_C(1) << 31};
+    static const char input[] =
+        "POST / HTTP/1.1\r\nAccept: a\r\nAccess: b\r\nAccept : c\r\nAccepts: d\r\nmcp: e\r\n"
+        "m234567890123456789012345678901: f\r\nm23456789012345678901234567890123: g\r\n"
+        "Content-Length: 2\r\n\r\nokPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    struct listener l = {.kind = HTTP1_REQUEST, .name_lengths = lengths};
+    static struct cuts_log log;
+    const char *bad = cuts_check((const uint8_t *)input, sizeof(input) - 1, run, &l);
+    cr_assert_null(bad, "%s", bad);
+    run(&(struct cuts_piece){(const uint8_t *)input, sizeof(input) - 1}, 1, &log, &l);
+    cr_expect_str_eq(log.text, "POST / 1.1 Accept=a; Access=b; Accept=c; "
+                               "m234567890123456789012345678901=f; "
+                               "m23456789012345678901234567890123=g; length(2) <ok> complete\n"
+                               "POST / 1.1 chunked complete\n");
 }
 
 /* What comes behind a bad start line is not known until the next good one. */
