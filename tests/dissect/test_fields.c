@@ -21,10 +21,11 @@ Test(fields, every_name_that_matters_is_in_the_table)
         {"Content-Encoding", "br"},
         {"Transfer-Encoding", "gzip"},
         {"Last-Event-ID", "7"},
-        {"Mcp-X", "1"},
+        {"Mcp-Name", "1"},
+        {"MCP-METHOD", "tools/call"},
         {"Mcp-Session-Id", "s"},
         {"MCP-PROTOCOL-VERSION", "2025-06-18"},
-        {"mcp-a-name-of-more-than-thirty-one-bytes", "1"},
+        {"mcp-param-of-more-than-thirty-one-bytes", "1"},
     };
     const struct fields none = {0};
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
