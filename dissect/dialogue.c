@@ -163,15 +163,23 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
         stray_keep(t, ch, m, seen);
 }
 
+/* True if all that was seen on the channel's connection is of its session. */
+static bool has_one_session(const struct tracker *t, const struct channel *ch)
+{
+    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    return link && !link->mixed && ch->session && link->scope == ch->session->scope;
+}
+
 /* The session that a message of an uncertain channel proves by itself: a client's by the head that
- * it came with, a server's only if the response head names it, for the request may be another's. */
+ * it came with; a server's by the name in the response head, or else by the connection, if there
+ * was never another on it: the request that it was put to may be another's. */
 static const struct session *proven_session(const struct tracker *t, const struct channel *ch,
                                             const struct message *m)
 {
     if (m->dir == DIR_C2S)
         return ch->session && session_named(ch->session) ? ch->session : NULL;
     if (!ch->answer_named)
-        return NULL;
+        return has_one_session(t, ch) ? ch->session : NULL;
     struct session_key key = session_key_id(ch, ch->answer_session_hash);
     return table_find(t->sessions, &key);
 }
@@ -183,7 +191,9 @@ static struct pending *find_certain(const struct tracker *t, const struct channe
 {
     const struct session *s = proven_session(t, ch, m);
     struct pending *p = s ? pairing_only(t, s, dir_other(m->dir), m->id.hash) : NULL;
-    return p && p->request.ts_ns <= m->first.ts_ns ? p : NULL;
+    if (!p || p->request.ts_ns > m->first.ts_ns)
+        return NULL;
+    return m->dir == DIR_C2S || ch->answer_named || p->conn_id == ch->key.conn_id ? p : NULL;
 }
 
 static struct pending *find_request(const struct tracker *t, const struct channel *ch,

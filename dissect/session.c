@@ -88,10 +88,23 @@ void session_leave(struct tracker *t, struct channel *ch)
     table_remove(t->sessions, s);
 }
 
+/* Remembers whether a connection carries one session or several. */
+static void note_link(const struct tracker *t, const struct session *s, const struct channel *ch)
+{
+    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    if (!link || !session_named(s))
+        return;
+    if (link->scope == 0)
+        link->scope = s->scope;
+    else if (link->scope != s->scope)
+        link->mixed = 1;
+}
+
 void session_enter(struct tracker *t, struct session *s, struct channel *ch)
 {
     if (ch->session == s)
         return;
+    note_link(t, s, ch);
     session_leave(t, ch);
     ch->session = s;
     ch->prev = s->last;

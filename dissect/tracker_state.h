@@ -61,6 +61,9 @@ struct tracker {
 struct tracker_link {
     uint64_t conn_id;
     uint64_t told_bytes; /* lost, as far as it is known here */
+    uint64_t scope;      /* of the first session on it that has a name; 0: none yet */
+    uint32_t mixed;      /* another session was seen on it */
+    uint32_t zero;
 };
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */

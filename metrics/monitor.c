@@ -310,12 +310,34 @@ static void on_connection(void *ctx, const struct event_connection *e)
     if (e->event == CONN_EVENT_GONE) {
         void *speaker = table_find(m->speakers, &c->id);
         m->latest_speaker = 0;
-        if (speaker)
+        if (speaker) {
+            void *past;
+            if (!table_find(m->past_speakers, &c->id))
+                (void)table_insert(m->past_speakers, &c->id, &past);
             table_remove(m->speakers, speaker);
+        }
     }
 }
 
 /* --------------------------------------------------------------------------- protocol */
+
+static void count_transport(struct monitor *m, struct tables_server *s, uint8_t transport)
+{
+    s->t.protocol.transports[transport].connections++;
+    m->total.protocol.transports[transport].connections++;
+}
+
+/* A message told late: its connection may be over, and counted or not. */
+static void count_past_speaker(struct monitor *m, struct tables_server *s,
+                               const struct event_origin *origin)
+{
+    void *fresh;
+    if (origin->transport >= TRANSPORT_COUNT || table_find(m->speakers, &origin->conn_id) ||
+        table_find(m->past_speakers, &origin->conn_id))
+        return;
+    if (table_insert(m->past_speakers, &origin->conn_id, &fresh) == 0)
+        count_transport(m, s, origin->transport);
+}
 
 static void count_speaker(struct monitor *m, struct tables_server *s,
                           const struct event_origin *origin)
@@ -327,18 +349,21 @@ static void count_speaker(struct monitor *m, struct tables_server *s,
         m->latest_speaker = origin->conn_id;
         return;
     }
+    bool counted = table_find(m->past_speakers, &origin->conn_id) != NULL;
     if (table_insert(m->speakers, &origin->conn_id, &fresh) < 0)
         return;
     m->latest_speaker = origin->conn_id;
-    s->t.protocol.transports[origin->transport].connections++;
-    m->total.protocol.transports[origin->transport].connections++;
+    if (!counted)
+        count_transport(m, s, origin->transport);
 }
 
 static void on_message(void *ctx, const struct event_message *e)
 {
     struct monitor *m = ctx;
     struct tables_server *s = mcp_server(m, &e->origin.server);
-    if (!e->delayed) /* else its connection may have been forgotten, and would count twice */
+    if (e->delayed)
+        count_past_speaker(m, s, &e->origin);
+    else
         count_speaker(m, s, &e->origin);
     protocol_message(&s->t.protocol, e);
     protocol_message(&m->total.protocol, e);
@@ -433,6 +458,7 @@ static bool make_tables(struct monitor *m)
     m->by_endpoint =
         make_table(LIMIT_SERVERS, sizeof(struct endpoint_entry), sizeof(struct endpoint), NULL, m);
     m->speakers = make_table(LIMIT_FLOWS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
+    m->past_speakers = make_table(LIMIT_PAST_SPEAKERS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
     m->sessions =
         make_table(LIMIT_SESSIONS, sizeof(struct session_entry), sizeof(uint64_t), NULL, m);
     if (m->config.track_connections)
@@ -440,7 +466,7 @@ static bool make_tables(struct monitor *m)
                              sizeof(uint64_t), row_dropped, m);
     m->server_room = 8;
     m->servers = calloc(m->server_room, sizeof(struct tables_server *));
-    return m->by_endpoint && m->speakers && m->sessions && m->servers &&
+    return m->by_endpoint && m->speakers && m->past_speakers && m->sessions && m->servers &&
            (m->rows || !m->config.track_connections);
 }
 
@@ -488,6 +514,7 @@ void monitor_free(struct monitor *m)
     tables_release(&m->total);
     table_free(m->by_endpoint);
     table_free(m->speakers);
+    table_free(m->past_speakers);
     table_free(m->sessions);
     table_free(m->rows);
     free(m);
