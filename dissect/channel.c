@@ -270,7 +270,7 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
     ch->status = head->status;
     ch->content = head->content;
     ch->opaque = ch->opaque || head->coded;
-    ch->flags |= head->flags & CHANNEL_UNCERTAIN;
+    ch->flags |= head->flags & (CHANNEL_UNCERTAIN | CHANNEL_REQUEST_MISSING);
     bool named = (head->flags & CHANNEL_HAS_SESSION) != 0;
     ch->answer_named = named;
     ch->answer_session_hash = head->session_hash;

@@ -163,11 +163,13 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
         stray_keep(t, ch, m, seen);
 }
 
-/* True if all that was seen on the channel's connection is of its session. */
+/* True if all that was seen on the channel's connection is of its session, and nothing was sent
+ * since that was not seen. */
 static bool has_one_session(const struct tracker *t, const struct channel *ch)
 {
     const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
-    return link && !link->mixed && ch->session && link->scope == ch->session->scope;
+    return link && !link->mixed && !(ch->flags & CHANNEL_REQUEST_MISSING) && ch->session &&
+           link->scope == ch->session->scope;
 }
 
 /* The session that a message of an uncertain channel proves by itself: a client's by the head that

@@ -50,6 +50,8 @@ void http1_conn_head(struct http1_conn *s, const struct exchange *e)
     uint16_t flags = f->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
     if (!s->certain)
         flags |= CHANNEL_UNCERTAIN;
+    if (!s->certain && s->exchanges.requests_lost)
+        flags |= CHANNEL_REQUEST_MISSING;
     r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content, f->coded};
     emit(s, &r);
     http1_conn_tell(s, e->channel, DIR_S2C);

@@ -50,8 +50,9 @@ enum channel_flag {
     CHANNEL_HAS_LAST_EVENT = 1 << 2, /* last_event_hash is valid: resumes a stream */
     CHANNEL_ACCEPTS_BOTH = 1 << 3,   /* Accept names JSON and event streams */
     CHANNEL_ACCEPTS_SSE = 1 << 4,
-    CHANNEL_STUB = 1 << 5,     /* request not seen: midstream or after a gap */
-    CHANNEL_UNCERTAIN = 1 << 6 /* after a gap: request and response may not belong together */
+    CHANNEL_STUB = 1 << 5,           /* request not seen: midstream or after a gap */
+    CHANNEL_UNCERTAIN = 1 << 6,      /* after a gap: request and response may not belong together */
+    CHANNEL_REQUEST_MISSING = 1 << 7 /* the response may answer a request that was lost since */
 };
 
 #define CHANNEL_VERSION_BYTES 16
@@ -68,7 +69,7 @@ struct record_begin {
 
 struct record_head {
     uint64_t session_hash;
-    uint16_t flags; /* CHANNEL_MCP_HEADER, CHANNEL_HAS_SESSION, CHANNEL_UNCERTAIN */
+    uint16_t flags; /* CHANNEL_MCP_HEADER, CHANNEL_HAS_SESSION, and what is in doubt */
     uint16_t status;
     uint8_t content; /* enum http_content */
     bool coded;      /* Content-Encoding that is not decoded here */

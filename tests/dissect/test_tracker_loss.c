@@ -78,6 +78,21 @@ Test(tracker_loss, an_uncertain_response_must_name_its_session)
     world_free(w);
 }
 
+/* Where only one session was ever seen on the connection, and no request is missing, it is it. */
+Test(tracker_loss, a_connection_of_one_session_names_it)
+{
+    for (int missing = 0; missing < 2; missing++) {
+        struct world *w = ready();
+        uint16_t doubt = CHANNEL_UNCERTAIN | (missing ? CHANNEL_REQUEST_MISSING : 0);
+        BEGIN(w, 1, 2, .session = 5, .flags = POST_FLAGS | doubt);
+        SAY(w, 1, 2, "tools/call", "7", .name = "a");
+        SSE_HEAD(w, 1, 2);
+        SAY(w, 1, 2, .id = "7", .dir = DIR_S2C);
+        cr_expect(world_count(w, "x tools/call 7 result") == !missing, "%s", w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
 {
     struct world *w = ready();
