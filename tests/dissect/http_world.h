@@ -181,6 +181,7 @@ static inline bool world_open(struct world *w, struct world_conn *c, bool midstr
         return false;
     c->sink = dissector_stream_sink(c->d);
     c->conn.id = 1;
+    c->conn.side[0].packets = c->conn.side[1].packets = 1;
     c->conn.midstream = midstream;
     c->conn.roles_known = !midstream;
     c->sink->conn(c->sink->ctx, &c->conn, CONN_EVENT_OPENED, &c->at);
