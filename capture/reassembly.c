@@ -205,12 +205,25 @@ static void give_up_other(struct reassembly *r, struct flow *f, int side, uint32
         other->flags |= HALF_ABSENT;
 }
 
+/* How far to skip the hole in front of the first held segment at once: what the other direction
+ * sent in the middle of it, by what it acknowledges, comes in between. */
+static uint32_t hole_end(const struct flow *f, int side)
+{
+    const struct half *half = &f->half[side], *other = &f->half[!side];
+    uint32_t end = half->hold->first->seq;
+    const struct hold_segment *s = other->hold ? other->hold->first : NULL;
+    if (!(half->flags & HALF_STARTED) || !s || !s->has_ack || has_hole(other))
+        return end;
+    bool within = tcp_ahead(s->ack, half->next) > 0 && tcp_ahead(end, s->ack) > 0;
+    return within ? s->ack : end;
+}
+
 /* Gives up the hole in front of the first held segment, or what it waits for. */
 static void give_up(struct reassembly *r, struct flow *f, int side)
 {
     const struct half *half = &f->half[side];
     if (has_hole(half))
-        skip_to(r, f, side, half->hold->first->seq);
+        skip_to(r, f, side, hole_end(f, side));
     else
         give_up_other(r, f, side, half->hold->first->ack);
     drain(r, f);

@@ -63,7 +63,9 @@ void http1_conn_over(void *ctx, const struct exchange *e, enum channel_end how)
     if (!e->begun)
         return;
     bool one_way = conn_sent(s->tc->conn, DIR_S2C)->packets == 0;
-    if (one_way && how != CHANNEL_END_COMPLETE) /* answers are not in the capture: nothing can be said of them */
+    if (one_way &&
+        how !=
+            CHANNEL_END_COMPLETE) /* answers are not in the capture: nothing can be said of them */
         how = CHANNEL_END_LOST;
     struct record r;
     transport_record(s->tc, RECORD_END, e->channel, s->at, &r);

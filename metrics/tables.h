@@ -61,7 +61,7 @@ struct monitor {
     uint32_t max_servers;               /* LIMIT_SERVERS */
     struct table *by_endpoint;          /* struct endpoint to index */
     struct table *speakers;             /* connections that carried MCP, by id */
-    struct table *past_speakers; /* the same, of connections that are over */
+    struct table *past_speakers;        /* the same, of connections that are over */
     void *latest_server;                /* entry of by_endpoint that was found last, or NULL */
     uint64_t latest_speaker;            /* a connection known to be in speakers; 0: none */
     struct table *sessions;             /* open sessions, by number */

@@ -139,6 +139,16 @@ Test(causality, an_acknowledged_fin_is_no_lost_byte)
     cr_assert_null(strstr(w.log, "gap"), "%s", w.log);
 }
 
+/* "two" was asked when the first half of the hole had arrived, and answered in the second. */
+Test(causality, what_was_sent_in_the_middle_of_a_hole_is_told_there)
+{
+    world_send(&w, CLIENT, 0, 0, "one");
+    world_send(&w, CLIENT, 3, 10, "two");
+    world_flags(&w, SERVER, 30, 6, TCP_FIN | TCP_ACK);
+    world_finish(&w);
+    cr_assert_eq(strncmp(w.log, "c[one] s:gap:10 c[two] s:gap:20 s:end:fin ", 42), 0, "%s", w.log);
+}
+
 /* Each acknowledges what the other did not send yet: no two hosts do that. */
 Test(causality, forged_waits_for_each_other_end)
 {
