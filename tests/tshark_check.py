@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Connections, packets and bytes of every sample, as tshark counts them and as mcpmeter does.
 
-usage: tshark_check.py [CASE.pcap...]; MCPMETER names the program. One case a capture.
+usage: tshark_check.py [CASE.pcap...]; MCPMETER names the program. One case a capture. Without
+arguments: the recorded and the forged captures, but for those where the two count different things.
 """
 
 import collections
@@ -14,6 +15,17 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
+# {forged capture: why tshark's count says nothing about ours}
+NOT_COMPARED = {
+    **{name: "tshark counts a datagram by its last fragment alone" for name in (
+        "ip4-fragment-conflict", "ip4-fragment-lost", "ip4-fragments-reversed", "ip4-fragments",
+        "ip6-fragments")},
+    "life-unreachable": "the segment quoted in an ICMP message is a TCP packet to tshark",
+    "snap-length-in-header": "tshark takes ports from headers that are not whole",
+}
+# Who is the client is told by other things than the first packet, which is all that tshark has.
+FIRST_PACKET_IS_THE_SERVERS = {"life-midstream-in-answer", "life-responses-only",
+                               "tcp-handshake-reordered"}
 
 
 def output(*command):
@@ -44,6 +56,14 @@ def conversations(pcap):
                                                  "conv,tcp").splitlines())
 
 
+def turned(rows):
+    """The same rows with the two ends in the order of their addresses."""
+    result = collections.Counter()
+    for (ends, one, other), count in rows.items():
+        result[(ends, one, other) if ends[0] <= ends[1] else (ends[::-1], other, one)] += count
+    return result
+
+
 def by_mcpmeter(report):
     return collections.Counter(
         (((c["client"]["ip"], c["client"]["port"]), (c["server"]["ip"], c["server"]["port"])),
@@ -53,16 +73,20 @@ def by_mcpmeter(report):
 
 
 def main():
-    pcaps = [pathlib.Path(p) for p in sys.argv[1:]] or sorted((ROOT / "pcaps").glob("*.pcap"))
+    pcaps = [pathlib.Path(p) for p in sys.argv[1:]] or [
+        p for p in sorted((ROOT / "pcaps").glob("**/*.pcap")) if p.stem not in NOT_COMPARED]
     passed = failed = 0
     for pcap in pcaps:
         report = json.loads(output(PROGRAM, "report", "--json", "--connections", str(pcap)))
         got, want = by_mcpmeter(report), by_tshark(pcap)
+        if pcap.stem in FIRST_PACKET_IS_THE_SERVERS:
+            got, want = turned(got), turned(want)
         wrong = [f"only mcpmeter: {row} x{n}" for row, n in (got - want).items()]
         wrong += [f"only tshark: {row} x{n}" for row, n in (want - got).items()]
-        attempts = report["connection_metrics"]["connection_attempts"]
-        if attempts != conversations(pcap):
-            wrong.append(f"{attempts} connection attempts, tshark shows {conversations(pcap)}")
+        metrics = report["connection_metrics"]
+        connections = metrics["connection_attempts"] + metrics["midstream_connections"]
+        if connections != conversations(pcap):
+            wrong.append(f"{connections} connections, tshark shows {conversations(pcap)}")
         total = report["bandwidth_metrics"]
         if total["bytes_received"] + total["bytes_transmitted"] != sum(
                 n * (sent[1] + back[1]) for (_, sent, back), n in want.items()):
