@@ -4,9 +4,10 @@
  * most seven bytes that do not fill a word yet.
  */
 #include "base/hash.h"
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
+#include <unistd.h>
 
 static inline uint64_t rotate(uint64_t x, int bits)
 {
@@ -48,10 +49,8 @@ void hash_key_random(struct hash_key *key)
 {
     if (getrandom(key, sizeof(*key), 0) == (ssize_t)sizeof(*key))
         return;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    key->k0 = (uint64_t)(uintptr_t)&now ^ (uint64_t)now.tv_nsec << 32;
-    key->k1 = (uint64_t)(uintptr_t)key ^ (uint64_t)now.tv_sec;
+    key->k0 = (uint64_t)(uintptr_t)&key << 32 ^ (uint64_t)(uintptr_t)hash_key_random;
+    key->k1 = (uint64_t)(uintptr_t)stdin << 32 ^ (uint64_t)getpid();
 }
 
 void hash_stream_init(struct hash_stream *s, const struct hash_key *key)
