@@ -149,6 +149,24 @@ Test(causality, what_was_sent_in_the_middle_of_a_hole_is_told_there)
     cr_assert_eq(strncmp(w.log, "c[one] s:gap:10 c[two] s:gap:20 s:end:fin ", 42), 0, "%s", w.log);
 }
 
+static void setup_nothing(void)
+{
+    world_init(&w, NULL);
+}
+
+/* Whole, though its connection counts as midstream: it was told before the SYN came. */
+Test(causality, question_before_its_syn, .init = setup_nothing)
+{
+    world_send(&w, CLIENT, 0, 0, "ask");
+    world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
+    cr_assert(!w.last.whole); /* the copy of OPENED */
+    world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
+    world_send(&w, SERVER, 0, 3, "answer");
+    world_finish(&w);
+    expect_log("midstream c[ask] s[answer] c:end:capture s:end:capture gone ");
+    cr_assert(w.last.midstream && w.last.whole);
+}
+
 /* Each acknowledges what the other did not send yet: no two hosts do that. */
 Test(causality, forged_waits_for_each_other_end)
 {

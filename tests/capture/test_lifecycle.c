@@ -485,18 +485,6 @@ Test(lifecycle, late_syn_after_answer)
     expect_end("opened established c[ask] c:end:capture s:end:capture gone ");
 }
 
-/* Whole, though its connection counts as midstream: it was told before the SYN came. */
-Test(lifecycle, question_before_its_syn)
-{
-    world_send(&w, CLIENT, 0, 0, "ask");
-    world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
-    cr_assert(!w.last.whole); /* the copy of OPENED */
-    world_flags(&w, SERVER, (uint32_t)-1, 0, TCP_SYN | TCP_ACK);
-    world_send(&w, SERVER, 0, 3, "answer");
-    expect_end("midstream c[ask] s[answer] c:end:capture s:end:capture gone ");
-    cr_assert(w.last.midstream && w.last.whole);
-}
-
 /* Without it the answer's first bytes would be missing unnoticed. */
 Test(lifecycle, lost_syn_ack_and_answer_leave_a_gap)
 {
