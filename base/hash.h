@@ -31,10 +31,10 @@ void hash_stream_init(struct hash_stream *s, const struct hash_key *key);
 void hash_stream_feed(struct hash_stream *s, const void *data, size_t n);
 uint64_t hash_stream_end(const struct hash_stream *s);
 
-/* For the keys of tables: about five times faster on a few dozen bytes. Multiplies and folds 64-bit
- * words that were mixed with the secret key, so buckets cannot be chosen from outside; unlike
- * SipHash it is no claim that two inputs with one value cannot be found, so identity is decided by
- * comparing the bytes. */
+/* For the keys of tables: three to four times as fast on 16 to 48 bytes. Multiplies and folds
+ * 64-bit words that were mixed with the secret key, so buckets cannot be chosen from outside;
+ * unlike SipHash it is no claim that two inputs with one value cannot be found, so identity is
+ * decided by comparing the bytes. */
 uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n);
 
 #endif

@@ -35,8 +35,7 @@ static const struct command_text texts[COMMAND_COUNT] = {
         {"live", "[OPTION]... -i IFACE [FILTER]",
          "the same log from a live interface, then the report",
          "Runs until Ctrl-C (SIGINT), SIGTERM, --duration or --count, then prints the\nreport.\n"},
-    [COMMAND_INTERFACES] = {"interfaces", "[OPTION]...", "the interfaces that live can listen on",
-                            ""},
+    [COMMAND_INTERFACES] = {"interfaces", "[OPTION]...", "the interfaces of this machine", ""},
 };
 
 const char *options_command_name(enum command command)
