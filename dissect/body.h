@@ -2,7 +2,7 @@
 #ifndef DISSECT_BODY_H
 #define DISSECT_BODY_H
 
-#include "dissect/transport.h"
+#include "text.h"
 
 /*
  * One message body of an HTTP exchange, framing taken off: from its bytes to the records of a
@@ -29,15 +29,13 @@ enum body_end {
 };
 
 struct body {
-    const struct transport_conn *tc;
-    const struct stream_pos *at; /* of the call under way */
-    struct rpc *rpc;             /* while a JSON text is being read */
-    struct body_stream *stream;  /* with BODY_SSE */
-    uint32_t channel;
-    uint8_t dir;
-    uint8_t mode; /* enum body_mode */
-    bool lost;    /* a message of it was lost */
+    struct text text;           /* channel, direction, and the JSON text being read */
+    struct body_stream *stream; /* with BODY_SSE */
+    uint8_t mode;               /* enum body_mode */
 };
+
+/* A body at rest, in zeroed memory. */
+void body_init(struct body *b, const struct transport_conn *tc, enum dir dir);
 
 /* Begins a body in that mode. The channel must have begun before any mode but BODY_SKIP and
  * BODY_SNIFF is fed. */

@@ -176,7 +176,7 @@ bool http1_conn_body_end(struct http1_conn *s, enum dir dir, enum http1_end how)
     if (end == BODY_END_CUT && b->mode == BODY_SNIFF && dir == DIR_S2C && s->until_close)
         end = BODY_END_COMPLETE; /* nothing was announced */
     body_end(b, end, s->at);
-    return b->lost;
+    return b->text.lost;
 }
 
 /* A head that a loss or the end cut, on a channel that has begun. */

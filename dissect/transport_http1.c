@@ -400,8 +400,7 @@ static int init(void *state, const struct transport_conn *tc, bool joined)
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
         http1_init(&s->parser[dir], kind, joined, tc->env->hit);
-        s->body[dir].tc = tc;
-        s->body[dir].dir = (uint8_t)dir;
+        body_init(&s->body[dir], tc, (enum dir)dir);
     }
     const struct conn *c = tc->conn;
     bool lossless = c->side[0].lost_bytes == 0 && c->side[1].lost_bytes == 0;
