@@ -53,12 +53,30 @@ struct probe {
     bool joined; /* the stream began before these bytes: midstream or after a gap */
 };
 
+struct fields; /* dissect/fields.h */
+
+/* An HTTP/1.1 connection that turns into another transport (101 Switching Protocols). */
+struct transport_upgrade {
+    uint32_t channel;          /* of the exchange that asked for it; higher numbers are free */
+    struct record_begin begin; /* its request head */
+    bool begun;                /* RECORD_BEGIN of that channel was told */
+    const struct fields *request, *response; /* the heads; borrowed for the call */
+    const struct stream_pos *at;
+};
+
 struct transport {
     const char *name;
+    const char *token; /* in the Upgrade field; NULL: no HTTP/1.1 connection turns into it */
     size_t state_bytes;
     enum probe_result (*probe)(const struct probe *p);
     /* state is zeroed memory. joined as in struct probe. Returns 0 or ERR_NOMEM. */
     int (*init)(void *state, const struct transport_conn *tc, bool joined);
+    /* Instead of init, with a token: takes over the channel of the exchange that asked, which the
+     * HTTP/1.1 transport does not mention again. */
+    int (*upgrade)(void *state, const struct transport_conn *tc,
+                   const struct transport_upgrade *upgrade);
+    /* The transport that the connection turned into; may be NULL: it never does. */
+    uint8_t (*speaks)(const void *state);
     void (*feed)(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at);
     void (*gap)(void *state, enum dir dir, uint64_t n, const struct stream_pos *at);
