@@ -6,7 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 e2e=$here/../tests/e2e
 bash "$e2e/install.sh"
-[ $# -gt 0 ] || set -- everything json-mode many-clients stateless resumed refused
+[ $# -gt 0 ] || set -- samples
 for case in "$@"; do
     bash "$e2e/in_netns.sh" python3 -B "$e2e/record.py" "$case" "$here"
 done

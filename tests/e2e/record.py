@@ -26,40 +26,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 PORT = 3017
 # The kernel maps it into the program, so it counts in the program's memory.
 LIVE_BUFFER_KIB = 8192
-EVERYTHING = "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 
-# scenario: (what happens, transport, command of the server)
-SCENARIOS = {
-    "everything": (
-        "official SDK client against server-everything, one session: tools, resources, prompts, "
-        "completion, logging, roots, sampling, elicitation, progress, errors, a cancelled call",
-        "streamable-http (event streams)", [EVERYTHING, "streamableHttp"]),
-    "json-mode": (
-        "answers as application/json on kept connections, then batches at revision 2025-03-26",
-        "streamable-http (application/json)", ["server.mjs", str(PORT), "json"]),
-    "many-clients": (
-        "six clients at once, ten calls each, server waits of 0 to 29 ms, some failures",
-        "streamable-http (event streams)", ["server.mjs", str(PORT)]),
-    "stateless": (
-        "two clients at once and no session id",
-        "streamable-http (event streams, stateless)", ["server.mjs", str(PORT), "stateless"]),
-    "resumed": (
-        "the server ends the stream of a call, the answer comes on a stream resumed with "
-        "Last-Event-ID",
-        "streamable-http (event streams, resumed)", ["server.mjs", str(PORT), "events"]),
-    "refused": (
-        "HTTP 404 for an unknown session, connections refused, a tool that fails",
-        "streamable-http (application/json)", ["server.mjs", str(PORT), "json"]),
-    "big-result": (
-        "two results of 8 MB in event streams",
-        "streamable-http (event streams)", ["server.mjs", str(PORT)]),
-    "big-arguments": (
-        "three calls with arguments of 3 MB",
-        "streamable-http (event streams)", ["server.mjs", str(PORT)]),
-    "many-events": (
-        "a thousand progress notifications in one event stream",
-        "streamable-http (event streams)", ["server.mjs", str(PORT)]),
-}
+
+def load_scenarios():
+    """{name: scenario}; one file each, see scenarios/README.md."""
+    paths = sorted((HERE / "scenarios").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+SCENARIOS = load_scenarios()
 
 
 def wait_for_text(path, text, process, seconds=20):
@@ -103,78 +78,111 @@ def peak_kib(pid):
 def start_live(program, scenario, directory):
     with open(directory / f"{scenario}.live.jsonl", "w", encoding="utf-8") as out:
         live = Background([program, "live", "-i", "lo", "--json", "--messages",
-                           "--buffer-size", str(LIVE_BUFFER_KIB)],
+                           "--buffer-size", str(LIVE_BUFFER_KIB),
+                           SCENARIOS[scenario].get("filter", "tcp")],
                           directory / f"{scenario}.live.log", out=out)
     wait_for_text(live.log, "listening on", live.process)
     return live
 
 
-def versions():
-    def of(name):
+def output_of(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=True,
+                          stdin=subprocess.DEVNULL)
+    return (done.stdout + done.stderr).strip()
+
+
+def versions(scenario):
+    """The software of a recording: packages by their own word, programs by theirs."""
+    result = {"node": output_of(["node", "--version"]),
+              "tcpdump": output_of(["tcpdump", "--version"]).splitlines()[0]}
+    for name in scenario["software"]:
         path = HERE / "node_modules" / name / "package.json"
-        return json.loads(path.read_text(encoding="utf-8"))["version"]
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
-    tcpdump = subprocess.run(["tcpdump", "--version"], capture_output=True, text=True, check=True)
-    banner = (tcpdump.stdout + tcpdump.stderr).splitlines()[0]
-    return {"node": node.stdout.strip(), "tcpdump": banner,
-            "@modelcontextprotocol/sdk": of("@modelcontextprotocol/sdk"),
-            "@modelcontextprotocol/server-everything": of("@modelcontextprotocol/server-everything")}
+        result[name] = json.loads(path.read_text(encoding="utf-8"))["version"]
+    for name, command in scenario.get("programs", {}).items():
+        result[name] = output_of(command).splitlines()[0]
+    return result
 
 
-def record(scenario, directory, live=None):
+def start(process, number, scratch, env):
+    """Starts one process of a scenario and waits until it says that it is ready."""
+    command = [word.replace("{scratch}", str(scratch)) for word in process["command"]]
+    started = Background(command, scratch / f"process-{number}.log", cwd=HERE, env=env)
+    if "ready" in process:
+        wait_for_text(started.log, process["ready"], started.process)
+    return started
+
+
+def start_tcpdump(pcap, capture_filter, scratch):
+    # tcpdump of root would become another user, who may not write here.
+    stay = ["-Z", "root"] if os.geteuid() == 0 else []
+    dump = Background(["tcpdump", "-i", "lo", "-n", "-s", "0", "-B", "65536", "-U", *stay,
+                       "--immediate-mode", "-w", str(pcap), capture_filter],
+                      scratch / "tcpdump.log")
+    wait_for_text(dump.log, "listening on", dump.process)
+    return dump
+
+
+def counts_of(dump):
+    text = dump.log.read_text(encoding="utf-8")
+    return {"captured": int(re.search(r"(\d+) packets captured", text).group(1)),
+            "dropped_by_kernel": int(re.search(r"(\d+) packets dropped by kernel", text).group(1)),
+            "snaplen": 0}
+
+
+def record(name, directory, live=None):
     """Runs a scenario; returns (truth, peak memory of the live program in KiB or None)."""
-    description, transport, server_command = SCENARIOS[scenario]
-    pcap = directory / f"{scenario}.pcap"
+    scenario = SCENARIOS[name]
     with tempfile.TemporaryDirectory() as scratch_name:
         scratch = pathlib.Path(scratch_name)
+        scratch.chmod(0o755)
         env = dict(os.environ, PORT=str(PORT), HTTP_LOG=str(scratch / "http.jsonl"),
                    CLIENT_LOG=str(scratch / "client.jsonl"))
-        server = Background(["node", "--import", "./http_log.mjs", *server_command],
-                            scratch / "server.log", cwd=HERE, env=env)
-        wait_for_text(server.log, "listening on port", server.process)
-        # tcpdump of root would become another user, who may not write here.
-        stay = ["-Z", "root"] if os.geteuid() == 0 else []
-        dump = Background(["tcpdump", "-i", "lo", "-n", "-s", "0", "-B", "65536", "-U", *stay,
-                           "--immediate-mode", "-w", str(pcap), "tcp"], scratch / "tcpdump.log")
-        wait_for_text(dump.log, "listening on", dump.process)
-        watcher = start_live(live, scenario, directory) if live else None
+        for log in ("HTTP_LOG", "CLIENT_LOG"):
+            pathlib.Path(env[log]).touch()
+        processes = [start(process, number, scratch, env)
+                     for number, process in enumerate(scenario["start"])]
+        dump = start_tcpdump(directory / f"{name}.pcap", scenario.get("filter", "tcp"), scratch)
+        watcher = start_live(live, name, directory) if live else None
         time.sleep(0.1)
-        client = subprocess.run(
-            ["node", "client.mjs", scenario, f"http://127.0.0.1:{PORT}/mcp"], cwd=HERE,
-            env=env, stdin=subprocess.DEVNULL, timeout=120, check=False)
+        client = subprocess.run(scenario["client"], cwd=HERE, env=env, stdin=subprocess.DEVNULL,
+                                timeout=120, check=False)
         time.sleep(0.3)
-        server.stop(signal.SIGTERM)
+        for process in reversed(processes):
+            process.stop(signal.SIGTERM)
         time.sleep(0.3)
         peak = peak_kib(watcher.process.pid) if watcher else None
         if watcher and watcher.stop() != 0:
             raise SystemExit(f"record: live failed:\n{watcher.log.read_text()}")
         dump.stop()
         if client.returncode != 0:
-            raise SystemExit(f"record: the client failed:\n{server.log.read_text()}")
-        counts = dump.log.read_text(encoding="utf-8")
-        captured = int(re.search(r"(\d+) packets captured", counts).group(1))
-        dropped = int(re.search(r"(\d+) packets dropped by kernel", counts).group(1))
-        result = {"case": scenario, "description": description,
-                  "software": versions(), "transport": transport,
-                  "capture": {"captured": captured, "dropped_by_kernel": dropped, "snaplen": 0}}
+            logs = "\n".join(process.log.read_text() for process in processes)
+            raise SystemExit(f"record: the client failed:\n{logs}")
+        result = {"case": name, "description": scenario["description"],
+                  "software": versions(scenario), "transport": scenario["transport"],
+                  "capture": counts_of(dump)}
         result.update(truth.build(truth.read_lines(env["HTTP_LOG"]),
                                   truth.read_lines(env["CLIENT_LOG"])))
-    path = directory / f"{scenario}.truth.json"
+    path = directory / f"{name}.truth.json"
     path.write_text(truth.to_text(result), encoding="utf-8")
     return result, peak
 
 
 def main():
     parser = argparse.ArgumentParser(description="record one scenario of real MCP software")
-    parser.add_argument("scenario", choices=SCENARIOS)
+    parser.add_argument("scenario", choices=[*SCENARIOS, "samples"],
+                        help="samples: all whose captures are kept in pcaps/")
     parser.add_argument("directory", type=pathlib.Path)
     parser.add_argument("--live", metavar="PROGRAM", help="run PROGRAM live on the same packets")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
-    result, peak = record(options.scenario, options.directory.resolve(), options.live)
-    print(f"{options.scenario}: {result['total_messages']} messages, "
-          f"{result['tcp_connections']} connections, {result['capture']['captured']} packets"
-          + (f", live peak {peak} KiB" if peak else ""))
+    names = [options.scenario]
+    if options.scenario == "samples":
+        names = [name for name, scenario in SCENARIOS.items() if scenario["sample"]]
+    for name in names:
+        result, peak = record(name, options.directory.resolve(), options.live)
+        print(f"{name}: {result['total_messages']} messages, "
+              f"{result['tcp_connections']} connections, {result['capture']['captured']} packets"
+              + (f", live peak {peak} KiB" if peak else ""))
 
 
 if __name__ == "__main__":

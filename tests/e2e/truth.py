@@ -57,7 +57,7 @@ class Pairing:
         key = (message["client"], asked, json.dumps(message.get("id")))
         if message.get("id") is None:
             # An HTTP refusal has no id; it answers the request that its POST carried.
-            key = next((k for k, m in self.open.items() if m["http"] == message["http"]), key)
+            key = next((k for k, m in self.open.items() if m.get("http") == message.get("http")), key)
         request = self.open.pop(key, None)
         if request is None:
             self.orphans.append(message)
@@ -149,8 +149,8 @@ def build(server_log, client_log):
     messages = []
     for line in server_log:
         if line["record"] == "message":
-            exchange = by_number[line["http"]]
-            messages.append(dict(line, client=exchange["client"], session=exchange["session"]))
+            exchange = by_number.get(line.get("http"), {"client": None, "session": None})
+            messages.append(dict({key: exchange[key] for key in ("client", "session")}, **line))
     wire = [m for m in messages if m["kind"] != "other"]
     pairing = Pairing()
     for message in wire:
