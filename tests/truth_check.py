@@ -131,11 +131,12 @@ def check_report(report, truth, differences):
     differences.equal("lost_bytes", connections["lost_bytes"], 0)
     differences.equal("protocol_versions", sorted(protocol["protocol_versions"]),
                       sorted(truth["protocol_versions"]))
-    if truth["sessions"]:
-        differences.equal("sessions", protocol["sessions"], len(truth["sessions"]))
+    if truth["sessions"] or truth.get("unnamed_sessions"):
+        sessions = len(truth["sessions"]) + truth.get("unnamed_sessions", 0)
+        differences.equal("sessions", protocol["sessions"], sessions)
         if len(truth["protocol_versions"]) == 1:  # else the truth does not tell whose is which
             differences.equal("sessions by version", protocol["protocol_versions"],
-                              {truth["protocol_versions"][0]: len(truth["sessions"])})
+                              {truth["protocol_versions"][0]: sessions})
     check_messages(protocol, truth, differences)
     check_tools(protocol, truth, differences)
     errors = protocol["protocol_errors"]
@@ -172,7 +173,8 @@ def check_stray(protocol, truth, differences):
     differences.equal("duplicate_responses", protocol["duplicate_responses"], copies)
     differences.equal("orphan_responses", protocol["orphan_responses"] +
                       protocol["late_responses"],
-                      sum("id" in orphan for orphan in truth["orphan_responses"]))
+                      sum("id" in orphan or orphan.get("kind") == "result"
+                          for orphan in truth["orphan_responses"]))
     differences.equal("incomplete_messages", protocol["incomplete_messages"], 0)
 
 

@@ -10,7 +10,7 @@ import http from 'node:http';
 import { describe, now, openLog } from './message.mjs';
 
 const log = openLog(process.env.HTTP_LOG);
-let exchanges = 0;
+let exchanges = process.pid * 1e6; // several processes may share a log
 
 function logJson(text, base) {
   let value;

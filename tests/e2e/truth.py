@@ -130,7 +130,7 @@ def agreement(messages, client_log):
 
 def place(message):
     """The few members that tell one message from another."""
-    members = ("dir", "method", "id", "tool", "session")
+    members = ("dir", "kind", "method", "id", "tool", "session")
     return {key: message[key] for key in members if message.get(key) is not None} | {
         "client_port": message["port"]}
 
@@ -176,11 +176,14 @@ def build(server_log, client_log):
         "http": http_facts(exchanges, wire),
         "sessions": sorted({e["session"] for e in exchanges
                             if e["session"] and (e["status"] or 0) < 400}),
+        # Without a session id every initialize that was answered begins one.
+        "unnamed_sessions": sum(request["method"] == "initialize" and not request["session"] and
+                                answer["kind"] == "result" for request, answer in pairing.pairs),
         "cancelled": [{"dir": m["dir"], "requestId": m["request_id"], "session": m["session"]}
                       for m in wire if m.get("method") == "notifications/cancelled"],
         "unanswered": [place(m) for m in unanswered],
         "orphan_responses": [place(m) for m in pairing.orphans],
-        "one_side_only": agreement(wire, client_log),
+        "one_side_only": agreement(wire, client_log) if client_log else [],
         "pairs": [pair_row(request, answer, latencies) for request, answer in pairing.pairs],
     }
 
