@@ -52,13 +52,14 @@ struct flow {
     uint32_t older, newer;
     struct conn conn;
     struct half half[2]; /* by side, as conn.endpoint */
+    int64_t left_ns;     /* earliest FIN or RST, once conn.leaver is known */
     int64_t since_ns;    /* latest packet time of the run, when it began to wait as its list says */
     uint32_t reset_packets; /* packets of both sides up to the RST */
     uint32_t rtt_us;        /* of the handshake; before: from the first SYN to the latest */
     uint32_t self;          /* flow.c: index */
     uint8_t list;           /* enum flow_list */
 };
-_Static_assert(sizeof(struct flow) <= 336, "a million flows are to fit into 350 MB");
+_Static_assert(sizeof(struct flow) <= 344, "a million flows are to fit into 350 MB");
 
 /* Who sent a packet to whom. */
 struct flow_key {

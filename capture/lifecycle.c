@@ -27,6 +27,7 @@
  * tracked); one that is far off the sequence numbers seen is not believed.
  */
 #include "capture/lifecycle.h"
+#include "capture/leaver.h"
 #include <stdlib.h>
 
 #define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
@@ -495,6 +496,12 @@ static bool believable_in_handshake(const struct flow *f, int side, const struct
     return acknowledges(f, side, seg, FAST_OPEN_BYTES);
 }
 
+static bool believable_in_flight(const struct half *half, const struct tcp_segment *seg)
+{
+    return !(half->flags & HALF_STARTED) ||
+           tcp_within(seg->seq, half->next - LATE_SYN_BYTES, PLAUSIBLE_BYTES);
+}
+
 static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
 {
     const struct half *half = &f->half[side];
@@ -509,11 +516,14 @@ static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct 
         break;
     case CONN_OPEN:
     case CONN_HALF_CLOSED:
-        if (!(half->flags & HALF_STARTED) ||
-            tcp_within(seg->seq, half->next - LATE_SYN_BYTES, PLAUSIBLE_BYTES))
+        if (believable_in_flight(half, seg)) {
+            leaver_note(f, side, seg);
             close_as(l, f, CONN_CLOSE_RESET, seg->ts_ns);
+        }
         break;
     case CONN_SHUT:
+        if (f->conn.failure == CONN_FAILURE_NONE && believable_in_flight(half, seg))
+            leaver_note(f, side, seg);
         break;
     }
 }
@@ -539,6 +549,8 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
         see_ack(l, f, side, seg);
     if (f->conn.state < CONN_OPEN && completes(f, side, seg))
         establish(l, f, seg->ts_ns);
+    if (v.fin)
+        leaver_note(f, side, seg);
     if (v.useful)
         reassembly_accept(r, f, side, seg);
     if (v.fin)

@@ -68,6 +68,14 @@ enum conn_close {
     CONN_CLOSE_PRUNED /* dropped because the flow table was full */
 };
 
+/* Which side sent the first FIN or RST, by capture time; where that packet is not in the capture,
+ * the other side's says so by acknowledging it. */
+enum conn_leaver {
+    CONN_LEAVER_NONE, /* neither has sent one, as far as is known */
+    CONN_LEAVER_SIDE0,
+    CONN_LEAVER_SIDE1
+};
+
 /* Counters of one direction. A byte is a payload byte once, however often it was sent. */
 struct conn_counters {
     uint64_t packets;
@@ -98,6 +106,7 @@ struct conn {
     uint8_t failure;              /* enum conn_failure */
     uint8_t close;                /* enum conn_close */
     uint8_t swapped;              /* 1: side 1 is the client */
+    uint8_t leaver;               /* enum conn_leaver; settled when the second direction ends */
     bool midstream;               /* neither its SYN nor the SYN/ACK was captured */
     bool start_unknown;           /* first bytes of a direction may be missing untold */
     bool whole;                   /* midstream only by the order of its packets: no byte missing */
@@ -126,6 +135,12 @@ static inline const struct endpoint *conn_server(const struct conn *c)
 static inline const struct conn_counters *conn_sent(const struct conn *c, enum dir dir)
 {
     return &c->side[conn_side(c, dir)];
+}
+
+/* Did that sender, the client with DIR_C2S, close or reset the connection before its peer did? */
+static inline bool conn_left_first(const struct conn *c, enum dir dir)
+{
+    return c->leaver != CONN_LEAVER_NONE && c->leaver - CONN_LEAVER_SIDE0 == conn_side(c, dir);
 }
 
 /* Says who the client is. To be called from `data` only, at the latest for the first bytes that

@@ -310,11 +310,12 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
     bool usable = s && !s->over && s->key.kind != SESSION_KIND_DRAFT;
     bool stream = ch->content == HTTP_CONTENT_SSE && ch->status &&
                   (ch->event_ids || (s && s->key.kind == SESSION_KIND_ID));
+    bool closed = how == CHANNEL_END_CLOSED || how == CHANNEL_END_ABORTED;
     bool elsewhere = s && s->key.kind == SESSION_KIND_ENDPOINT; /* on the stream of the session */
     if ((ch->status == 202 || elsewhere) && usable) {
         p->over = s->key.kind == SESSION_KIND_ID;
         pairing_detach(t, p, s);
-    } else if ((stream || how == CHANNEL_END_CLOSED) && usable) {
+    } else if ((stream || closed) && usable) {
         pairing_detach(t, p, s);
     } else if (s && s->over) {
         pairing_doom(t, p);

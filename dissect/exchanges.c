@@ -93,7 +93,11 @@ static bool waits(const struct exchange *e)
 
 static void end(const struct exchanges *x, const struct exchange *e, enum channel_end how)
 {
-    x->over(x->ctx, e, e->lossy || e->in_hole ? CHANNEL_END_LOST : how);
+    if (e->lossy || e->in_hole)
+        how = CHANNEL_END_LOST;
+    else if (e->aborted)
+        how = CHANNEL_END_ABORTED;
+    x->over(x->ctx, e, how);
 }
 
 /* Ends and removes those that are over. */

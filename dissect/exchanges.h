@@ -25,6 +25,7 @@ struct exchange {
     bool response_started; /* bound to a response, or never to be bound */
     bool response_done;
     bool lossy;       /* bytes of it were lost */
+    bool aborted;     /* the client left, and only the end of the connection ended the response */
     bool in_hole;     /* its response may be among bytes that were lost */
     bool hole_before; /* an unknown number of requests was lost in front of it */
 };

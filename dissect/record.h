@@ -111,9 +111,11 @@ struct record_finding {
 
 enum channel_end {
     CHANNEL_END_COMPLETE, /* request and response complete */
-    CHANNEL_END_CLOSED,   /* the connection ended first */
+    CHANNEL_END_CLOSED,   /* the connection ended first: by the server, or nobody knows by whom */
     CHANNEL_END_LOST,     /* a gap swallowed the rest; what it held cannot be known */
-    CHANNEL_END_CAPTURE   /* the capture ended first */
+    CHANNEL_END_CAPTURE,  /* the capture ended first */
+    CHANNEL_END_ABORTED   /* the client left before the response was complete: by FIN, RST, or
+                             HTTP/2 RST_STREAM with CANCEL */
 };
 
 struct record {

@@ -24,6 +24,10 @@
  *                              lost since, it goes on; otherwise they become a stub
  *   looking for a start line   goes on looking; an event stream in the middle becomes a stub
  *
+ * An exchange whose response is not complete when the connection ends has been aborted if the
+ * client left first; so has an event stream that only the end of the connection ends. A client that
+ * closed its direction and got its answer all the same has aborted nothing.
+ *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
  * Ignored on purpose: what follows 101 or CONNECT; trailers; 1xx responses other than 101; bodies
@@ -239,8 +243,10 @@ static void response_end(void *ctx, enum http1_end how)
         (void)bind(s);
     if (s->in_head[DIR_S2C])
         http1_conn_head_cut(s, DIR_S2C, how);
-    const struct exchange *e = http1_conn_current(s, DIR_S2C);
+    struct exchange *e = http1_conn_current(s, DIR_S2C);
     bool events = s->body[DIR_S2C].mode == BODY_SSE;
+    if (e && events && s->until_close && how == HTTP1_END_COMPLETE)
+        e->aborted = s->ending == CHANNEL_END_ABORTED;
     bool lossy = http1_conn_body_end(s, DIR_S2C, how) || lost;
     s->suspended = lost && events && e;
     if (!s->interim && !s->suspended && how != HTTP1_END_CUT)
@@ -448,7 +454,9 @@ static void end(void *state, enum dir dir, enum stream_end how, const struct str
 {
     struct http1_conn *s = state;
     s->at = at;
-    s->ending = how == STREAM_END_CAPTURE ? CHANNEL_END_CAPTURE : CHANNEL_END_CLOSED;
+    s->ending = how == STREAM_END_CAPTURE               ? CHANNEL_END_CAPTURE
+                : conn_left_first(s->tc->conn, DIR_C2S) ? CHANNEL_END_ABORTED
+                                                        : CHANNEL_END_CLOSED;
     if (!s->quiet) {
         struct http1_sink sink = parser_sink(s, dir);
         http1_end(&s->parser[dir], &sink, how == STREAM_END_FIN);

@@ -104,7 +104,7 @@ static inline void world_begin(struct world *w, struct world_channel *ch,
 
 static inline void world_record(void *ctx, const struct record *r)
 {
-    static const char *const ends[] = {"complete", "closed", "lost", "capture"};
+    static const char *const ends[] = {"complete", "closed", "lost", "capture", "aborted"};
     static const char *const contents[] = {"-", "json", "sse", "other"};
     struct world *w = ctx;
     if (r->type == RECORD_CONN) {
@@ -230,6 +230,7 @@ struct world_plan {
     bool midstream;
     bool byte_by_byte;
     enum stream_end end;
+    uint8_t leaver; /* enum conn_leaver */
 };
 
 /* Bytes that wait for a hole to be decided, and what is missing in front of them. */
@@ -333,6 +334,7 @@ static inline void world_run(struct world *w, const struct world_plan *p)
     for (int dir = 0; dir < DIR_COUNT; dir++)
         if (q.missing[dir] > 0)
             world_gap(&c, (enum dir)dir, q.missing[dir], ts);
+    c.conn.leaver = p->leaver;
     world_close(w, &c, p->end);
 }
 

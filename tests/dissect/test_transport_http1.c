@@ -276,6 +276,58 @@ Test(transport_http1, connection_ends_inside)
     cr_expect_str_eq(world.log, "1 begin POST\n1 > request 1\n1 head 200 json\n1 end capture\n");
 }
 
+/* How each channel of a conversation ends when both directions ended and the client left first. */
+static const char *left(const struct segment *segments, size_t count, enum conn_leaver leaver,
+                        enum stream_end end)
+{
+    struct world_plan plan = {segments, count, .end = end, .leaver = leaver};
+    world_run(&world, &plan);
+    const char *last = strstr(world.log, " end ");
+    return last ? last + 1 : world.log;
+}
+
+Test(transport_http1, client_leaves_first)
+{
+    static const struct segment none[] = {C2S(POST(46, CALL("1")))};
+    static const struct segment half[] = {C2S(POST(46, CALL("1"))), S2C(JSON(36, "{\"jsonrpc\""))};
+    static const struct segment whole[] = {C2S(POST(46, CALL("1"))), S2C(JSON(36, RESULT("1")))};
+    static const struct segment stream[] = {C2S(POST(46, CALL("1"))), S2C(EVENTS "3\r\n:\n\n\r\n")};
+    static const struct segment until_close[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n")};
+    static const struct segment answer_until_close[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" RESULT("1"))};
+    static const enum stream_end ends[] = {STREAM_END_FIN, STREAM_END_RESET, STREAM_END_IDLE};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        cr_expect_str_eq(left(none, 1, CONN_LEAVER_SIDE0, ends[i]), "end aborted\n");
+        cr_expect_str_eq(left(none, 1, CONN_LEAVER_SIDE1, ends[i]), "end closed\n");
+        cr_expect_str_eq(left(none, 1, CONN_LEAVER_NONE, ends[i]), "end closed\n");
+        cr_expect_str_eq(left(half, 2, CONN_LEAVER_SIDE0, ends[i]), "end aborted\n");
+        cr_expect_str_eq(left(half, 2, CONN_LEAVER_SIDE1, ends[i]), "end closed\n");
+        cr_expect_str_eq(left(stream, 2, CONN_LEAVER_SIDE0, ends[i]), "end aborted\n");
+        cr_expect_str_eq(left(stream, 2, CONN_LEAVER_SIDE1, ends[i]), "end closed\n");
+        cr_expect_str_eq(left(whole, 2, CONN_LEAVER_SIDE0, ends[i]), "end complete\n");
+    }
+    cr_expect_str_eq(left(until_close, 2, CONN_LEAVER_SIDE0, STREAM_END_FIN), "end aborted\n");
+    cr_expect_str_eq(left(until_close, 2, CONN_LEAVER_SIDE1, STREAM_END_FIN), "end complete\n");
+    cr_expect_str_eq(left(answer_until_close, 2, CONN_LEAVER_SIDE0, STREAM_END_FIN),
+                     "end complete\n");
+    cr_expect_str_eq(left(none, 1, CONN_LEAVER_SIDE0, STREAM_END_CAPTURE), "end capture\n");
+}
+
+/* A hole counts for more than who left. */
+Test(transport_http1, client_leaves_after_a_loss)
+{
+    static const struct segment segments[] = {C2S(POST(46, CALL("1"))),
+                                              S2C(JSON(36, "{\"jsonrpc\":\"2.0\""))};
+    struct world_loss loss = {DIR_S2C, 40, 60};
+    struct world_plan plan = {
+        segments, 2, &loss, 1, .end = STREAM_END_FIN, .leaver = CONN_LEAVER_SIDE0};
+    world_run(&world, &plan);
+    cr_expect(strstr(world.log, "1 end lost\n"), "%s", world.log);
+}
+
 Test(transport_http1, tunnels_are_quiet)
 {
     static const struct segment segments[] = {
