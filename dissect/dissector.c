@@ -64,7 +64,10 @@ static uint8_t transport_of(const struct conn *c)
         return TRANSPORT_NONE;
     if (is_finished(c))
         return (uint8_t)((uint8_t *)c->user - finished);
-    return ((const struct link *)c->user)->tc.transport;
+    const struct link *l = c->user;
+    if (l->transport && l->transport->speaks)
+        return l->transport->speaks(l->state);
+    return l->tc.transport;
 }
 
 static struct link *link_new(struct dissector *d, struct conn *c, const struct transport *t)

@@ -392,6 +392,15 @@ void exchanges_answered(struct exchanges *x, int64_t ns, bool lost)
     reap(x);
 }
 
+void exchanges_release(struct exchanges *x, struct exchange *e)
+{
+    size_t behind = (size_t)(&x->list[x->count] - e) - 1;
+    memmove(e, e + 1, behind * sizeof(*e));
+    x->count--;
+    if (x->count == 0)
+        shrink(x);
+}
+
 /* ---- losses */
 
 void exchanges_lose_requests(struct exchanges *x)

@@ -8,6 +8,7 @@
  */
 #include "fields.h"
 #include "ascii.h"
+#include "upgrade.h"
 
 #define LENGTH(n) (UINT32_C(1) << (n))
 
@@ -16,7 +17,9 @@ const uint32_t fields_name_lengths[32] = {
     ['c' & 31] = LENGTH(12) | LENGTH(16), /* content-type, content-encoding */
     ['l' & 31] = LENGTH(13),              /* last-event-id */
     ['m' & 31] = ~(LENGTH(5) - 1),        /* mcp-anything */
+    ['s' & 31] = LENGTH(22) | LENGTH(24), /* sec-websocket-protocol, -extensions */
     ['t' & 31] = LENGTH(17),              /* transfer-encoding */
+    ['u' & 31] = LENGTH(7),               /* upgrade */
 };
 
 struct fields_text {
@@ -40,6 +43,25 @@ static bool names(const char *value, size_t n, const char *type)
             value++;
             n--;
         }
+    }
+    return false;
+}
+
+/* Whether a list of subprotocols has MCP's among them. */
+static bool lists_mcp(const char *value, size_t n)
+{
+    while (n > 0) {
+        const char *comma = memchr(value, ',', n);
+        size_t length = comma ? (size_t)(comma - value) : n;
+        size_t begin = 0, end = length;
+        while (begin < end && (value[begin] == ' ' || value[begin] == '\t'))
+            begin++;
+        while (end > begin && (value[end - 1] == ' ' || value[end - 1] == '\t'))
+            end--;
+        if (ascii_is(value + begin, end - begin, "mcp"))
+            return true;
+        value += length + (comma != NULL);
+        n -= length + (comma != NULL);
     }
     return false;
 }
@@ -127,6 +149,10 @@ void fields_add(struct fields *f, const struct hash_key *hash, const char *name,
         if (ascii_is(name, 6, "accept"))
             accept(f, value, value_len);
         break;
+    case 7:
+        if (ascii_is(name, 7, "upgrade"))
+            f->upgrade = upgrade_find(value, value_len);
+        break;
     case 12:
         if (ascii_is(name, 12, "content-type"))
             f->content = (uint8_t)content_type(value, value_len);
@@ -146,6 +172,14 @@ void fields_add(struct fields *f, const struct hash_key *hash, const char *name,
         if (ascii_is(name, 17, "transfer-encoding") && !ascii_is(value, value_len, "chunked") &&
             !ascii_is(value, value_len, "identity"))
             f->coded = true;
+        break;
+    case 22:
+        if (ascii_is(name, 22, "sec-websocket-protocol"))
+            f->mcp_socket = f->mcp_socket || lists_mcp(value, value_len);
+        break;
+    case 24:
+        if (ascii_is(name, 24, "sec-websocket-extensions"))
+            websocket_add_extensions(&f->socket, value, value_len);
         break;
     default: /* no other length matters */
         break;

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "dissect/record.h"
+#include "websocket.h"
 
 /*
  * What the header fields of one HTTP message say about MCP, collected field by field. Knows names
@@ -15,8 +16,11 @@ struct fields {
     uint64_t last_event_hash;
     uint16_t flags;  /* enum channel_flag: what a head can tell */
     uint8_t content; /* enum http_content */
-    bool coded;      /* a content or transfer coding that is not taken off */
+    uint8_t upgrade; /* enum record_transport that the Upgrade field names; NONE: not known */
+    struct websocket_options socket; /* Sec-WebSocket-Extensions: an offer in requests */
+    bool coded;                      /* a content or transfer coding that is not taken off */
     bool accepts_json;
+    bool mcp_socket;  /* Sec-WebSocket-Protocol names MCP */
     bool has_version; /* MCP-Protocol-Version, which requests for authorization carry too */
     char version[CHANNEL_VERSION_BYTES];
 };

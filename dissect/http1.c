@@ -131,7 +131,7 @@ static void drop_line(struct http1 *h)
 
 static void end_message(struct http1 *h, const struct http1_sink *sink, enum http1_end how)
 {
-    h->state = STATE_START;
+    h->state = h->tunnel_next ? STATE_TUNNEL : STATE_START;
     sink->message_end(sink->ctx, how);
 }
 
@@ -144,8 +144,8 @@ static void lose(struct http1 *h, const struct http1_sink *sink)
 {
     bool told = in_message(h);
     drop_line(h);
-    h->state = STATE_SYNC;
-    h->lost_sync = true;
+    h->state = h->tunnel_next ? STATE_TUNNEL : STATE_SYNC;
+    h->lost_sync = !h->tunnel_next;
     if (told)
         sink->message_end(sink->ctx, HTTP1_END_LOST);
 }
@@ -574,4 +574,19 @@ void http1_join_body(struct http1 *h, enum http1_framing framing)
         begin_chunk(h);
     else
         h->state = STATE_UNTIL_CLOSE;
+}
+
+void http1_tunnel(struct http1 *h)
+{
+    h->tunnel_next = true;
+    if (in_message(h))
+        return;
+    drop_line(h);
+    h->lost_sync = false;
+    h->state = STATE_TUNNEL;
+}
+
+bool http1_tunnels(const struct http1 *h)
+{
+    return h->state == STATE_TUNNEL;
 }

@@ -93,6 +93,7 @@ struct http1 {
     uint8_t seen; /* which framing fields were seen, and whether they were bad */
     uint8_t digits;
     bool line_cut;
+    bool tunnel_next; /* no HTTP behind the message under way */
     uint16_t status;
     uint32_t head_bytes;
     uint64_t left; /* body or chunk bytes still to come */
@@ -119,6 +120,12 @@ void http1_end(struct http1 *h, const struct http1_sink *sink, bool orderly);
 
 /* Enters the body of an unseen response head: a capture began inside a response. */
 void http1_join_body(struct http1 *h, enum http1_framing framing);
+
+/* No HTTP any more behind the message under way, or from now on when there is none. */
+void http1_tunnel(struct http1 *h);
+
+/* Whether that is so already. */
+bool http1_tunnels(const struct http1 *h);
 
 /* How n bytes at the start of a segment look. */
 enum http1_look { HTTP1_LOOK_NO, HTTP1_LOOK_MORE, HTTP1_LOOK_REQUEST, HTTP1_LOOK_RESPONSE };

@@ -7,6 +7,7 @@
 #include "dissect/transport.h"
 #include "exchanges.h"
 #include "fields.h"
+#include "upgrade.h"
 
 /*
  * The state of one HTTP/1.1 connection, and how it tells its channels; private to
@@ -20,6 +21,7 @@ struct http1_conn {
     struct body body[DIR_COUNT];
     struct fields fields[DIR_COUNT]; /* of the head under way or just read */
     struct exchanges exchanges;
+    struct upgrade *upgrade;      /* what the connection turned into; NULL: nothing known */
     uint64_t gap_owed[DIR_COUNT]; /* lost bytes to be told on the next channel */
     int64_t response_ns;          /* start of the response */
     uint16_t status;

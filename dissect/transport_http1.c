@@ -28,10 +28,14 @@
  * client left first; so has an event stream that only the end of the connection ends. A client that
  * closed its direction and got its answer all the same has aborted nothing.
  *
+ * Behind 101 or CONNECT no HTTP is read. If the 101's Upgrade field names another transport, that
+ * one takes the connection over, with the channel of the exchange that asked (upgrade.h); a request
+ * body that is still under way is read to its end first.
+ *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
- * Ignored on purpose: what follows 101 or CONNECT; trailers; 1xx responses other than 101; bodies
- * under a content coding (told once as undecodable).
+ * Ignored on purpose: tunnels that no transport takes over; trailers; 1xx responses other than 101;
+ * bodies under a content coding (told once as undecodable).
  */
 #include "http1_conn.h"
 #include <string.h>
@@ -129,11 +133,50 @@ static void request_anomaly(void *ctx, enum http1_anomaly what)
         exchanges_lose_requests(&s->exchanges);
 }
 
-static void no_tunnel(void *ctx, const uint8_t *bytes, size_t n)
+/* ---- behind HTTP */
+
+static void tunnel(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
 {
-    (void)ctx;
-    (void)bytes;
-    (void)n;
+    if (s->upgrade)
+        upgrade_feed(s->upgrade, dir, bytes, n, s->at);
+}
+
+static void request_tunnel(void *ctx, const uint8_t *bytes, size_t n)
+{
+    tunnel(ctx, DIR_C2S, bytes, n);
+}
+
+static void response_tunnel(void *ctx, const uint8_t *bytes, size_t n)
+{
+    tunnel(ctx, DIR_S2C, bytes, n);
+}
+
+/* Hands the connection to the transport that the response names; false: there is none. */
+static bool hand_over(struct http1_conn *s, struct exchange *e)
+{
+    static const struct fields unknown;
+    const struct fields *response = &s->fields[DIR_S2C];
+    if (!e || s->status != 101 || response->upgrade == TRANSPORT_NONE)
+        return false;
+    bool latest = e->channel == s->exchanges.last_channel && (e->begin.flags & CHANNEL_STUB) == 0;
+    struct transport_upgrade how = {.channel = e->channel,
+                                    .begin = e->begin,
+                                    .begun = e->begun,
+                                    .request = latest ? &s->fields[DIR_C2S] : &unknown,
+                                    .response = response,
+                                    .at = s->at};
+    s->upgrade = upgrade_new(s->tc, response->upgrade, &how);
+    if (s->upgrade)
+        exchanges_release(&s->exchanges, e);
+    return s->upgrade != NULL;
+}
+
+/* No HTTP any more, in both directions. */
+static void begin_tunnel(struct http1_conn *s)
+{
+    s->quiet = true;
+    exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
+    http1_tunnel(&s->parser[DIR_C2S]);
 }
 
 /* ---- responses */
@@ -196,14 +239,6 @@ static enum body_mode response_mode(const struct http1_conn *s, const struct exc
     return f->content == HTTP_CONTENT_SSE ? BODY_SSE : BODY_SNIFF;
 }
 
-/* No HTTP any more, in both directions. */
-static void begin_tunnel(struct http1_conn *s)
-{
-    s->quiet = true;
-    exchanges_answered(&s->exchanges, s->at->ts_ns, false);
-    exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
-}
-
 static void response_head_end(void *ctx, const struct http1_body_info *info)
 {
     struct http1_conn *s = ctx;
@@ -212,16 +247,22 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
     if (s->interim)
         return;
     struct exchange *e = bind(s);
+    if (info->framing == HTTP1_BODY_TUNNEL && hand_over(s, e)) {
+        begin_tunnel(s);
+        return;
+    }
     s->until_close = info->framing == HTTP1_BODY_UNTIL_CLOSE;
     if (e && !e->begun && ((f->flags & CHANNEL_MCP_HEADER) != 0 || f->content == HTTP_CONTENT_SSE))
         http1_conn_begin(s, e);
     if (e && e->begun)
         http1_conn_head(s, e);
-    if (info->framing == HTTP1_BODY_TUNNEL)
+    if (info->framing == HTTP1_BODY_TUNNEL) {
+        exchanges_answered(&s->exchanges, s->at->ts_ns, false);
         begin_tunnel(s);
-    else if (e && info->framing != HTTP1_BODY_NONE &&
-             (info->framing != HTTP1_BODY_LENGTH || info->length > 0))
+    } else if (e && info->framing != HTTP1_BODY_NONE &&
+               (info->framing != HTTP1_BODY_LENGTH || info->length > 0)) {
         body_start(&s->body[DIR_S2C], response_mode(s, e), e->channel, s->at);
+    }
 }
 
 static void response_body(void *ctx, const uint8_t *bytes, size_t n)
@@ -278,7 +319,7 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                    request_body_gap,
                                    request_end,
                                    request_anomaly,
-                                   no_tunnel,
+                                   request_tunnel,
                                    fields_name_lengths};
     return (struct http1_sink){s,
                                response_start,
@@ -288,7 +329,7 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
                                response_body_gap,
                                response_end,
                                response_anomaly,
-                               no_tunnel,
+                               response_tunnel,
                                fields_name_lengths};
 }
 
@@ -420,7 +461,7 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
     struct http1_conn *s = state;
-    if (s->quiet)
+    if (s->quiet && !s->upgrade)
         return;
     s->at = at;
     if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
@@ -429,12 +470,26 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
     http1_feed(&s->parser[dir], &sink, bytes, n);
 }
 
+/* A gap behind 101; the request that asked may still be under way. */
+static void tunnel_gap(struct http1_conn *s, enum dir dir, uint64_t n)
+{
+    struct http1 *parser = &s->parser[dir];
+    struct http1_sink sink = parser_sink(s, dir);
+    if (!s->upgrade)
+        return;
+    http1_gap(parser, &sink, n);
+    if (http1_tunnels(parser))
+        upgrade_gap(s->upgrade, dir, n, s->at);
+}
+
 static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
 {
     struct http1_conn *s = state;
-    if (s->quiet)
-        return;
     s->at = at;
+    if (s->quiet) {
+        tunnel_gap(s, dir, n);
+        return;
+    }
     uint32_t channel = http1_conn_channel(s, dir);
     if (channel != 0)
         http1_conn_finding(s, channel, dir, FINDING_GAP, n);
@@ -460,6 +515,8 @@ static void end(void *state, enum dir dir, enum stream_end how, const struct str
     if (!s->quiet) {
         struct http1_sink sink = parser_sink(s, dir);
         http1_end(&s->parser[dir], &sink, how == STREAM_END_FIN);
+    } else if (s->upgrade) {
+        upgrade_end(s->upgrade, dir, how, at);
     }
     if (dir == DIR_C2S)
         return;
@@ -472,6 +529,8 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
 {
     struct http1_conn *s = state;
     s->at = at;
+    if (s->upgrade)
+        upgrade_fini(s->upgrade, how, at);
     exchanges_close(&s->exchanges, how, true);
     exchanges_fini(&s->exchanges);
     for (int dir = 0; dir < DIR_COUNT; dir++) {
@@ -480,11 +539,18 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     }
 }
 
+static uint8_t speaks(const void *state)
+{
+    const struct http1_conn *s = state;
+    return s->upgrade ? upgrade_speaks(s->upgrade) : s->tc->transport;
+}
+
 const struct transport transport_http1 = {
     .name = "http",
     .state_bytes = sizeof(struct http1_conn),
     .probe = probe,
     .init = init,
+    .speaks = speaks,
     .feed = feed,
     .gap = gap,
     .end = end,

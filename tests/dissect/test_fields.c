@@ -25,6 +25,9 @@ Test(fields, every_name_that_matters_is_in_the_table)
         {"MCP-METHOD", "tools/call"},
         {"Mcp-Session-Id", "s"},
         {"MCP-PROTOCOL-VERSION", "2025-06-18"},
+        {"Upgrade", "h2c, websocket"},
+        {"Sec-WebSocket-Protocol", "x, mcp"},
+        {"Sec-WebSocket-Extensions", "permessage-deflate"},
         {"mcp-param-of-more-than-thirty-one-bytes", "1"},
     };
     const struct fields none = {0};

@@ -331,10 +331,73 @@ Test(transport_http1, client_leaves_after_a_loss)
 Test(transport_http1, tunnels_are_quiet)
 {
     static const struct segment segments[] = {
-        C2S("GET /ws HTTP/1.1\r\nMcp-Method: x\r\nUpgrade: websocket\r\n\r\n"),
-        S2C("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n\x81\x05hello"),
+        C2S("GET /ws HTTP/1.1\r\nMcp-Method: x\r\nUpgrade: socks\r\n\r\n"),
+        S2C("HTTP/1.1 101 Switching\r\nUpgrade: socks\r\n\r\n\x81\x05hello"),
         C2S("\x81\x85 mask GET / HTTP/1.1\r\nMcp-Method: x\r\n\r\n"),
         S2C(JSON(36, RESULT("1"))),
     };
     EXPECT(segments, "1 begin GET mcp\n1 head 101 -\n1 end complete\n");
+}
+
+#define SWITCH "HTTP/1.1 101 Switching\r\nUpgrade: foo/1, WebSocket/13\r\n\r\n"
+
+Test(transport_http1, upgrades_hand_the_channel_over)
+{
+    static const struct segment quiet[] = {
+        C2S("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: a, mcp\r\n\r\n"),
+        S2C(SWITCH),
+    };
+    EXPECT(quiet, "1 begin ?\n1 end closed\n");
+    static const struct segment begun[] = {
+        C2S(POST(46, CALL("1"))),
+        S2C(JSON(36, RESULT("1"))),
+        C2S("GET /ws HTTP/1.1\r\nMcp-Method: x\r\nUpgrade: websocket\r\n\r\n"),
+        S2C("HTTP/1.1 100 Continue\r\n\r\n"),
+        S2C("HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mcp\r\n\r\n"),
+    };
+    EXPECT(begun, "1 begin POST\n1 > request 1\n1 head 200 json\n1 < result 1\n1 end complete\n"
+                  "2 begin GET mcp\n3 begin ? mcp\n2 end complete\n3 end closed\n");
+    struct world_plan plan = {quiet, COUNT(quiet), .end = STREAM_END_CAPTURE};
+    world_run(&world, &plan);
+    cr_expect_str_eq(world.log, "1 begin ?\n1 end capture\n");
+}
+
+/* The request's body is still HTTP, whatever the response says; gaps go where they are. */
+Test(transport_http1, upgrade_before_the_request_ends)
+{
+    static const struct segment segments[] = {
+        C2S("POST /mcp HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 46\r\n\r\n{"),
+        S2C(SWITCH),
+        C2S("\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"),
+        C2S("\x82\x80 mask"),
+    };
+    static const char begins[] = "1 begin POST\n2 begin ?\n1 > request 1\n";
+    cr_expect(strncmp(talk(segments, COUNT(segments), false), begins, sizeof(begins) - 1) == 0,
+              "%s", world.log);
+    size_t body = strlen(segments[0].text);
+    struct world_loss losses[] = {{DIR_C2S, body, body + 10}, {DIR_C2S, body + 45, body + 46}};
+    struct world_plan plan = {segments, COUNT(segments), losses, 2, .end = STREAM_END_FIN};
+    world_run(&world, &plan);
+    cr_expect(strstr(world.log, "2 > tcp:gap"), "%s", world.log);
+}
+
+Test(transport_http1, upgrade_of_an_unseen_request)
+{
+    static const struct segment segments[] = {S2C(SWITCH)};
+    EXPECT(segments, "1 begin ?\n1 end closed\n");
+    cr_expect_str_eq(talk(segments, COUNT(segments), true), "1 begin ?\n1 end closed\n");
+}
+
+Test(transport_http1, upgrade_without_memory)
+{
+    static const struct segment segments[] = {C2S("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+                                              S2C(SWITCH), S2C("\x81\x02{}")};
+    struct world_plan plan = {segments, COUNT(segments), .end = STREAM_END_FIN};
+    for (uint64_t n = 1;; n++) {
+        fail_alloc_at(n);
+        world_run(&world, &plan);
+        if (!fail_alloc_stop())
+            break;
+    }
+    cr_expect(strstr(world.log, "1 begin ?"), "%s", world.log);
 }

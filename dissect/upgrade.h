@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_UPGRADE_H
+#define DISSECT_UPGRADE_H
+
+#include "dissect/transport.h"
+
+/*
+ * A connection that turned from one transport into another: the other's state, owned by the first,
+ * and its calls. Records of the other carry its own number.
+ */
+
+struct upgrade;
+
+/* The first protocol of an Upgrade field's list that is a transport's token, versions and case
+ * aside; TRANSPORT_NONE: none of them is. */
+uint8_t upgrade_find(const char *value, size_t n);
+
+/* Hands the connection of `outer` over. how->at is used. NULL: out of memory. */
+struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transport,
+                            const struct transport_upgrade *how);
+
+/* The calls of the transport, see struct transport; the last frees u, too. */
+uint8_t upgrade_speaks(const struct upgrade *u);
+void upgrade_feed(struct upgrade *u, enum dir dir, const uint8_t *bytes, size_t n,
+                  const struct stream_pos *at);
+void upgrade_gap(struct upgrade *u, enum dir dir, uint64_t n, const struct stream_pos *at);
+void upgrade_end(struct upgrade *u, enum dir dir, enum stream_end how, const struct stream_pos *at);
+void upgrade_fini(struct upgrade *u, enum channel_end how, const struct stream_pos *at);
+
+#endif
