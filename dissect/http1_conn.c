@@ -6,6 +6,7 @@
  * next one.
  */
 #include "http1_conn.h"
+#include "http_rules.h"
 
 static void emit(const struct http1_conn *s, const struct record *r)
 {
@@ -62,14 +63,9 @@ void http1_conn_over(void *ctx, const struct exchange *e, enum channel_end how)
     struct http1_conn *s = ctx;
     if (!e->begun)
         return;
-    bool one_way = conn_sent(s->tc->conn, DIR_S2C)->packets == 0;
-    if (one_way &&
-        how !=
-            CHANNEL_END_COMPLETE) /* answers are not in the capture: nothing can be said of them */
-        how = CHANNEL_END_LOST;
     struct record r;
     transport_record(s->tc, RECORD_END, e->channel, s->at, &r);
-    r.end = (uint8_t)how;
+    r.end = (uint8_t)http_rules_over(s->tc->conn, how);
     emit(s, &r);
 }
 

@@ -14,7 +14,7 @@
  * channel 1 for the whole connection.
  *
  * Per channel: BEGIN, then in any order at most one HEAD, any number of MESSAGE, EVENT and FINDING,
- * then END. Nothing is reported for an HTTP exchange that cannot be MCP (see transport_http1.c).
+ * then END. Nothing is reported for an HTTP exchange that cannot be MCP (see http_rules.h).
  */
 
 enum record_type {
@@ -50,9 +50,11 @@ enum channel_flag {
     CHANNEL_HAS_LAST_EVENT = 1 << 2, /* last_event_hash is valid: resumes a stream */
     CHANNEL_ACCEPTS_BOTH = 1 << 3,   /* Accept names JSON and event streams */
     CHANNEL_ACCEPTS_SSE = 1 << 4,
-    CHANNEL_STUB = 1 << 5,           /* request not seen: midstream or after a gap */
-    CHANNEL_UNCERTAIN = 1 << 6,      /* after a gap: request and response may not belong together */
-    CHANNEL_REQUEST_MISSING = 1 << 7 /* the response may answer a request that was lost since */
+    CHANNEL_STUB = 1 << 5,      /* request not seen: midstream or after a gap */
+    CHANNEL_UNCERTAIN = 1 << 6, /* after a gap: request and response may not belong together */
+    CHANNEL_REQUEST_MISSING = 1 << 7, /* the response may answer a request that was lost since */
+    CHANNEL_HEADER_UNKNOWN = 1 << 8   /* the request head holds fields that cannot be known: what it
+                                         does not show may be there all the same */
 };
 
 #define CHANNEL_VERSION_BYTES 16

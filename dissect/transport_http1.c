@@ -4,14 +4,9 @@
  * form; what spans connections is the tracker's.
  *
  * Theory of operation. http1.h takes each direction apart, exchanges.h says which response answers
- * which request, fields.h reads heads, body.h bodies. This file joins them and decides what is
- * worth telling. A channel is one exchange, numbered by exchanges.h; a response whose request is
- * not known is a channel of its own with CHANNEL_STUB.
- *
- * Only an exchange that may be MCP is told: one with an Mcp- field in request or response, a POST
- * whose body begins with { or [, a GET that accepts event streams, an answer that is an event
- * stream, and an answer without known request that is JSON. BEGIN comes when that shows. The bodies
- * of all others are skipped without a look.
+ * which request, fields.h reads heads, body.h bodies, and http_rules.h decides what is worth
+ * telling. This file joins them. A channel is one exchange, numbered by exchanges.h; a response
+ * whose request is not known is a channel of its own with CHANNEL_STUB.
  *
  * State of a direction, and where it reads on after a gap (exchanges.c has what it does to pairs):
  *
@@ -38,6 +33,7 @@
  * bodies under a content coding (told once as undecodable).
  */
 #include "http1_conn.h"
+#include "http_rules.h"
 #include <string.h>
 
 /* ---- requests */
@@ -77,26 +73,13 @@ static void request_head_end(void *ctx, const struct http1_body_info *info)
     s->in_head[DIR_C2S] = false;
     if (!e)
         return;
-    uint16_t flags = fields_flags(f);
-    e->begin.flags |= flags;
-    e->begin.session_hash = f->session_hash;
-    e->begin.last_event_hash = f->last_event_hash;
-    memcpy(e->begin.version, f->version, sizeof(f->version));
-    bool post = e->begin.method == HTTP_METHOD_POST;
-    bool coded = f->coded && f->content == HTTP_CONTENT_JSON;
-    bool mcp = (flags & CHANNEL_MCP_HEADER) != 0 ||
-               (e->begin.method == HTTP_METHOD_GET && (f->flags & CHANNEL_ACCEPTS_SSE) != 0) ||
-               (post && coded && (f->flags & CHANNEL_ACCEPTS_BOTH) != 0);
-    if (mcp && !e->begun) /* a response that came early may have begun it */
+    http_rules_note(&e->begin, f);
+    if (!e->begun && http_rules_request(&e->begin, f)) /* an early response may have begun it */
         http1_conn_begin(s, e);
     if (info->framing == HTTP1_BODY_NONE ||
         (info->framing == HTTP1_BODY_LENGTH && info->length == 0))
         return;
-    enum body_mode mode = BODY_SKIP;
-    if (f->coded)
-        mode = coded && e->begun ? BODY_CODED : BODY_SKIP;
-    else if (post || e->begun)
-        mode = BODY_SNIFF;
+    enum body_mode mode = http_rules_request_body(&e->begin, f, e->begun);
     body_start(&s->body[DIR_C2S], mode, e->channel, s->at);
 }
 
@@ -226,19 +209,6 @@ static struct exchange *bind(struct http1_conn *s)
     return e;
 }
 
-static enum body_mode response_mode(const struct http1_conn *s, const struct exchange *e)
-{
-    const struct fields *f = &s->fields[DIR_S2C];
-    if (!e->begun) {
-        bool stub = (e->begin.flags & CHANNEL_STUB) != 0;
-        return stub && f->content == HTTP_CONTENT_JSON && !f->coded ? BODY_SNIFF : BODY_SKIP;
-    }
-    bool known = f->content == HTTP_CONTENT_SSE || f->content == HTTP_CONTENT_JSON;
-    if (f->coded)
-        return known ? BODY_CODED : BODY_SKIP;
-    return f->content == HTTP_CONTENT_SSE ? BODY_SSE : BODY_SNIFF;
-}
-
 static void response_head_end(void *ctx, const struct http1_body_info *info)
 {
     struct http1_conn *s = ctx;
@@ -252,7 +222,7 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
         return;
     }
     s->until_close = info->framing == HTTP1_BODY_UNTIL_CLOSE;
-    if (e && !e->begun && ((f->flags & CHANNEL_MCP_HEADER) != 0 || f->content == HTTP_CONTENT_SSE))
+    if (e && !e->begun && http_rules_response(f))
         http1_conn_begin(s, e);
     if (e && e->begun)
         http1_conn_head(s, e);
@@ -261,7 +231,8 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
         begin_tunnel(s);
     } else if (e && info->framing != HTTP1_BODY_NONE &&
                (info->framing != HTTP1_BODY_LENGTH || info->length > 0)) {
-        body_start(&s->body[DIR_S2C], response_mode(s, e), e->channel, s->at);
+        body_start(&s->body[DIR_S2C], http_rules_response_body(&e->begin, f, e->begun), e->channel,
+                   s->at);
     }
 }
 
@@ -509,9 +480,7 @@ static void end(void *state, enum dir dir, enum stream_end how, const struct str
 {
     struct http1_conn *s = state;
     s->at = at;
-    s->ending = how == STREAM_END_CAPTURE               ? CHANNEL_END_CAPTURE
-                : conn_left_first(s->tc->conn, DIR_C2S) ? CHANNEL_END_ABORTED
-                                                        : CHANNEL_END_CLOSED;
+    s->ending = (uint8_t)http_rules_ending(s->tc->conn, how);
     if (!s->quiet) {
         struct http1_sink sink = parser_sink(s, dir);
         http1_end(&s->parser[dir], &sink, how == STREAM_END_FIN);

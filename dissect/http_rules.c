@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The decisions that all versions of HTTP share, see the header.
+ */
+#include "http_rules.h"
+#include <string.h>
+
+void http_rules_note(struct record_begin *b, const struct fields *f)
+{
+    b->flags |= fields_flags(f);
+    b->session_hash = f->session_hash;
+    b->last_event_hash = f->last_event_hash;
+    memcpy(b->version, f->version, sizeof(f->version));
+}
+
+static bool is_coded_json(const struct fields *f)
+{
+    return f->coded && f->content == HTTP_CONTENT_JSON;
+}
+
+bool http_rules_request(const struct record_begin *b, const struct fields *f)
+{
+    if ((b->flags & CHANNEL_MCP_HEADER) != 0)
+        return true;
+    if (b->method == HTTP_METHOD_GET)
+        return (f->flags & CHANNEL_ACCEPTS_SSE) != 0;
+    return b->method == HTTP_METHOD_POST && is_coded_json(f) &&
+           (f->flags & CHANNEL_ACCEPTS_BOTH) != 0;
+}
+
+enum body_mode http_rules_request_body(const struct record_begin *b, const struct fields *f,
+                                       bool begun)
+{
+    if (f->coded)
+        return is_coded_json(f) && begun ? BODY_CODED : BODY_SKIP;
+    return b->method == HTTP_METHOD_POST || begun ? BODY_SNIFF : BODY_SKIP;
+}
+
+bool http_rules_response(const struct fields *f)
+{
+    return (f->flags & CHANNEL_MCP_HEADER) != 0 || f->content == HTTP_CONTENT_SSE;
+}
+
+enum body_mode http_rules_response_body(const struct record_begin *b, const struct fields *f,
+                                        bool begun)
+{
+    if (!begun) {
+        bool stub = (b->flags & CHANNEL_STUB) != 0;
+        return stub && f->content == HTTP_CONTENT_JSON && !f->coded ? BODY_SNIFF : BODY_SKIP;
+    }
+    bool known = f->content == HTTP_CONTENT_SSE || f->content == HTTP_CONTENT_JSON;
+    if (f->coded)
+        return known ? BODY_CODED : BODY_SKIP;
+    return f->content == HTTP_CONTENT_SSE ? BODY_SSE : BODY_SNIFF;
+}
+
+enum channel_end http_rules_ending(const struct conn *c, enum stream_end how)
+{
+    if (how == STREAM_END_CAPTURE)
+        return CHANNEL_END_CAPTURE;
+    return conn_left_first(c, DIR_C2S) ? CHANNEL_END_ABORTED : CHANNEL_END_CLOSED;
+}
+
+enum channel_end http_rules_over(const struct conn *c, enum channel_end how)
+{
+    bool one_way = conn_sent(c, DIR_S2C)->packets == 0;
+    return one_way && how != CHANNEL_END_COMPLETE ? CHANNEL_END_LOST : how;
+}
