@@ -12,8 +12,9 @@
  * piece in bounded memory: what a piece holds is handed over before the call returns, so an event
  * stream that is flushed event by event is decoded event by event.
  *
- * Caps: LIMIT_DECODERS at once; LIMIT_DECODED_BYTES of output for one body or message, so that a
- * decompression bomb ends; the windows of br and zstd are at most LIMIT_CODING_WINDOW.
+ * Caps: LIMIT_DECODER_BYTES of memory for all decoders of an owner; LIMIT_CODING_WINDOW for the
+ * window of br and zstd; LIMIT_DECODED_BYTES of output for one body or message, so that a
+ * decompression bomb ends.
  */
 
 enum coding {
@@ -26,7 +27,8 @@ enum coding {
     CODING_UNKNOWN      /* one that is not taken off here, or several on top of each other */
 };
 
-/* What a Content-Encoding value names; "identity" and an empty one are CODING_NONE. */
+/* What a Content-Encoding or Transfer-Encoding value names; "identity", "chunked" (which is
+ * framing) and an empty value are CODING_NONE. */
 enum coding coding_from_name(const char *value, size_t n);
 
 /* Two fields, or a list, name codings one after the other. */
@@ -40,22 +42,25 @@ struct decoder_sink {
 };
 
 enum decoder_result {
-    DECODER_MORE, /* all input used, more may follow */
-    DECODER_END,  /* the coded data is complete; what follows is ignored */
-    DECODER_BAD,  /* no such coding, or damaged: nothing more can be decoded */
-    DECODER_LIMIT /* a cap was hit, and counted: nothing more is decoded */
+    DECODER_MORE, /* all input used, more must follow */
+    DECODER_END,  /* the coded data is complete; what follows is ignored, unless it is more gzip or
+                     zstd: it may be fed without looking */
+    DECODER_BAD,  /* damaged: nothing more can be decoded */
+    DECODER_LIMIT /* a cap was hit, and counted, or out of memory: nothing more is decoded */
 };
 
-/* Any coding but NONE and UNKNOWN. live: how many decoders its owner has, counted up by this and
- * down by decoder_free(). NULL: no memory, or LIMIT_DECODERS are in use (counted). */
-struct decoder *decoder_new(enum coding coding, uint32_t *live, struct limits_hit *hit);
+/* Any coding but NONE and UNKNOWN. held: how many bytes all decoders of their owner hold together;
+ * must live longer than they do. NULL: no memory, or LIMIT_DECODER_BYTES are in use (counted). */
+struct decoder *decoder_new(enum coding coding, uint64_t *held, struct limits_hit *hit);
 void decoder_free(struct decoder *d); /* NULL is allowed */
 
+/* Once BAD or LIMIT it stays so, and nothing is handed over any more. */
 enum decoder_result decoder_feed(struct decoder *d, const struct decoder_sink *sink,
                                  const uint8_t *bytes, size_t n);
 
 /* CODING_RAW_DEFLATE: a message is over; its tail is supplied, and the output cap begins anew.
- * forget: the next one does not refer to it (no context takeover). */
+ * forget: the next one does not refer to it (no context takeover), and can be decoded whatever
+ * became of this one. DECODER_END: the message was complete; BAD or LIMIT: it was not. */
 enum decoder_result decoder_message_end(struct decoder *d, const struct decoder_sink *sink,
                                         bool forget);
 

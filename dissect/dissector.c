@@ -46,6 +46,7 @@ struct link {
 struct dissector {
     struct dissector_config config;
     struct transport_env env;
+    uint64_t decoder_bytes;
     struct transport_spare spare;
     struct stream_sink sink;
 };
@@ -301,7 +302,7 @@ struct dissector *dissector_new(const struct dissector_config *config,
     if (!d)
         return NULL;
     d->config = *config;
-    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare};
+    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoder_bytes};
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,
                                    .data = on_data,

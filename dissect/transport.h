@@ -30,6 +30,7 @@ struct transport_env {
     struct limits_hit *hit;
     struct record_sink sink;
     struct transport_spare *spare;
+    uint64_t *decoder_bytes; /* that all decoders of content codings hold (coding.h) */
 };
 
 /* One connection as its transport sees it. Lives as long as the state. */
