@@ -148,11 +148,18 @@ static void free_stream(struct body *b)
     b->stream = NULL;
 }
 
+/* The rest of the body is not read, though it should be. */
+static void skip_unread(struct body *b)
+{
+    b->mode = BODY_SKIP;
+    b->unread = true;
+}
+
 static void begin_stream(struct body *b)
 {
     b->stream = malloc(sizeof(*b->stream));
     if (!b->stream) {
-        b->mode = BODY_SKIP;
+        skip_unread(b);
         text_lost(&b->text);
         return;
     }
@@ -188,6 +195,7 @@ void body_start(struct body *b, enum body_mode mode, uint32_t channel, const str
     b->text.channel = channel;
     b->text.has_event_id = false;
     b->mode = (uint8_t)mode;
+    b->unread = false;
     b->text.lost = false;
     if (mode == BODY_SSE)
         begin_stream(b);
@@ -229,17 +237,20 @@ void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stre
     b->text.at = at;
     switch ((enum body_mode)b->mode) {
     case BODY_SKIP:
+        transport_note(b->text.tc, b->unread ? RECORD_NOTED_UNREAD : RECORD_NOTED_OTHER, n);
+        break;
     case BODY_SNIFF:
         break;
     case BODY_CODED:
-        b->mode = BODY_SKIP;
+        skip_unread(b);
+        transport_note(b->text.tc, RECORD_NOTED_UNREAD, n);
         text_finding(&b->text, FINDING_UNDECODABLE, 1);
         break;
     case BODY_JSON:
         if (b->text.rpc || text_begin(&b->text, false))
             text_feed(&b->text, bytes, n);
         else
-            b->mode = BODY_SKIP;
+            skip_unread(b);
         break;
     case BODY_SSE: {
         struct sse_sink sink = event_sink(b);
@@ -261,7 +272,7 @@ void body_gap(struct body *b, bool at_line, const struct stream_pos *at)
         if (text_complete(&b->text))
             return; /* nothing but white space can be missing */
         text_drop(&b->text);
-        b->mode = BODY_SKIP;
+        skip_unread(b);
         text_lost(&b->text);
         return;
     case BODY_SSE: {

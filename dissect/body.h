@@ -32,6 +32,7 @@ struct body {
     struct text text;           /* channel, direction, and the JSON text being read */
     struct body_stream *stream; /* with BODY_SSE */
     uint8_t mode;               /* enum body_mode */
+    bool unread;                /* with BODY_SKIP: it could have been MCP */
 };
 
 /* A body at rest, in zeroed memory. */
@@ -49,7 +50,7 @@ enum body_look { BODY_LOOK_BLANK, BODY_LOOK_JSON, BODY_LOOK_OTHER };
 /* Skips white space and a byte order mark in *bytes, *n and says what follows. */
 enum body_look body_look(const uint8_t **bytes, size_t *n);
 
-/* Feeds n > 0 bytes; must not be in BODY_SNIFF. */
+/* Feeds n > 0 bytes; must not be in BODY_SNIFF. What is skipped is noted (transport_note()). */
 void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at);
 
 /* Bytes are missing here. at_line: what follows begins a line of an event stream. */

@@ -4,8 +4,10 @@
  *
  * conn->user is one of
  *   NULL             no byte was delivered yet
- *   a struct link    bytes are being probed, or the transport runs
- *   &finished[id]    nothing more to do: not recognised (TRANSPORT_NONE), or both directions ended
+ *   a struct link    bytes are being probed, or the transport runs, or it ran and noted bytes that
+ *                    the connection's last record will tell
+ *   &finished[id]    nothing more to do: not recognised (TRANSPORT_NONE), encrypted, or both
+ *                    directions ended; behind the last transport: it is another protocol
  *
  * so a connection that is not understood costs one comparison a segment and no memory. A stream
  * seen from its start is decided by its first bytes; as long as they could be several things, up to
@@ -37,6 +39,7 @@ struct link {
     struct transport_conn tc;
     const struct transport *transport; /* NULL: still probing */
     struct kept *kept;                 /* NULL: nothing kept */
+    uint64_t noted[RECORD_NOTED_COUNT];
     uint16_t tries;
     bool joined;
     bool ended[DIR_COUNT];
@@ -51,24 +54,38 @@ struct dissector {
     struct stream_sink sink;
 };
 
-static uint8_t finished[TRANSPORT_COUNT];
+#define OTHER_PROTOCOL TRANSPORT_COUNT
+
+static uint8_t finished[TRANSPORT_COUNT + 1];
 
 static bool is_finished(const struct conn *c)
 {
     uintptr_t user = (uintptr_t)c->user;
-    return user >= (uintptr_t)finished && user < (uintptr_t)(finished + TRANSPORT_COUNT);
+    return user >= (uintptr_t)finished && user <= (uintptr_t)&finished[OTHER_PROTOCOL];
 }
 
 static uint8_t transport_of(const struct conn *c)
 {
     if (!c->user)
         return TRANSPORT_NONE;
-    if (is_finished(c))
-        return (uint8_t)((uint8_t *)c->user - finished);
+    if (is_finished(c)) {
+        uint8_t id = (uint8_t)((uint8_t *)c->user - finished);
+        return id == OTHER_PROTOCOL ? TRANSPORT_NONE : id;
+    }
     const struct link *l = c->user;
     if (l->transport && l->transport->speaks)
         return l->transport->speaks(l->state);
     return l->tc.transport;
+}
+
+static enum record_content content_of(const struct conn *c)
+{
+    if (c->user == &finished[OTHER_PROTOCOL])
+        return RECORD_CONTENT_OTHER;
+    uint8_t transport = transport_of(c);
+    if (transport == TRANSPORT_NONE)
+        return RECORD_CONTENT_UNKNOWN;
+    return transports[transport]->encrypted ? RECORD_CONTENT_ENCRYPTED : RECORD_CONTENT_READ;
 }
 
 static struct link *link_new(struct dissector *d, struct conn *c, const struct transport *t)
@@ -78,8 +95,47 @@ static struct link *link_new(struct dissector *d, struct conn *c, const struct t
         return NULL;
     l->tc.env = &d->env;
     l->tc.conn = c;
+    l->tc.noted = l->noted;
     l->transport = t;
     return l;
+}
+
+/* ---- what a link becomes when its transport is over */
+
+static void ignore_bytes(void *state, enum dir dir, const uint8_t *bytes, size_t n,
+                         const struct stream_pos *at)
+{
+    (void)state, (void)dir, (void)bytes, (void)n, (void)at;
+}
+
+static void ignore_gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
+{
+    (void)state, (void)dir, (void)n, (void)at;
+}
+
+static void ignore_end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
+{
+    (void)state, (void)dir, (void)how, (void)at;
+}
+
+static void ignore_fini(void *state, enum channel_end how, const struct stream_pos *at)
+{
+    (void)state, (void)how, (void)at;
+}
+
+static const struct transport over = {
+    .feed = ignore_bytes, .gap = ignore_gap, .end = ignore_end, .fini = ignore_fini};
+
+/* Keeps a link without its state. */
+static void keep_notes(struct conn *c, struct link *l, uint8_t transport)
+{
+    struct link *smaller = realloc(l, sizeof(*l));
+    if (smaller)
+        l = smaller;
+    l->transport = &over;
+    l->tc.transport = transport;
+    l->kept = NULL;
+    c->user = l;
 }
 
 /* Nothing more will be read from this connection. */
@@ -87,12 +143,19 @@ static void finish(struct conn *c, const struct stream_pos *at)
 {
     struct link *l = c->user;
     uint8_t transport = transport_of(c);
-    if (l && !is_finished(c)) {
-        if (l->transport)
-            l->transport->fini(l->state, CHANNEL_END_CLOSED, at);
+    if (l && is_finished(c))
+        return;
+    if (l && l->transport)
+        l->transport->fini(l->state, CHANNEL_END_CLOSED, at);
+    if (l)
         free(l->kept);
-        free(l);
+    for (int i = 0; l && i < RECORD_NOTED_COUNT; i++) {
+        if (l->noted[i] > 0) {
+            keep_notes(c, l, transport);
+            return;
+        }
     }
+    free(l);
     c->user = &finished[transport];
 }
 
@@ -178,6 +241,13 @@ static struct link *start(struct dissector *d, struct conn *c, uint8_t transport
     return l;
 }
 
+/* An encrypted transport is named and left alone. */
+static void leave(struct conn *c, uint8_t transport, const struct stream_pos *at)
+{
+    finish(c, at);
+    c->user = &finished[transport];
+}
+
 static void probe_data(struct dissector *d, struct conn *c, struct probe p,
                        const struct stream_pos *at)
 {
@@ -208,13 +278,20 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
         bool last = l->joined && ++l->tries >= LIMIT_PROBE_SEGMENTS;
         if (last)
             limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
+        bool other = !l->joined && v.result == PROBE_NO;
         if (last || !l->joined)
             finish(c, at);
+        if (other)
+            c->user = &finished[OTHER_PROTOCOL];
         return;
     }
     if (v.result == PROBE_SWAPPED) {
         swap_roles(c, l);
         dir = dir_other(dir);
+    }
+    if (transports[v.transport]->encrypted) {
+        leave(c, v.transport, at);
+        return;
     }
     l = start(d, c, v.transport, at);
     if (l)
@@ -271,6 +348,16 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
         finish(c, at);
 }
 
+/* The notes were told. */
+static void forget(struct conn *c)
+{
+    uint8_t transport = transport_of(c);
+    if (is_finished(c))
+        return;
+    free(c->user);
+    c->user = &finished[transport];
+}
+
 static void on_conn(void *ctx, struct conn *c, enum conn_event event, const struct stream_pos *at)
 {
     struct dissector *d = ctx;
@@ -284,7 +371,14 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
     r.conn_event = (uint8_t)event;
     r.u.conn = *c;
     r.u.conn.user = NULL;
+    r.u.content = (uint8_t)content_of(c);
+    memset(r.u.noted, 0, sizeof(r.u.noted));
+    const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
+    if (l)
+        memcpy(r.u.noted, l->noted, sizeof(l->noted));
     d->env.sink.record(d->env.sink.ctx, &r);
+    if (event == CONN_EVENT_GONE)
+        forget(c);
 }
 
 static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,

@@ -27,6 +27,9 @@ struct event_connection {
     enum conn_event event;
     const struct conn *conn; /* a copy of its state now */
     uint8_t transport;       /* recognised so far; TRANSPORT_NONE */
+    uint8_t content;         /* enum record_content, so far */
+    bool mcp;                /* MCP was seen on it so far */
+    const uint64_t *noted;   /* bytes by enum record_noted, so far; NULL: none */
     struct stream_pos at;
 };
 

@@ -138,9 +138,7 @@ static bool sniff(struct http1_conn *s, enum dir dir, const uint8_t **bytes, siz
 void http1_conn_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
 {
     struct body *b = &s->body[dir];
-    if (b->mode == BODY_SKIP)
-        return;
-    if (b->mode == BODY_SNIFF && !sniff(s, dir, &bytes, &n))
+    if (b->mode == BODY_SNIFF && !sniff(s, dir, &bytes, &n) && b->mode == BODY_SNIFF)
         return;
     body_feed(b, bytes, n, s->at);
 }

@@ -35,6 +35,22 @@ enum record_transport { /* names in transports.def */
                         TRANSPORT_COUNT
 };
 
+/* What a connection is by its own bytes alone. */
+enum record_content {
+    RECORD_CONTENT_UNKNOWN, /* not recognised: joined midstream, or too few bytes */
+    RECORD_CONTENT_OTHER,   /* it begins like nothing that carries MCP */
+    RECORD_CONTENT_READ,    /* a transport that carries MCP read it */
+    RECORD_CONTENT_ENCRYPTED
+};
+
+/* Payload bytes of a connection that are something else than the connection as a whole. */
+enum record_noted {
+    RECORD_NOTED_UNREAD, /* could be MCP and was not read: a coding, lost framing, a cut message */
+    RECORD_NOTED_OTHER,  /* is no MCP for sure: the body of another exchange */
+    RECORD_NOTED_ENCRYPTED, /* within a tunnel */
+    RECORD_NOTED_COUNT
+};
+
 enum http_method {
     HTTP_METHOD_UNKNOWN,
     HTTP_METHOD_POST,
@@ -130,7 +146,11 @@ struct record {
     struct endpoint client, server;
     struct stream_pos at;
     union {
-        struct conn conn; /* RECORD_CONN: a copy; `user` is NULL */
+        struct {
+            struct conn conn; /* RECORD_CONN: a copy; `user` is NULL */
+            uint64_t noted[RECORD_NOTED_COUNT];
+            uint8_t content; /* enum record_content, so far */
+        };
         struct record_begin begin;
         struct record_head head;
         struct record_event event;

@@ -76,10 +76,15 @@ static void note_hidden_loss(struct tracker *t, const struct record *r, struct t
 
 static void take_conn(struct tracker *t, const struct record *r)
 {
-    struct event_connection e = {
-        .event = r->conn_event, .conn = &r->u.conn, .transport = r->transport, .at = r->at};
-    t->sink->connection(t->sink->ctx, &e);
     struct tracker_link *link = table_find(t->links, &r->conn_id);
+    struct event_connection e = {.event = r->conn_event,
+                                 .conn = &r->u.conn,
+                                 .transport = r->transport,
+                                 .content = r->u.content,
+                                 .mcp = link != NULL,
+                                 .noted = r->u.noted,
+                                 .at = r->at};
+    t->sink->connection(t->sink->ctx, &e);
     note_hidden_loss(t, r, link);
     if (link && r->conn_event == CONN_EVENT_GONE)
         table_remove(t->links, link);

@@ -37,6 +37,7 @@ struct transport_env {
 struct transport_conn {
     const struct transport_env *env;
     const struct conn *conn;
+    uint64_t *noted;   /* by enum record_noted, see transport_note(); NULL: nobody counts */
     uint8_t transport; /* enum record_transport */
 };
 
@@ -68,6 +69,7 @@ struct transport_upgrade {
 struct transport {
     const char *name;
     const char *token; /* in the Upgrade field; NULL: no HTTP/1.1 connection turns into it */
+    bool encrypted;    /* nothing can be read: the transport has a name and a probe, no more */
     size_t state_bytes;
     enum probe_result (*probe)(const struct probe *p);
     /* state is zeroed memory. joined as in struct probe. Returns 0 or ERR_NOMEM. */
@@ -94,6 +96,14 @@ void transport_record(const struct transport_conn *tc, enum record_type type, ui
 /* Sends a finding on a channel. */
 void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
                        enum finding finding, uint64_t amount, const struct stream_pos *at);
+
+/* Says what n payload bytes that were fed are, if not what the connection is (see record.h). */
+static inline void transport_note(const struct transport_conn *tc, enum record_noted what,
+                                  uint64_t n)
+{
+    if (tc->noted)
+        tc->noted[what] += n;
+}
 
 /* A parser for one text, to be given to rpc_init() and back soon; NULL: out of memory. */
 struct rpc *transport_rpc_take(const struct transport_env *env);

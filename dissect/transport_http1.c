@@ -437,8 +437,11 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
     s->at = at;
     if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
         before_response(s, bytes, n);
+    bool lost = s->parser[dir].lost_sync;
     struct http1_sink sink = parser_sink(s, dir);
     http1_feed(&s->parser[dir], &sink, bytes, n);
+    if (lost && s->parser[dir].lost_sync)
+        transport_note(s->tc, RECORD_NOTED_UNREAD, n);
 }
 
 /* A gap behind 101; the request that asked may still be under way. */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The transports that only name encrypted traffic: tls and ssh. */
+#include "http_world.h"
+#include "tests/support/fail_alloc.h"
+
+#define HELLO(type)  "\x16\x03\x01\x00\x05" type "\x00\x00\x01\x03"
+#define DATA(length) "\x17\x03\x03\x00" length
+
+struct seen {
+    int count, others;
+    uint8_t transport, content;
+};
+
+static void on_record(void *ctx, const struct record *r)
+{
+    struct seen *seen = ctx;
+    if (r->type != RECORD_CONN) {
+        seen->others++;
+        return;
+    }
+    seen->count++;
+    seen->transport = r->transport;
+    seen->content = r->u.content;
+}
+
+static struct seen seen;
+static struct dissector *d;
+static const struct stream_sink *s;
+static struct conn c;
+static const struct stream_pos at = {1, 1};
+
+static void open_conn(bool midstream)
+{
+    struct record_sink sink = {&seen, on_record};
+    seen = (struct seen){0};
+    d = dissector_new(&(struct dissector_config){.hash = WORLD_KEY}, &sink, &world_hit);
+    s = dissector_stream_sink(d);
+    c = (struct conn){.id = 9, .roles_known = !midstream, .midstream = midstream};
+    s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
+}
+
+static void data(enum dir dir, const char *text, size_t n)
+{
+    s->data(s->ctx, &c, dir, (const uint8_t *)text, n, &at);
+}
+
+/* What the connection's last record says. */
+static void close_conn(uint8_t transport, enum record_content content, const char *what)
+{
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        s->end(s->ctx, &c, (enum dir)dir, STREAM_END_FIN, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
+    cr_expect(seen.transport == transport && seen.content == content && seen.others == 0,
+              "%s: transport %u, content %u, %d other records", what, seen.transport, seen.content,
+              seen.others);
+    dissector_free(d);
+}
+
+struct first {
+    const char *bytes;
+    size_t n;
+    uint8_t transport, content;
+    enum dir dir;
+};
+
+#define FIRST(text) text, sizeof(text) - 1
+
+Test(transport_tls, from_the_start)
+{
+    static const struct first firsts[] = {
+        {FIRST(HELLO("\x01")), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_C2S},
+        {FIRST(HELLO("\x02")), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_S2C},
+        {FIRST("\x16\x03\x03\x40\x00\x01"), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_C2S},
+        {FIRST("SSH-2.0-OpenSSH_9.2p1\r\n"), TRANSPORT_SSH, RECORD_CONTENT_ENCRYPTED, DIR_S2C},
+        {FIRST("SSH-1.99-x\r\n"), TRANSPORT_SSH, RECORD_CONTENT_ENCRYPTED, DIR_C2S},
+        /* not quite */
+        {FIRST(HELLO("\x02")), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST(HELLO("\x01")), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_S2C},
+        {FIRST(HELLO("\x0b")), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("\x16\x02\x01\x00\x05\x01"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("\x16\x03\x05\x00\x05\x01"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("\x16\x03\x01\x00\x00\x01"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("\x16\x03\x01\x48\x01\x01"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST(DATA("\x03") "abc"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("SSH-3"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        {FIRST("SSL-2"), TRANSPORT_NONE, RECORD_CONTENT_OTHER, DIR_C2S},
+        /* too few bytes to tell */
+        {FIRST("\x16\x03\x01\x00"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST("SSH-"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+    };
+    for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+        const struct first *f = &firsts[i];
+        open_conn(false);
+        data(f->dir, f->bytes, f->n);
+        close_conn(f->transport, f->content, f->bytes);
+        open_conn(false);
+        for (size_t j = 0; j < f->n; j++)
+            data(f->dir, f->bytes + j, 1);
+        close_conn(f->transport, f->content, f->bytes);
+    }
+}
+
+Test(transport_tls, in_the_middle)
+{
+    static char bulk[1400] = "\x17\x03\x03\x40\x11";
+    static const struct first firsts[] = {
+        {FIRST(DATA("\x03") "abc"), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_C2S},
+        {FIRST(DATA("\x03") "abc" DATA("\x20") "de"), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED,
+         DIR_S2C},
+        {FIRST(DATA("\x03") "abc\x15\x03\x03"), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_S2C},
+        {FIRST("\x15\x03\x03\x00\x02\x01\x00"), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_S2C},
+        {bulk, sizeof(bulk), TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, DIR_S2C},
+        /* not quite */
+        {bulk, 900, TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_S2C},
+        {FIRST(DATA("\x03") "abcd"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST(DATA("\x03") "abc\x17\x03"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST(DATA("\x03") "abc{}."), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST("\x18\x03\x03\x00\x01x"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST("\x17\x03\x03\x00"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+        {FIRST("\x17"), TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, DIR_C2S},
+    };
+    for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
+        const struct first *f = &firsts[i];
+        for (int gap = 0; gap < 2; gap++) {
+            open_conn(!gap);
+            if (gap)
+                s->gap(s->ctx, &c, f->dir, 100, GAP_LOST, &at);
+            data(f->dir, f->bytes, f->n);
+            close_conn(f->transport, f->content, f->bytes);
+        }
+    }
+}
+
+/* What was named needs no memory and is left alone, whatever comes. */
+Test(transport_tls, is_left_alone)
+{
+    open_conn(false);
+    data(DIR_C2S, FIRST(HELLO("\x01")));
+    cr_expect_eq(world_hit.count[LIMIT_ID_PROBE_SEGMENTS], 0);
+    fail_alloc_at(1);
+    data(DIR_C2S, FIRST("POST /mcp HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"));
+    s->gap(s->ctx, &c, DIR_S2C, 100, GAP_LOST, &at);
+    data(DIR_S2C, FIRST("HTTP/1.1 200 OK\r\n\r\n"));
+    cr_expect_not(fail_alloc_stop());
+    close_conn(TRANSPORT_TLS, RECORD_CONTENT_ENCRYPTED, "left alone");
+}
+
+/* What is no TLS is told apart from what cannot be told. */
+Test(transport_tls, other_and_unknown)
+{
+    open_conn(false);
+    data(DIR_C2S, FIRST("*1\r\n$4\r\nPING\r\n"));
+    close_conn(TRANSPORT_NONE, RECORD_CONTENT_OTHER, "redis");
+    open_conn(true);
+    data(DIR_C2S, FIRST("*1\r\n$4\r\nPING\r\n"));
+    close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "redis, midstream");
+    open_conn(true);
+    for (int i = 0; i < LIMIT_PROBE_SEGMENTS + 1; i++)
+        data(DIR_C2S, FIRST("*1\r\n$4\r\nPING\r\n"));
+    close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "given up");
+    open_conn(false);
+    close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "nothing");
+    open_conn(false);
+    data(DIR_C2S, FIRST("GET / HTTP/1.1\r\n\r\n"));
+    close_conn(TRANSPORT_HTTP1, RECORD_CONTENT_READ, "http");
+}
+
+Test(transport_tls, every_allocation_fails)
+{
+    for (uint64_t n = 1;; n++) {
+        open_conn(false);
+        fail_alloc_at(n);
+        data(DIR_C2S, FIRST("\x16\x03"));
+        data(DIR_C2S, FIRST("\x01\x00\x05\x01\x00\x00\x01\x03"));
+        bool failed = fail_alloc_stop();
+        close_conn(failed ? TRANSPORT_NONE : TRANSPORT_TLS,
+                   failed ? RECORD_CONTENT_UNKNOWN : RECORD_CONTENT_ENCRYPTED, "no memory");
+        if (!failed)
+            break;
+    }
+}
