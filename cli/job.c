@@ -13,12 +13,16 @@
 #include "metrics/event_line.h"
 #include "progress.h"
 #include "render.h"
+#include "render_json.h"
+#include "show.h"
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MISSING_BYTES    (4 * 40)
 #define PROGRESS_PACKETS 4096 /* a look at the clock now and then, not for every packet */
 
 static struct source *volatile signal_source;
@@ -219,6 +223,43 @@ void job_note_empty(const json_t *report)
         message_note("no MCP traffic was recognised");
 }
 
+/* "bytes encrypted, bytes lost, ...": the classes that keep the percentage down. */
+static void name_missing(const json_t *coverage, char text[MISSING_BYTES])
+{
+    static const char *const classes[] = {"encrypted", "lost", "undecodable", "ambiguous"};
+    char size[SHOW_VALUE_BYTES];
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        double bytes = render_json_number(json_object_get(coverage, "bytes"), classes[i]);
+        if (bytes > 0 && used < MISSING_BYTES)
+            used += (size_t)snprintf(text + used, MISSING_BYTES - used, "%s%s %s", used ? ", " : "",
+                                     show_size(bytes, size), classes[i]);
+    }
+}
+
+void job_check_coverage(struct job *j, const json_t *report)
+{
+    char missing[MISSING_BYTES];
+    double required = j->options->require_coverage;
+    const json_t *coverage = json_object_get(report, "coverage");
+    const json_t *percent = json_object_get(coverage, "percent");
+    if (required <= 0)
+        return;
+    if (!json_is_number(percent)) {
+        message_note(
+            "--require-coverage: nothing in the capture may be MCP, so nothing is missing");
+        return;
+    }
+    if (json_number_value(percent) >= required)
+        return;
+    name_missing(coverage, missing);
+    /* rounded down, so that it never looks like enough */
+    message_error("coverage: %.3f %% decoded, %.10g %% required: %s",
+                  floor(json_number_value(percent) * 1e3) / 1e3, required, missing);
+    set_exit(j, EXIT_COVERAGE);
+}
+
 int job_close(struct job *j)
 {
     signal_source = NULL;
@@ -237,8 +278,10 @@ int job_on_files(const struct options *options, void (*write)(struct job *j, jso
     job_read_files(&job);
     job_finish(&job);
     json_t *report = job_report(&job);
-    if (report)
+    if (report) {
         write(&job, report);
+        job_check_coverage(&job, report);
+    }
     json_decref(report);
     return job_close(&job);
 }

@@ -44,6 +44,8 @@ const struct options_row options_table[] = {
      "a connection silent for longer counts as closed (default 3600)"},
     {OPTION_MAX_MESSAGE_TYPES, 0, "max-message-types", "N", COMMANDS_CAPTURE,
      "message types with a row of their own, the rest are \"other\" (default 100)"},
+    {OPTION_REQUIRE_COVERAGE, 0, "require-coverage", "PCT", COMMANDS_CAPTURE,
+     "exit with 6 if less than PCT percent of the bytes that may be MCP were decoded"},
     {OPTION_INTERFACE, 'i', "interface", "IFACE", COMMANDS_LIVE,
      "the interface to listen on; needed (see mcpmeter interfaces)"},
     {OPTION_INTERVAL, 'I', "interval", "SEC", COMMANDS_LIVE,
@@ -114,6 +116,17 @@ static bool read_number32(const struct options_row *row, const char *text, uint3
     return true;
 }
 
+static bool read_percent(const struct options_row *row, const char *text, double *ret_percent)
+{
+    char *end;
+    double percent = strtod(text, &end);
+    if (*end != '\0' || end == text || strspn(text, "0123456789.") != strlen(text) ||
+        !(percent >= 0 && percent <= 100))
+        return bad_value(row, text, "a percentage from 0 to 100");
+    *ret_percent = percent;
+    return true;
+}
+
 static bool read_perspective(const struct options_row *row, const char *text, struct options *o)
 {
     if (strcmp(text, "server") == 0)
@@ -167,6 +180,8 @@ static bool apply(struct options *o, const struct options_row *row, const char *
         return read_seconds(row, value, &o->run.idle_timeout_ns);
     case OPTION_MAX_MESSAGE_TYPES:
         return read_number32(row, value, MOST_MESSAGE_TYPES, &o->run.max_message_types);
+    case OPTION_REQUIRE_COVERAGE:
+        return read_percent(row, value, &o->require_coverage);
     case OPTION_INTERFACE:
         o->interface = value;
         return true;

@@ -21,9 +21,10 @@ struct options {
     bool messages;
     bool connections; /* with run.track_connections */
     bool quiet;
-    const char *output; /* NULL: standard output */
-    char *filter;       /* owned; NULL: none */
-    char **paths;       /* borrowed from argv: the capture files */
+    double require_coverage; /* percent; 0: none */
+    const char *output;      /* NULL: standard output */
+    char *filter;            /* owned; NULL: none */
+    char **paths;            /* borrowed from argv: the capture files */
     size_t path_count;
     struct run_config run;
     /* live */

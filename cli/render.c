@@ -128,9 +128,10 @@ static void fact_inputs(struct page *page, const json_t *inputs)
     fputc('\n', page->stream);
 }
 
-/* A label and a flat map of counts; nothing if all are zero. */
-static void fact_map(struct page *page, const char *name, const json_t *map)
+/* A label and a flat map of counts, or of sizes; nothing if all are zero. */
+static void fact_values(struct page *page, const char *name, const json_t *map, bool sizes)
 {
+    char size[SHOW_VALUE_BYTES];
     const char *key;
     json_t *value;
     json_int_t sum = 0;
@@ -147,10 +148,19 @@ static void fact_map(struct page *page, const char *name, const json_t *map)
         char text[ITEM_BYTES];
         if (!json_is_integer(value) || json_integer_value(value) == 0)
             continue;
-        snprintf(text, sizeof text, "%s: %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+        if (sizes)
+            snprintf(text, sizeof text, "%s: %s", key, show_size(json_number_value(value), size));
+        else
+            snprintf(text, sizeof text, "%s: %" JSON_INTEGER_FORMAT, key,
+                     json_integer_value(value));
         item(page, &columns, text);
     }
     fputc('\n', page->stream);
+}
+
+static void fact_map(struct page *page, const char *name, const json_t *map)
+{
+    fact_values(page, name, map, false);
 }
 
 /* A label and the figures of a LATENCY object; nothing if it counted nothing. */
@@ -296,6 +306,20 @@ static void section_bandwidth(struct page *page, const json_t *metrics)
     render_json_rate(g, metrics, "peak_tx_rate");
     render_json_rate(g, metrics, "current_tx_rate");
     print_grid(page, g);
+}
+
+static void section_coverage(struct page *page, const json_t *coverage)
+{
+    double percent = render_json_number(coverage, "percent");
+    heading(page, "COVERAGE");
+    label(page, "decoded");
+    if (isfinite(percent)) /* "100" is for all, not for nearly all */
+        fprintf(page->stream, "%.3g %% of the bytes that may be MCP\n",
+                percent < 100 && percent > 99.9 ? 99.9 : percent);
+    else
+        fputs("- (no bytes that may be MCP)\n", page->stream);
+    fact_values(page, "bytes", render_json_at(coverage, "bytes"), true);
+    fact_map(page, "connections", render_json_at(coverage, "connections"));
 }
 
 /* ------------------------------------------------------------------------- protocol */
@@ -564,6 +588,7 @@ int render_report(FILE *stream, const json_t *report, const struct render_style 
     }
     section_connections(&page, render_json_at(report, "connection_metrics"));
     section_bandwidth(&page, render_json_at(report, "bandwidth_metrics"));
+    section_coverage(&page, render_json_at(report, "coverage"));
     if (render_has_mcp(report))
         section_protocol(&page, render_json_at(report, "protocol_metrics"));
     section_servers(&page, render_json_at(report, "servers"));

@@ -117,6 +117,7 @@ static struct tables_server *mcp_server(struct monitor *m, const struct endpoint
     if (!s->counted) {
         connections_merge(&m->total.connections, &m->total_budget, &s->t.connections);
         bandwidth_merge(&m->total.bandwidth, &s->t.bandwidth);
+        coverage_merge(&m->total.coverage, &s->t.coverage);
         s->counted = true;
     }
     return s;
@@ -300,8 +301,12 @@ static void on_connection(void *ctx, const struct event_connection *e)
     struct tables_server *s = m->servers[index];
     if (must_move(c, e->event))
         move_connection(m, server_at(m, &c->endpoint[1]), s);
-    if (e->event == CONN_EVENT_GONE)
+    if (e->event == CONN_EVENT_GONE) {
         settle(m, c);
+        coverage_add(&s->t.coverage, e);
+        if (s->counted)
+            coverage_add(&m->total.coverage, e);
+    }
     connections_event(&s->t.connections, &m->server_budget, c, e->event);
     if (s->counted)
         connections_event(&m->total.connections, &m->total_budget, c, e->event);

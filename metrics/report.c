@@ -110,6 +110,7 @@ static json_t *server_object(struct report_view *v, const struct tables_server *
     report_put(v, object, "transports", report_transports(v, &s->t));
     report_put(v, object, "server_info", server_info(v, s));
     report_put(v, object, "protocol_versions", report_protocol_versions(v, &s->t));
+    report_put(v, object, "coverage", report_coverage(v, &s->t));
     report_tables(v, object, &s->t);
     return object;
 }
@@ -165,6 +166,7 @@ json_t *report_build(const struct monitor *m, const struct report_capture *captu
     report_put(&v, object, "report", json_string(FORMAT));
     report_put(&v, object, "generator", generator);
     report_put(&v, object, "capture", capture_object(&v, capture));
+    report_put(&v, object, "coverage", report_coverage(&v, &m->total));
     report_tables(&v, object, &m->total);
     report_put(&v, object, "servers", servers(&v));
     if (m->rows)

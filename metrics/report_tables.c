@@ -158,6 +158,24 @@ static json_t *first_byte(struct report_view *v, const struct tables *t)
     return latencies(v, t, true);
 }
 
+json_t *report_coverage(struct report_view *v, const struct tables *t)
+{
+    double percent;
+    bool known = coverage_percent(&t->coverage, &percent);
+    json_t *object = json_object();
+    json_t *bytes = json_object();
+    json_t *connections = json_object();
+    for (int i = 0; i < COVERAGE_CLASS_COUNT; i++) {
+        const char *key = coverage_key((enum coverage_class)i);
+        report_put(v, bytes, key, report_count(t->coverage.bytes[i]));
+        report_put(v, connections, key, report_count(t->coverage.connections[i]));
+    }
+    report_put(v, object, "percent", known ? json_real(percent) : json_null());
+    report_put(v, object, "bytes", bytes);
+    report_put(v, object, "connections", connections);
+    return object;
+}
+
 json_t *report_transports(struct report_view *v, const struct tables *t)
 {
     json_t *map = json_object();

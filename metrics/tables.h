@@ -5,6 +5,7 @@
 #include "bandwidth.h"
 #include "base/table.h"
 #include "connections.h"
+#include "coverage.h"
 #include "metrics/monitor.h"
 #include "protocol.h"
 #include <stdbool.h>
@@ -18,6 +19,7 @@ struct tables {
     struct connections connections;
     struct bandwidth bandwidth;
     struct protocol protocol;
+    struct coverage coverage;
 };
 
 #define TABLES_INFO_BYTES 64 /* a server's own name or version, cut; message.h keeps 48 */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Connections, packets and bytes of every sample, as tshark counts them and as mcpmeter does.
+"""Connections, packets and bytes of every sample, as tshark counts them and as mcpmeter does; and
+whether the classes of coverage add up to them.
 
 usage: tshark_check.py [CASE.pcap...]; MCPMETER names the program. One case a capture. Without
 arguments: the recorded and the forged captures, but for those where the two count different things.
@@ -72,6 +73,15 @@ def by_mcpmeter(report):
         for c in report["connections"])
 
 
+def uncovered(tables):
+    """What is wrong with the sum of the classes of coverage: it is the payload and what was lost."""
+    total = tables["bandwidth_metrics"]
+    got = sum(tables["coverage"]["bytes"].values())
+    want = (total["payload_bytes_received"] + total["payload_bytes_transmitted"]
+            + tables["connection_metrics"]["lost_bytes"])
+    return [f"coverage adds up to {got} bytes of {want}"] if got != want else []
+
+
 def main():
     pcaps = [pathlib.Path(p) for p in sys.argv[1:]] or [
         p for p in sorted((ROOT / "pcaps").glob("**/*.pcap")) if p.stem not in NOT_COMPARED]
@@ -87,10 +97,18 @@ def main():
         connections = metrics["connection_attempts"] + metrics["midstream_connections"]
         if connections != conversations(pcap):
             wrong.append(f"{connections} connections, tshark shows {conversations(pcap)}")
+        covered = sum(report["coverage"]["connections"].values())
+        with_payload = sum(any(c[side]["payload_bytes"] + c[side]["lost_bytes"]
+                               for side in ("received", "sent")) for c in report["connections"])
+        if covered != with_payload:
+            wrong.append(f"coverage counts {covered} connections of {with_payload}")
         total = report["bandwidth_metrics"]
         if total["bytes_received"] + total["bytes_transmitted"] != sum(
                 n * (sent[1] + back[1]) for (_, sent, back), n in want.items()):
             wrong.append(f"bytes in total: {total['bytes_received']} + {total['bytes_transmitted']}")
+        wrong += uncovered(report) + [f"{server['endpoint']}: {sentence}"
+                                      for server in report["servers"]
+                                      for sentence in uncovered(server)]
         passed += not wrong
         failed += bool(wrong)
         for sentence in wrong[:10]:

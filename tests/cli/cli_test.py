@@ -107,7 +107,7 @@ class Help(Case):
         codes = re.findall(r"^  (\d)  ", run("--help").stdout.decode(), re.M)
         status = self.manual().split('.SH "EXIT STATUS"')[1].split(".SH ")[0]
         self.assertEqual(codes, re.findall(r"^\.B (\d)$", status, re.M))
-        self.assertEqual(codes, list("012345"))
+        self.assertEqual(codes, list("0123456"))
 
     def test_manual_names_commands_and_version(self):
         version = run("--version").stdout.decode().split("\n")[0]
@@ -243,6 +243,31 @@ class Inputs(Case):
             self.assertEqual(run("replay", "-q", self.path(name)).stderr, b"")
             report = json.loads(run("report", "--json", self.path(name)).stdout)
             self.assertEqual(report["protocol_metrics"]["messages"], [])
+
+    def test_required_coverage(self):
+        half = conversation()
+        half.connect((CLIENT[0], 40002), (SERVER[0], 443))
+        half.segment((CLIENT[0], 40002), (SERVER[0], 443), 24,
+                     b"\x16\x03\x01\x01\0\x01" + bytes(4000))
+        half.write(self.path("half.pcap"))
+        other = Capture()
+        other.connect()
+        other.segment(CLIENT, SERVER, 24, b"*1\r\n$4\r\nPING\r\n")
+        other.write(self.path("other.pcap"))
+        for command in ("report", "replay"):
+            def required(name, percent, *args, command=command):
+                return run(command, self.path(name), "--require-coverage", percent, *args)
+            for percent in ("0", "12.5", "100"):
+                self.assertEqual(required("a.pcap", percent).returncode, 0)
+                self.assertEqual(required("a.pcap", percent).stderr, b"")
+            done = required("half.pcap", "90.5", "-q")
+            self.expect(done, 6, "90.5 % required: 4.01 kB encrypted\n")
+            self.assertEqual(done.stdout, run(command, self.path("half.pcap")).stdout)
+            self.assertEqual(required("half.pcap", "3").returncode, 0)
+            self.assertEqual(required("half.pcap", "90", "not", "port", "443").returncode, 0)
+            self.expect(required("other.pcap", "90"), 0, "nothing in the capture may be MCP")
+            for wrong in ("101", "-1", "x", ""):
+                self.expect(required("a.pcap", wrong), 2, "a percentage from 0 to 100")
 
     def test_standard_input(self):
         done = run("report", "-", input=conversation().bytes)

@@ -133,9 +133,12 @@ Test(report, keys_come_in_the_order_of_the_contract)
     static const struct {
         const char *path, *keys;
     } cases[] = {
-        {"", "report generator capture connection_metrics bandwidth_metrics protocol_metrics "
-             "servers connections"},
+        {"", "report generator capture coverage connection_metrics bandwidth_metrics "
+             "protocol_metrics servers connections"},
         {"generator", "name version"},
+        {"coverage", "percent bytes connections"},
+        {"coverage/bytes", "mcp other encrypted lost undecodable ambiguous"},
+        {"servers/0/coverage/connections", "mcp other encrypted lost undecodable ambiguous"},
         {"capture", "source inputs interface filter link_types first_packet last_packet duration "
                     "packets bytes packets_dropped packets_truncated packets_undecoded sampling "
                     "detail_level cut_inputs limits_hit"},
@@ -152,8 +155,8 @@ Test(report, keys_come_in_the_order_of_the_contract)
          "name calls results tool_errors errors unanswered latency request_bytes response_bytes "
          "cancelled input_required lost pending"},
         {"protocol_metrics/transports/http", "connections messages"},
-        {"servers/0", "endpoint transports server_info protocol_versions connection_metrics "
-                      "bandwidth_metrics protocol_metrics"},
+        {"servers/0", "endpoint transports server_info protocol_versions coverage "
+                      "connection_metrics bandwidth_metrics protocol_metrics"},
         {"servers/1/connection_metrics", CONNECTION_KEYS},
         {"servers/1/bandwidth_metrics", BANDWIDTH_KEYS},
         {"servers/1/protocol_metrics", PROTOCOL_KEYS},

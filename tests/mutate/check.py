@@ -57,6 +57,16 @@ class Run:
             self.key(e) for e in events if e["event"] == "exchange" and e["status"] in CLAIMS)
         self.report = json.loads(run("report", "--json", *map(str, paths), codes=codes))
         self.protocol = self.report["protocol_metrics"]
+        self.coverage = self.report["coverage"]
+        self.check_coverage()
+
+    def check_coverage(self):
+        """Every payload byte, and every byte known to be lost, is in one class."""
+        total = self.report["bandwidth_metrics"]
+        want = (total["payload_bytes_received"] + total["payload_bytes_transmitted"]
+                + self.lost_bytes())
+        if sum(self.coverage["bytes"].values()) != want:
+            raise Failure(f"coverage does not add up to {want} bytes: {self.coverage['bytes']}")
 
     @staticmethod
     def key(event):
@@ -103,6 +113,8 @@ def check_same(spoiled, base, late=False):
         got, want = untimed(got), untimed(want)
     if got != want:
         raise Failure(difference(got, want))
+    if spoiled.coverage != base.coverage:
+        raise Failure(f"coverage: {spoiled.coverage}, unspoiled {base.coverage}")
 
 
 def counts_of(protocol):
