@@ -29,6 +29,10 @@ const char *finding_name(enum finding finding)
         return "frame:bad_length";
     case FINDING_LINE_TOO_LONG:
         return "frame:line_too_long";
+    case FINDING_BAD_FRAME:
+        return "frame:malformed";
+    case FINDING_BAD_MASK:
+        return "frame:bad_mask";
     case FINDING_GAP:
         return "tcp:gap";
     case FINDING_OVERLAP:

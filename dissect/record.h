@@ -113,8 +113,10 @@ enum finding {
     FINDING_BAD_HTTP,         /* start line, field or chunk that is not HTTP */
     FINDING_BAD_LENGTH,       /* contradictory body length */
     FINDING_LINE_TOO_LONG,
-    FINDING_GAP,     /* bytes were lost on a connection that speaks MCP; amount = bytes */
-    FINDING_OVERLAP, /* reserved for conflicting retransmissions; amount = packets */
+    FINDING_BAD_FRAME, /* a frame that its receiver must refuse */
+    FINDING_BAD_MASK,  /* a WebSocket client that does not mask, or a server that does */
+    FINDING_GAP,       /* bytes were lost on a connection that speaks MCP; amount = bytes */
+    FINDING_OVERLAP,   /* reserved for conflicting retransmissions; amount = packets */
     FINDING_COUNT
 };
 

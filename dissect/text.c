@@ -56,10 +56,10 @@ bool text_begin(struct text *t, bool hold)
     return true;
 }
 
-void text_feed(struct text *t, const uint8_t *bytes, size_t n)
+bool text_feed(struct text *t, const uint8_t *bytes, size_t n)
 {
     struct rpc_sink sink = message_sink(t);
-    (void)rpc_feed(t->rpc, &sink, bytes, n, t->at);
+    return rpc_feed(t->rpc, &sink, bytes, n, t->at);
 }
 
 bool text_complete(const struct text *t)

@@ -36,8 +36,9 @@ enum text_end {
  * revoke it. False: out of memory, told as a lost message. */
 bool text_begin(struct text *t, bool hold);
 
-/* Feeds n > 0 bytes to a text that was begun. */
-void text_feed(struct text *t, const uint8_t *bytes, size_t n);
+/* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;
+ * text_end() tells so. */
+bool text_feed(struct text *t, const uint8_t *bytes, size_t n);
 
 /* The text is closed: what may follow is white space. */
 bool text_complete(const struct text *t);

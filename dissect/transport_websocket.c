@@ -1,23 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * MCP over WebSocket on a TCP connection of its own. The connection is the session: it has one
- * channel, from the handshake on.
+ * MCP over WebSocket (RFC 6455) on a TCP connection of its own, which the SDKs have spoken for
+ * years although no revision describes it: one JSON-RPC text in each message, in both directions,
+ * subprotocol `mcp`. Others use another subprotocol or none, and binary messages.
+ *
+ * Theory of operation. The connection is the session: it has one channel, which begins with the 101
+ * of HTTP/1.1 (transport_http1.c hands the connection over). websocket.h reads both directions;
+ * whether they are MCP is the tracker's to say, by the subprotocol or by the methods, so that other
+ * JSON over WebSocket stays silent.
+ *
+ * A connection that began before the capture is recognised at a segment that consists of whole
+ * frames and nothing else, several of them, or one that is a JSON text. Who sends it is told by its
+ * mask. Its channel is flagged CHANNEL_STUB; both directions begin as behind a loss.
+ *
+ * What a gap costs, and where it reads on: see websocket.c. What the other direction said stays
+ * valid, because JSON-RPC pairs by id.
+ *
+ * Memory: about 300 bytes, beside those of HTTP/1.1; while a message is read a parser, and for
+ * compressed ones a decoder, which context takeover keeps for as long as the connection lasts.
  */
 #include "fields.h"
 #include "websocket.h"
-#include <string.h>
 
 struct socket_conn {
     const struct transport_conn *tc;
+    struct websocket socket;
     uint32_t channel;
     uint32_t exchange; /* the one of HTTP that asked for the upgrade, if it was told; 0: no */
+    bool begun;
     bool capture_ended;
 };
 
 static enum probe_result probe(const struct probe *p)
 {
-    (void)p;
-    return PROBE_NO;
+    enum dir sender;
+    if (!p->joined || !websocket_recognise(p->bytes, p->n, &sender))
+        return PROBE_NO;
+    return p->dir == sender ? PROBE_YES : PROBE_SWAPPED;
 }
 
 static void begin(struct socket_conn *s, uint16_t flags, const struct stream_pos *at)
@@ -26,6 +45,13 @@ static void begin(struct socket_conn *s, uint16_t flags, const struct stream_pos
     transport_record(s->tc, RECORD_BEGIN, s->channel, at, &r);
     r.u.begin = (struct record_begin){.flags = flags};
     s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    s->begun = true;
+}
+
+/* A direction that was not captured is a loss, though no gap tells of it. */
+static bool is_one_way(const struct conn *c)
+{
+    return conn_sent(c, DIR_C2S)->packets == 0 || conn_sent(c, DIR_S2C)->packets == 0;
 }
 
 static void end_channel(const struct socket_conn *s, uint32_t channel, enum channel_end how,
@@ -39,10 +65,10 @@ static void end_channel(const struct socket_conn *s, uint32_t channel, enum chan
 
 static int init(void *state, const struct transport_conn *tc, bool joined)
 {
-    (void)joined;
     struct socket_conn *s = state;
     s->tc = tc;
     s->channel = 1;
+    websocket_init(&s->socket, tc, s->channel, &(struct websocket_options){.joined = joined});
     return 0;
 }
 
@@ -52,6 +78,7 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
     s->tc = tc;
     s->channel = u->channel;
     s->exchange = u->begun ? s->channel++ : 0;
+    websocket_init(&s->socket, tc, s->channel, &u->response->socket);
     begin(s, u->response->mcp_socket ? CHANNEL_MCP_HEADER : 0, u->at);
     return 0;
 }
@@ -59,35 +86,41 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
 static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
-    (void)state;
-    (void)dir;
-    (void)bytes;
-    (void)n;
-    (void)at;
+    struct socket_conn *s = state;
+    if (!s->begun)
+        begin(s, CHANNEL_STUB, at);
+    websocket_feed(&s->socket, dir, bytes, n, at);
 }
 
 static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
 {
-    const struct socket_conn *s = state;
+    struct socket_conn *s = state;
+    if (!s->begun)
+        begin(s, CHANNEL_STUB, at);
     transport_finding(s->tc, s->channel, dir, FINDING_GAP, n, at);
+    websocket_gap(&s->socket, dir, n, at);
 }
 
 static void end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
 {
     struct socket_conn *s = state;
-    (void)dir;
-    (void)at;
     s->capture_ended |= how == STREAM_END_CAPTURE;
+    if (s->begun)
+        websocket_end(&s->socket, dir, how == STREAM_END_CAPTURE, at);
 }
 
 static void fini(void *state, enum channel_end how, const struct stream_pos *at)
 {
     struct socket_conn *s = state;
+    websocket_fini(&s->socket);
     if (s->capture_ended)
         how = CHANNEL_END_CAPTURE;
+    else if (is_one_way(s->tc->conn))
+        how = CHANNEL_END_LOST;
     if (s->exchange != 0)
         end_channel(s, s->exchange, CHANNEL_END_COMPLETE, at);
-    end_channel(s, s->channel, how, at);
+    if (s->begun)
+        end_channel(s, s->channel, how, at);
 }
 
 const struct transport transport_websocket = {

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * WebSocket frames: their heads, the mask, and how to find one again (RFC 6455 section 5).
+ *
+ * Senders write a frame with one call, so most segments begin with a head. It has little that can
+ * be checked: what makes a guess sure is that the next head stands where the length says, or that
+ * the segment ends there.
+ */
+#include "websocket_frame.h"
+#include "base/cursor.h"
+#include "dissect/rpc.h"
+#include "websocket.h"
+#include <string.h>
+
+#define ENOUGH_FRAMES 8 /* in a row, to believe the rest of a segment */
+
+static uint64_t read_length(struct cursor *c, uint8_t seven_bits, bool *ret_minimal)
+{
+    uint64_t length = seven_bits;
+    *ret_minimal = true;
+    if (seven_bits == 126) {
+        length = cursor_be16(c);
+        *ret_minimal = length > 125;
+    } else if (seven_bits == 127) {
+        uint64_t high = cursor_be32(c);
+        length = high << 32 | cursor_be32(c);
+        *ret_minimal = length > 0xffff;
+    }
+    return length;
+}
+
+bool websocket_frame_read(const uint8_t *bytes, size_t n, struct websocket_frame *ret_frame)
+{
+    struct cursor c = cursor_make(bytes, n);
+    uint8_t first = cursor_u8(&c), second = cursor_u8(&c);
+    struct websocket_frame f = {.opcode = first & 0x0f,
+                                .fin = (first & 0x80) != 0,
+                                .rsv1 = (first & 0x40) != 0,
+                                .rsv23 = (first & 0x30) != 0,
+                                .masked = (second & 0x80) != 0};
+    f.length = read_length(&c, second & 0x7f, &f.minimal);
+    const uint8_t *mask = f.masked ? cursor_take(&c, sizeof(f.mask)) : NULL;
+    if (c.short_read)
+        return false;
+    if (mask)
+        memcpy(f.mask, mask, sizeof(f.mask));
+    f.head_bytes = (uint8_t)(n - cursor_left(&c));
+    *ret_frame = f;
+    return true;
+}
+
+bool websocket_frame_valid(const struct websocket_frame *f)
+{
+    if (f->rsv23 || f->length >> 63 != 0)
+        return false;
+    switch (f->opcode) {
+    case WEBSOCKET_TEXT:
+    case WEBSOCKET_BINARY:
+        return true;
+    case WEBSOCKET_CONTINUATION:
+        return !f->rsv1;
+    case WEBSOCKET_CLOSE:
+        return !f->rsv1 && f->fin && f->length <= 125 && f->length != 1;
+    case WEBSOCKET_PING:
+    case WEBSOCKET_PONG:
+        return !f->rsv1 && f->fin && f->length <= 125;
+    default: /* reserved */
+        return false;
+    }
+}
+
+void websocket_frame_unmask(uint8_t *out, const uint8_t *in, size_t n, const uint8_t mask[4],
+                            unsigned first)
+{
+    uint8_t key[8];
+    for (unsigned i = 0; i < sizeof(key); i++)
+        key[i] = mask[(first + i) % 4];
+    uint64_t wide, word;
+    memcpy(&wide, key, sizeof(wide));
+    size_t i = 0;
+    for (; n - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, in + i, sizeof(word));
+        word ^= wide;
+        memcpy(out + i, &word, sizeof(word));
+    }
+    for (; i < n; i++)
+        out[i] = in[i] ^ key[i % 4];
+}
+
+/* ---- looks */
+
+/* A frame as real senders write them. */
+static bool is_plausible(const struct websocket_frame *f, bool masked, bool deflate)
+{
+    return websocket_frame_valid(f) && f->minimal && f->masked == masked && (deflate || !f->rsv1);
+}
+
+/* Whether the payload, of which n bytes are there, begins like a JSON text. */
+static bool begins_json(const struct websocket_frame *f, const uint8_t *payload, size_t n)
+{
+    if (f->rsv1 || n == 0 || (f->opcode != WEBSOCKET_TEXT && f->opcode != WEBSOCKET_BINARY))
+        return false;
+    uint8_t c = f->masked ? payload[0] ^ f->mask[0] : payload[0];
+    return c == '{' || c == '[';
+}
+
+bool websocket_frame_resumes(const uint8_t *bytes, size_t n, bool masked, bool deflate)
+{
+    for (unsigned frames = 0; n > 0 && frames < ENOUGH_FRAMES; frames++) {
+        struct websocket_frame f;
+        if (!websocket_frame_read(bytes, n, &f))
+            return frames > 0;
+        if (!is_plausible(&f, masked, deflate))
+            return false;
+        bytes += f.head_bytes;
+        n -= f.head_bytes;
+        if (f.length > n)
+            return frames > 0 || begins_json(&f, bytes, n);
+        bytes += f.length;
+        n -= (size_t)f.length;
+    }
+    return true;
+}
+
+static void ignore(void *ctx, const struct message *m)
+{
+    (void)ctx;
+    (void)m;
+}
+
+/* Whether a whole frame's payload is one JSON text. */
+static bool is_json(const struct websocket_frame *f, const uint8_t *payload)
+{
+    if (!f->fin || f->length == 0 || !begins_json(f, payload, (size_t)f->length))
+        return false;
+    static const struct hash_key key;
+    static const struct stream_pos at;
+    const struct rpc_sink sink = {NULL, ignore};
+    struct limits_hit hit = {0};
+    struct rpc rpc;
+    uint8_t text[1024];
+    rpc_init(&rpc, DIR_C2S, false, &key, &hit);
+    for (size_t i = 0, n; i < f->length; i += n) {
+        n = f->length - i < sizeof(text) ? (size_t)f->length - i : sizeof(text);
+        websocket_frame_unmask(text, payload + i, n, f->mask, 0); /* without a mask it is zero */
+        if (!rpc_feed(&rpc, &sink, text, n, &at))
+            return false;
+    }
+    return rpc_end(&rpc, &sink, false) == JSON_END_COMPLETE;
+}
+
+bool websocket_recognise(const uint8_t *bytes, size_t n, enum dir *ret_sender)
+{
+    struct websocket_frame f;
+    bool masked = n > 1 && (bytes[1] & 0x80) != 0;
+    bool json = false;
+    unsigned frames = 0;
+    for (; n > 0; frames++) {
+        if (!websocket_frame_read(bytes, n, &f) || !is_plausible(&f, masked, true))
+            return false;
+        bytes += f.head_bytes;
+        n -= f.head_bytes;
+        if (f.length > n)
+            return false;
+        json = json || is_json(&f, bytes);
+        bytes += f.length;
+        n -= (size_t)f.length;
+    }
+    *ret_sender = masked ? DIR_C2S : DIR_S2C;
+    return json || frames > 1;
+}
