@@ -7,7 +7,10 @@
  * such as the `data: {}` of replayed priming events, only carry the id on.
  *
  * What a gap costs: a JSON text, or the event under way; an event stream goes on behind the next
- * blank line.
+ * blank line. In a coded body it costs all that follows, too, since no decoder can go on behind a
+ * hole. So does damage, or a cap. Whoever waits for something that such an event stream would have
+ * brought shall not be called unanswered: each later piece of it is told as a loss of nothing,
+ * which counts nowhere but keeps its time.
  *
  * Ignored on purpose: what an event of an unknown type holds, comments, white space between texts.
  */
@@ -182,6 +185,76 @@ static void end_stream(struct body *b, enum body_end how)
 
 /* ---- bodies */
 
+bool body_is_stream(const struct body *b)
+{
+    return b->mode == BODY_SSE || b->mode == BODY_LOST;
+}
+
+static void free_decoder(struct body *b)
+{
+    decoder_free(b->decoder);
+    b->decoder = NULL;
+    b->unfinished = false;
+}
+
+/* Nothing more of the body can be read. */
+static void stop_decoding(struct body *b)
+{
+    if (b->mode != BODY_JSON || !text_complete(&b->text))
+        text_drop(&b->text);
+    free_decoder(b);
+    if (body_is_stream(b))
+        b->mode = BODY_LOST;
+    else
+        skip_unread(b);
+    free_stream(b);
+}
+
+/* n bytes of what is not read. */
+static void skip(const struct body *b, size_t n)
+{
+    bool unread = b->unread || b->mode == BODY_LOST;
+    transport_note(b->text.tc, unread ? RECORD_NOTED_UNREAD : RECORD_NOTED_OTHER, n);
+    if (b->mode == BODY_LOST)
+        text_finding(&b->text, FINDING_LOST_MESSAGE, 0);
+}
+
+void body_set_coding(struct body *b, enum coding coding)
+{
+    b->coding = (uint8_t)coding;
+}
+
+static enum decoder_result decode(struct body *b, const struct decoder_sink *sink,
+                                  const uint8_t *bytes, size_t n)
+{
+    const struct transport_env *env = b->text.tc->env;
+    if (b->coding == CODING_UNKNOWN)
+        return DECODER_BAD;
+    if (!b->decoder)
+        b->decoder = decoder_new((enum coding)b->coding, env->decoder_bytes, env->hit);
+    return b->decoder ? decoder_feed(b->decoder, sink, bytes, n) : DECODER_LIMIT;
+}
+
+bool body_decode(struct body *b, const struct decoder_sink *sink, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at)
+{
+    b->text.at = at;
+    if (b->mode != BODY_SKIP && b->mode != BODY_LOST) {
+        enum decoder_result result = decode(b, sink, bytes, n);
+        b->unfinished = result == DECODER_MORE;
+        if (result == DECODER_BAD || result == DECODER_LIMIT) {
+            stop_decoding(b);
+            transport_note(b->text.tc, RECORD_NOTED_UNREAD, n);
+            return false;
+        }
+        if (b->mode == BODY_SKIP)
+            free_decoder(b);
+    }
+    if (b->mode == BODY_SKIP || b->mode == BODY_LOST)
+        skip(b, n);
+    return true;
+}
+
 void body_init(struct body *b, const struct transport_conn *tc, enum dir dir)
 {
     b->text.tc = tc;
@@ -191,6 +264,7 @@ void body_init(struct body *b, const struct transport_conn *tc, enum dir dir)
 void body_start(struct body *b, enum body_mode mode, uint32_t channel, const struct stream_pos *at)
 {
     body_fini(b);
+    b->coding = CODING_NONE;
     b->text.at = at;
     b->text.channel = channel;
     b->text.has_event_id = false;
@@ -237,14 +311,10 @@ void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stre
     b->text.at = at;
     switch ((enum body_mode)b->mode) {
     case BODY_SKIP:
-        transport_note(b->text.tc, b->unread ? RECORD_NOTED_UNREAD : RECORD_NOTED_OTHER, n);
+    case BODY_LOST:
+        skip(b, n);
         break;
     case BODY_SNIFF:
-        break;
-    case BODY_CODED:
-        skip_unread(b);
-        transport_note(b->text.tc, RECORD_NOTED_UNREAD, n);
-        text_finding(&b->text, FINDING_UNDECODABLE, 1);
         break;
     case BODY_JSON:
         if (b->text.rpc || text_begin(&b->text, false))
@@ -265,12 +335,14 @@ void body_gap(struct body *b, bool at_line, const struct stream_pos *at)
     b->text.at = at;
     switch ((enum body_mode)b->mode) {
     case BODY_SKIP:
-    case BODY_CODED:
+    case BODY_LOST:
         return;
     case BODY_SNIFF:
     case BODY_JSON:
-        if (text_complete(&b->text))
+        if (text_complete(&b->text)) {
+            b->mode = b->coding == CODING_NONE ? b->mode : BODY_SKIP;
             return; /* nothing but white space can be missing */
+        }
         text_drop(&b->text);
         skip_unread(b);
         text_lost(&b->text);
@@ -279,6 +351,8 @@ void body_gap(struct body *b, bool at_line, const struct stream_pos *at)
         struct sse_sink sink = event_sink(b);
         sse_gap(&b->stream->sse, &sink, at_line);
         text_lost(&b->text);
+        if (b->coding != CODING_NONE)
+            stop_decoding(b);
         return;
     }
     }
@@ -287,7 +361,11 @@ void body_gap(struct body *b, bool at_line, const struct stream_pos *at)
 void body_end(struct body *b, enum body_end how, const struct stream_pos *at)
 {
     b->text.at = at;
-    if (b->stream)
+    bool cut = b->unfinished && how == BODY_END_COMPLETE && !body_is_stream(b);
+    if (cut && b->mode != BODY_SKIP && !text_complete(&b->text)) {
+        text_drop(&b->text);
+        text_finding(&b->text, FINDING_UNDECODABLE, 1);
+    } else if (b->stream)
         end_stream(b, how);
     else if (b->text.rpc)
         end_json(b, how);
@@ -297,6 +375,7 @@ void body_end(struct body *b, enum body_end how, const struct stream_pos *at)
         else if (how == BODY_END_LOST)
             text_lost(&b->text);
     }
+    free_decoder(b);
     b->mode = BODY_SKIP;
 }
 
@@ -304,5 +383,6 @@ void body_fini(struct body *b)
 {
     text_drop(&b->text);
     free_stream(b);
+    free_decoder(b);
     b->mode = BODY_SKIP;
 }

@@ -2,23 +2,24 @@
 #ifndef DISSECT_BODY_H
 #define DISSECT_BODY_H
 
+#include "coding.h"
 #include "text.h"
 
 /*
  * One message body of an HTTP exchange, framing taken off: from its bytes to the records of a
  * channel. A JSON body is one JSON-RPC text; an event stream is one text an event, told event by
- * event. A body that is neither is skipped.
+ * event. A body that is neither is skipped. A content coding is taken off first.
  *
  * A JSON-RPC parser is held only while a text is being read, the stream state only for an event
- * stream. The caller owns struct body, which is small.
+ * stream, a decoder only for a coded body. The caller owns struct body, which is small.
  */
 
 enum body_mode {
     BODY_SKIP,  /* not looked at */
     BODY_SNIFF, /* waits for its first byte that is no white space: see body_look() */
-    BODY_CODED, /* JSON or events under a content coding: told once, then skipped */
     BODY_JSON,
-    BODY_SSE
+    BODY_SSE,
+    BODY_LOST /* the rest of a coded event stream that cannot be decoded any more */
 };
 
 enum body_end {
@@ -31,8 +32,11 @@ enum body_end {
 struct body {
     struct text text;           /* channel, direction, and the JSON text being read */
     struct body_stream *stream; /* with BODY_SSE */
+    struct decoder *decoder;    /* of a coded body, from its first byte on */
     uint8_t mode;               /* enum body_mode */
     bool unread;                /* with BODY_SKIP: it could have been MCP */
+    uint8_t coding;             /* enum coding */
+    bool unfinished;            /* the coded data is not complete */
 };
 
 /* A body at rest, in zeroed memory. */
@@ -42,6 +46,18 @@ void body_init(struct body *b, const struct transport_conn *tc, enum dir dir);
  * BODY_SNIFF is fed. */
 void body_start(struct body *b, enum body_mode mode, uint32_t channel, const struct stream_pos *at);
 
+/* Right behind body_start(): what is fed is under that coding. */
+void body_set_coding(struct body *b, enum coding coding);
+
+/* Instead of feeding n > 0 bytes of a body that has a coding: what they hold goes to the sink,
+ * which treats it like a body without one. False: it cannot be decoded, and nothing more will be;
+ * the caller tells FINDING_UNDECODABLE if the channel has begun. */
+bool body_decode(struct body *b, const struct decoder_sink *sink, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at);
+
+/* It is an event stream, be it readable or not. */
+bool body_is_stream(const struct body *b);
+
 /* An event stream that begins in the middle; at_line: its first byte begins a line. */
 void body_join(struct body *b, uint32_t channel, bool at_line, const struct stream_pos *at);
 
@@ -50,7 +66,8 @@ enum body_look { BODY_LOOK_BLANK, BODY_LOOK_JSON, BODY_LOOK_OTHER };
 /* Skips white space and a byte order mark in *bytes, *n and says what follows. */
 enum body_look body_look(const uint8_t **bytes, size_t *n);
 
-/* Feeds n > 0 bytes; must not be in BODY_SNIFF. What is skipped is noted (transport_note()). */
+/* Feeds n > 0 bytes, without a coding; must not be in BODY_SNIFF. What is skipped is noted
+ * (transport_note()). */
 void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at);
 
 /* Bytes are missing here. at_line: what follows begins a line of an event stream. */

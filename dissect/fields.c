@@ -8,6 +8,7 @@
  */
 #include "fields.h"
 #include "ascii.h"
+#include "coding.h"
 #include "upgrade.h"
 
 #define LENGTH(n) (UINT32_C(1) << (n))
@@ -114,6 +115,11 @@ static void version(struct fields *f, const char *value, size_t n)
     f->version[n] = '\0';
 }
 
+static void add_coding(struct fields *f, const char *value, size_t n)
+{
+    f->coding = (uint8_t)coding_combine((enum coding)f->coding, coding_from_name(value, n));
+}
+
 /* A field of the Mcp- family; others may begin like that. */
 static void mcp_field(struct fields *f, const struct hash_key *hash, struct fields_text name,
                       struct fields_text value)
@@ -164,14 +170,12 @@ void fields_add(struct fields *f, const struct hash_key *hash, const char *name,
         }
         break;
     case 16:
-        if (ascii_is(name, 16, "content-encoding") && value_len > 0 &&
-            !ascii_is(value, value_len, "identity"))
-            f->coded = true;
+        if (ascii_is(name, 16, "content-encoding"))
+            add_coding(f, value, value_len);
         break;
     case 17:
-        if (ascii_is(name, 17, "transfer-encoding") && !ascii_is(value, value_len, "chunked") &&
-            !ascii_is(value, value_len, "identity"))
-            f->coded = true;
+        if (ascii_is(name, 17, "transfer-encoding"))
+            add_coding(f, value, value_len);
         break;
     case 22:
         if (ascii_is(name, 22, "sec-websocket-protocol"))

@@ -18,7 +18,7 @@ struct fields {
     uint8_t content; /* enum http_content */
     uint8_t upgrade; /* enum record_transport that the Upgrade field names; NONE: not known */
     struct websocket_options socket; /* Sec-WebSocket-Extensions: an offer in requests */
-    bool coded;                      /* a content or transfer coding that is not taken off */
+    uint8_t coding;                  /* enum coding: of content and transfer together */
     bool accepts_json;
     bool mcp_socket;  /* Sec-WebSocket-Protocol names MCP */
     bool has_version; /* MCP-Protocol-Version, which requests for authorization carry too */

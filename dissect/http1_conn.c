@@ -53,7 +53,8 @@ void http1_conn_head(struct http1_conn *s, const struct exchange *e)
         flags |= CHANNEL_UNCERTAIN;
     if (!s->certain && s->exchanges.requests_lost)
         flags |= CHANNEL_REQUEST_MISSING;
-    r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content, f->coded};
+    r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content,
+                                    f->coding == CODING_UNKNOWN};
     emit(s, &r);
     http1_conn_tell(s, e->channel, DIR_S2C);
 }
@@ -135,12 +136,45 @@ static bool sniff(struct http1_conn *s, enum dir dir, const uint8_t **bytes, siz
     return true;
 }
 
-void http1_conn_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
+static void plain_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
 {
     struct body *b = &s->body[dir];
     if (b->mode == BODY_SNIFF && !sniff(s, dir, &bytes, &n) && b->mode == BODY_SNIFF)
         return;
     body_feed(b, bytes, n, s->at);
+}
+
+struct coded_body {
+    struct http1_conn *s;
+    enum dir dir;
+};
+
+static void decoded(void *ctx, const uint8_t *bytes, size_t n)
+{
+    const struct coded_body *c = ctx;
+    struct body *b = &c->s->body[c->dir];
+    bool any = b->mode != BODY_SNIFF || sniff(c->s, c->dir, &bytes, &n);
+    if (any && b->mode != BODY_SKIP)
+        body_feed(b, bytes, n, c->s->at);
+}
+
+static void coded_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
+{
+    struct coded_body c = {s, dir};
+    struct decoder_sink sink = {&c, decoded};
+    if (body_decode(&s->body[dir], &sink, bytes, n, s->at))
+        return;
+    const struct exchange *e = http1_conn_current(s, dir);
+    if (e && e->begun)
+        http1_conn_finding(s, e->channel, dir, FINDING_UNDECODABLE, 1);
+}
+
+void http1_conn_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
+{
+    if (s->body[dir].coding == CODING_NONE)
+        plain_body(s, dir, bytes, n);
+    else
+        coded_body(s, dir, bytes, n);
 }
 
 /* A body that waits for its first byte on a channel that has not begun says nothing. */

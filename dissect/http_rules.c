@@ -13,9 +13,15 @@ void http_rules_note(struct record_begin *b, const struct fields *f)
     memcpy(b->version, f->version, sizeof(f->version));
 }
 
+/* Under a coding that is not taken off: no look at the body can tell what it is. */
+static bool is_opaque(const struct fields *f)
+{
+    return f->coding == CODING_UNKNOWN;
+}
+
 static bool is_coded_json(const struct fields *f)
 {
-    return f->coded && f->content == HTTP_CONTENT_JSON;
+    return f->coding != CODING_NONE && f->content == HTTP_CONTENT_JSON;
 }
 
 bool http_rules_request(const struct record_begin *b, const struct fields *f)
@@ -31,8 +37,8 @@ bool http_rules_request(const struct record_begin *b, const struct fields *f)
 enum body_mode http_rules_request_body(const struct record_begin *b, const struct fields *f,
                                        bool begun)
 {
-    if (f->coded)
-        return is_coded_json(f) && begun ? BODY_CODED : BODY_SKIP;
+    if (is_opaque(f) && !(is_coded_json(f) && begun))
+        return BODY_SKIP;
     return b->method == HTTP_METHOD_POST || begun ? BODY_SNIFF : BODY_SKIP;
 }
 
@@ -46,12 +52,11 @@ enum body_mode http_rules_response_body(const struct record_begin *b, const stru
 {
     if (!begun) {
         bool stub = (b->flags & CHANNEL_STUB) != 0;
-        return stub && f->content == HTTP_CONTENT_JSON && !f->coded ? BODY_SNIFF : BODY_SKIP;
+        return stub && f->content == HTTP_CONTENT_JSON && !is_opaque(f) ? BODY_SNIFF : BODY_SKIP;
     }
-    bool known = f->content == HTTP_CONTENT_SSE || f->content == HTTP_CONTENT_JSON;
-    if (f->coded)
-        return known ? BODY_CODED : BODY_SKIP;
-    return f->content == HTTP_CONTENT_SSE ? BODY_SSE : BODY_SNIFF;
+    if (f->content == HTTP_CONTENT_SSE)
+        return BODY_SSE;
+    return is_opaque(f) && f->content != HTTP_CONTENT_JSON ? BODY_SKIP : BODY_SNIFF;
 }
 
 enum channel_end http_rules_ending(const struct conn *c, enum stream_end how)

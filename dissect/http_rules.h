@@ -22,7 +22,8 @@ void http_rules_note(struct record_begin *b, const struct fields *f);
 bool http_rules_request(const struct record_begin *b, const struct fields *f);
 bool http_rules_response(const struct fields *f);
 
-/* How a body of that head is to be read; begun: the exchange is told already. */
+/* How a body of that head is to be read, its coding (f->coding) taken off; begun: the exchange is
+ * told already. */
 enum body_mode http_rules_request_body(const struct record_begin *b, const struct fields *f,
                                        bool begun);
 enum body_mode http_rules_response_body(const struct record_begin *b, const struct fields *f,

@@ -13,10 +13,12 @@
  *   idle, between messages     an unknown number of messages is lost; next start line
  *   in a head                  the message is lost; next start line
  *   in a body, gap inside it   JSON: the message is lost, the rest of the body is skipped;
- *                              events: the event is lost, next blank line in the same body
- *   in a body, gap beyond it   the message ends as lost; next start line. An event stream is kept:
- *                              if the next bytes are events, and no other request has begun or was
- *                              lost since, it goes on; otherwise they become a stub
+ *                              events: the event is lost, next blank line in the same body;
+ *                              coded: all the rest of the body is lost
+ *   in a body, gap beyond it   the message ends as lost; next start line. An event stream, if it
+ *                              was not coded, is kept: if the next bytes are events, and no other
+ *                              request has begun or was lost since, it goes on; otherwise they
+ *                              become a stub
  *   looking for a start line   goes on looking; an event stream in the middle becomes a stub
  *
  * An exchange whose response is not complete when the connection ends has been aborted if the
@@ -29,8 +31,7 @@
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
- * Ignored on purpose: tunnels that no transport takes over; trailers; 1xx responses other than 101;
- * bodies under a content coding (told once as undecodable).
+ * Ignored on purpose: tunnels that no transport takes over; trailers; 1xx responses other than 101.
  */
 #include "http1_conn.h"
 #include "http_rules.h"
@@ -81,6 +82,7 @@ static void request_head_end(void *ctx, const struct http1_body_info *info)
         return;
     enum body_mode mode = http_rules_request_body(&e->begin, f, e->begun);
     body_start(&s->body[DIR_C2S], mode, e->channel, s->at);
+    body_set_coding(&s->body[DIR_C2S], (enum coding)f->coding);
 }
 
 static void request_body(void *ctx, const uint8_t *bytes, size_t n)
@@ -233,6 +235,7 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
                (info->framing != HTTP1_BODY_LENGTH || info->length > 0)) {
         body_start(&s->body[DIR_S2C], http_rules_response_body(&e->begin, f, e->begun), e->channel,
                    s->at);
+        body_set_coding(&s->body[DIR_S2C], (enum coding)f->coding);
     }
 }
 
@@ -256,8 +259,8 @@ static void response_end(void *ctx, enum http1_end how)
     if (s->in_head[DIR_S2C])
         http1_conn_head_cut(s, DIR_S2C, how);
     struct exchange *e = http1_conn_current(s, DIR_S2C);
-    bool events = s->body[DIR_S2C].mode == BODY_SSE;
-    if (e && events && s->until_close && how == HTTP1_END_COMPLETE)
+    bool events = s->body[DIR_S2C].mode == BODY_SSE && s->body[DIR_S2C].coding == CODING_NONE;
+    if (e && body_is_stream(&s->body[DIR_S2C]) && s->until_close && how == HTTP1_END_COMPLETE)
         e->aborted = s->ending == CHANNEL_END_ABORTED;
     bool lossy = http1_conn_body_end(s, DIR_S2C, how) || lost;
     s->suspended = lost && events && e;

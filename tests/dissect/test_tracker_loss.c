@@ -159,6 +159,23 @@ Test(tracker_loss, an_answer_that_could_not_be_read_excuses_the_repeated_id)
     world_free(w);
 }
 
+/* The rest of a stream that became unreadable is told as losses of nothing. */
+Test(tracker_loss, a_loss_of_nothing_excuses_and_is_not_counted)
+{
+    for (int amount = 0; amount < 2; amount++) {
+        struct world *w = ready();
+        BEGIN(w, 1, 2, .session = 5);
+        SAY(w, 1, 2, "tools/call", "1");
+        SSE_HEAD(w, 1, 2);
+        world_finding(w, 1, 2, FINDING_LOST_MESSAGE, (uint64_t)amount);
+        END(w, 1, 2);
+        world_finish(w);
+        cr_expect(world_count(w, "x tools/call 1 lost") == 1, "%s", w->log);
+        cr_expect(world_count(w, "f parse:lost_message\n") == amount, "%s", w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_loss, a_gap_in_a_body_that_ends_well)
 {
     struct world *w = ready();

@@ -243,7 +243,7 @@ Test(transport_http1, bodies_that_are_no_json)
                      "3 end complete\n"
                      "4 begin POST\n4 > request 4\n4 head 200 json\n4 < parse:truncated_json\n"
                      "4 end complete\n"
-                     "5 begin POST\n5 > request 5\n5 head 200 json coded\n5 < parse:undecodable\n"
+                     "5 begin POST\n5 > request 5\n5 head 200 json\n5 < parse:undecodable\n"
                      "5 end complete\n"
                      "6 begin POST\n6 > request 6\n6 head 401 -\n6 end complete\n"
                      "7 begin POST\n7 > parse:empty_batch\n7 head 202 -\n7 end complete\n");
