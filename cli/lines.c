@@ -84,11 +84,10 @@ static void text_exchange(struct lines *l, const struct event_exchange *e)
     FILE *f = l->out->file;
     text_status(e, status);
     show_size((double)e->request_bytes, request);
-    if (e->answered) {
-        if (!e->untimed)
-            show_duration((double)e->latency_ns / 1e9, latency);
+    if (e->acknowledged || (e->answered && !e->untimed))
+        show_duration((double)e->latency_ns / 1e9, latency);
+    if (e->answered)
         show_size((double)e->response_bytes, response);
-    }
     begin(l, e->at.ts_ns, &e->origin.client, &e->origin.server, e->dir == DIR_S2C);
     fprintf(f, "%-14s %8s %8s %8s  ", status, latency, request, response);
     show_put(f, e->method, e->method_len);

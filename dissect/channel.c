@@ -23,6 +23,7 @@
  */
 #include "channel.h"
 #include "emit.h"
+#include "modern.h"
 
 static struct channel_path path_of(const struct channel *ch)
 {
@@ -120,6 +121,8 @@ void channel_begin(struct tracker *t, const struct record *r)
     ch->path_hash = begin->path_hash;
     ch->target_hash = begin->target_hash;
     ch->session_hash = begin->session_hash;
+    ch->method_hash = begin->method_hash;
+    ch->name_hash = begin->name_hash;
     ch->flags = begin->flags;
     ch->method = begin->method;
     size_t n = strnlen(begin->version, sizeof(begin->version));
@@ -132,9 +135,10 @@ void channel_begin(struct tracker *t, const struct record *r)
         struct session_key key = session_key_endpoint(ch, ch->target_hash);
         ch->announced = channel_is_http(ch) && table_find(t->sessions, &key);
     }
+    ch->modern = modern_head(ch);
     if (head_proves(ch))
         promote(t, ch);
-    if (ch->mcp && (ch->announced || (ch->flags & CHANNEL_HAS_SESSION)))
+    if (ch->mcp && !ch->modern && (ch->announced || (ch->flags & CHANNEL_HAS_SESSION)))
         channel_session(t, ch);
 }
 
@@ -194,6 +198,8 @@ bool channel_admits(struct tracker *t, struct channel *ch, const struct message 
 
 static struct session_key session_key_of(const struct channel *ch)
 {
+    if (ch->modern)
+        return session_key_identity(ch, ch->identity_hash);
     if (ch->flags & CHANNEL_HAS_SESSION)
         return session_key_id(ch, ch->session_hash);
     if (ch->announced)
@@ -283,7 +289,7 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
         emit_status(t, ch);
     if (!ch->mcp)
         return;
-    if (ch->status < 400) {
+    if (ch->status < 400 && !ch->modern) {
         if (named)
             session_identify(t, ch, head->session_hash);
         else if (ch->status == 202)
@@ -305,6 +311,10 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
             t, p,
             &(struct pairing_outcome){
                 .status = EXCHANGE_ERROR, .channel = ch, .http_status = ch->status, .at = t->at});
+        return;
+    }
+    if (ch->modern) {
+        modern_end(t, ch, p, how);
         return;
     }
     bool usable = s && !s->over && s->key.kind != SESSION_KIND_DRAFT;
@@ -333,7 +343,9 @@ static void end_capture(struct tracker *t, struct channel *ch, struct pending *p
         pairing_detach(t, p, s);
     else
         pairing_end(t, p,
-                    &(struct pairing_outcome){.status = p->lossy ? EXCHANGE_LOST : EXCHANGE_PENDING,
+                    &(struct pairing_outcome){.status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED
+                                                        : p->lossy      ? EXCHANGE_LOST
+                                                                        : EXCHANGE_PENDING,
                                               .at = t->at});
 }
 
@@ -346,7 +358,8 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
     if (how == CHANNEL_END_LOST)
         tracker_note_loss(t, &ch->client, &ch->server);
     bool refusal_known = ch->status != 0 && !(ch->flags & CHANNEL_UNCERTAIN);
-    if (ch->mcp && s && s->key.kind == SESSION_KIND_ID && !refusal_known)
+    bool named = s && (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_IDENTITY);
+    if (ch->mcp && named && !refusal_known && (!ch->modern || how == CHANNEL_END_LOST))
         session_open(t, s); /* the client uses it, and nothing says that the server refused */
     for (struct pending *p = ch->waiting.first, *next; p; p = next) {
         next = p->next;

@@ -27,6 +27,9 @@ struct channel {
     uint64_t session_hash;        /* of the request head; valid with CHANNEL_HAS_SESSION */
     uint64_t answer_session_hash; /* of the response head; valid with answer_named */
     uint64_t event_id;            /* of the latest SSE event with a message */
+    uint64_t method_hash;         /* Mcp-Method and Mcp-Name, as in struct record_begin */
+    uint64_t name_hash;
+    uint64_t identity_hash; /* of the client, as its latest modern request names it */
     char version[CHANNEL_VERSION_BYTES];
     uint16_t flags;    /* enum channel_flag, of the request head */
     uint16_t status;   /* 0: no response head yet */
@@ -34,6 +37,7 @@ struct channel {
     uint8_t transport; /* enum record_transport */
     uint8_t content;   /* enum http_content */
     bool mcp;
+    bool modern;       /* an exchange of revision 2026-07-28: see modern.h */
     bool answer_named; /* the response head names a session */
     bool kept;         /* a copy that waits with a stray message (stray.h) */
     bool announced;    /* an HTTP+SSE stream named its target for messages */
@@ -63,7 +67,8 @@ static inline bool channel_is_http(const struct channel *ch)
 /* A stream that goes on where another one broke off. */
 static inline bool channel_resumed(const struct channel *ch)
 {
-    return (ch->flags & CHANNEL_HAS_LAST_EVENT) != 0 && ch->method == HTTP_METHOD_GET;
+    return (ch->flags & CHANNEL_HAS_LAST_EVENT) != 0 && ch->method == HTTP_METHOD_GET &&
+           !ch->modern;
 }
 
 /* It may be one: its request was not seen. */

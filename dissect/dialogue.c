@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What messages do (MCP 2024-11-05 to 2025-11-25; JSON-RPC 2.0).
+ * What messages do (MCP 2024-11-05 to 2026-07-28, of which modern.c has what differs; JSON-RPC
+ * 2.0).
  *
  * A request waits until a response, a cancellation, a refusal or its channel's end ends it. A
  * response is bound to its own exchange first; only if none of the exchange's requests has its id,
@@ -21,6 +22,7 @@
  */
 #include "dialogue.h"
 #include "emit.h"
+#include "modern.h"
 #include "stray.h"
 
 /* One message event about to be sent. */
@@ -132,6 +134,7 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     bool refused = twin && twin->channel && twin->channel->status >= 300;
     if (twin && !refused && !twin->lossy && nothing_missed(t, ch))
         blame(t, &what, "pair:duplicate_id");
+    modern_check(t, ch, m, &what.origin);
     pairing_add(t, ch, m, version);
     stray_request(t, ch, m);
 }
@@ -156,9 +159,12 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
                               const char *version)
 {
     bool seen = event_seen(t, ch, m);
+    modern_accept(t, ch, m, NULL);
     struct telling what = telling_of(ch, m, version);
     what.redelivered = seen && channel_maybe_resumed(ch) && m->dir == DIR_S2C;
     tell(t, &what);
+    if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
+        modern_acknowledge(t, ch, m);
     if (!what.redelivered && m->method == METHOD_N_CANCELLED && !cancel(t, ch, m))
         stray_keep(t, ch, m, seen);
 }
@@ -206,10 +212,10 @@ static struct pending *find_request(const struct tracker *t, const struct channe
     if (!pairing_usable_id(&m->id))
         return NULL;
     if (channel_is_http(ch) && !channel_certain(ch))
-        return find_certain(t, ch, m);
+        return ch->modern ? NULL : find_certain(t, ch, m);
     struct pending *p = pairing_own(t, ch, dir, m->id.hash);
     bool refusal = ch->status >= 400 && m->dir == DIR_S2C;
-    if (p || !s || refusal)
+    if (p || !s || refusal || ch->modern)
         return p;
     return pairing_elsewhere(t, s, ch, dir, m->id.hash);
 }
@@ -237,6 +243,7 @@ static void answer(struct tracker *t, struct channel *ch, const struct message *
                    struct pending *p)
 {
     session_learn(t, ch, m, p->method == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT);
+    modern_accept(t, ch, m, p);
     struct telling what = telling_of(ch, m, p->version);
     what.method = pairing_method(p, &what.method_len);
     tell(t, &what);
@@ -318,7 +325,7 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
         what.redelivered = true;
     } else {
         bool early = !a || (again && m->dir == DIR_C2S);
-        if (!final && early && stray_keep(t, ch, m, seen))
+        if (!final && early && !ch->modern && stray_keep(t, ch, m, seen))
             return;
         what.orphan = true;
     }
@@ -363,6 +370,8 @@ void dialogue_message(struct tracker *t, struct channel *ch, const struct messag
     bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
     if (m->kind == MESSAGE_REQUEST && m->method == METHOD_INITIALIZE && m->dir == DIR_C2S)
         session_draft(t, ch);
+    if (asks)
+        modern_sort(t, ch, m);
     if (!ch->session)
         channel_session(t, ch);
     struct session *s = ch->session;

@@ -12,7 +12,7 @@
 const char *emit_version(const struct channel *ch)
 {
     const struct session *s = ch->session;
-    bool shared = !s || (s->key.kind == SESSION_KIND_PEERS && !ch->initializing);
+    bool shared = !s || (session_shared(s) && !ch->initializing);
     if (ch->version[0] && (shared || !s->version[0]))
         return ch->version;
     return s ? s->version : "";
@@ -125,12 +125,18 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     e.method = pairing_method(p, &e.method_len);
     if (m) {
         e.answered = true;
-        e.untimed = p->maybe_copy;
+        e.untimed = p->maybe_copy || info->wait == METHOD_WAIT_STREAM;
         e.latency_ns = between(p->request.ts_ns, m->last.ts_ns);
         e.first_byte_ns = between(p->request.ts_ns, m->first.ts_ns);
         e.response_bytes = m->bytes;
         e.response_conn_id = outcome->channel->key.conn_id;
         e.resumed = channel_resumed(outcome->channel);
+    }
+    if (p->acknowledged) {
+        e.acknowledged = true;
+        e.untimed = false;
+        e.latency_ns = between(p->request.ts_ns, p->ack_last_ns);
+        e.first_byte_ns = between(p->request.ts_ns, p->ack_first_ns);
     }
     t->sink->exchange(t->sink->ctx, &e);
     if (outcome->status == EXCHANGE_UNANSWERED)

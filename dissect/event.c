@@ -21,6 +21,8 @@ const char *event_status_name(enum exchange_status status)
         return "lost";
     case EXCHANGE_PENDING:
         return "pending";
+    case EXCHANGE_ACKNOWLEDGED:
+        return "acknowledged";
     case EXCHANGE_STATUS_COUNT:
         break;
     }

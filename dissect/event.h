@@ -62,9 +62,10 @@ enum exchange_status {
     EXCHANGE_TOOL_ERROR, /* result.isError */
     EXCHANGE_CANCELLED,
     EXCHANGE_INPUT_REQUIRED,
-    EXCHANGE_UNANSWERED, /* its connection ended or its time-out passed without an answer */
-    EXCHANGE_LOST,       /* capture loss: whether it was answered cannot be known */
-    EXCHANGE_PENDING,    /* the capture ended while it waited */
+    EXCHANGE_UNANSWERED,   /* its connection ended or its time-out passed without an answer */
+    EXCHANGE_LOST,         /* capture loss: whether it was answered cannot be known */
+    EXCHANGE_PENDING,      /* the capture ended while it waited */
+    EXCHANGE_ACKNOWLEDGED, /* it opened a stream, and got one: what ended that is no answer */
     EXCHANGE_STATUS_COUNT
 };
 
@@ -84,6 +85,7 @@ struct event_exchange {
     int64_t error_code;
     uint16_t http_status; /* of the exchange that answered; 0 = none */
     bool answered;        /* the next four are valid */
+    bool acknowledged;    /* the two latencies are valid, and are those of the acknowledgement */
     bool untimed; /* latency_ns and first_byte_ns are not known: the request was seen as a copy */
     int64_t latency_ns;    /* last byte of request to last byte of response */
     int64_t first_byte_ns; /* last byte of request to first byte of response */

@@ -8,7 +8,9 @@
  */
 #include "fields.h"
 #include "ascii.h"
+#include "base/limits.h"
 #include "coding.h"
+#include "header_value.h"
 #include "upgrade.h"
 
 #define LENGTH(n) (UINT32_C(1) << (n))
@@ -109,8 +111,10 @@ static void version(struct fields *f, const char *value, size_t n)
     if (n >= sizeof(f->version))
         n = sizeof(f->version) - 1;
     for (size_t i = 0; i < n; i++)
-        if (value[i] <= ' ' || value[i] > '~')
+        if (value[i] <= ' ' || value[i] > '~') {
+            f->flags |= CHANNEL_HEADER_UNKNOWN;
             return;
+        }
     memcpy(f->version, value, n);
     f->version[n] = '\0';
 }
@@ -118,6 +122,25 @@ static void version(struct fields *f, const char *value, size_t n)
 static void add_coding(struct fields *f, const char *value, size_t n)
 {
     f->coding = (uint8_t)coding_combine((enum coding)f->coding, coding_from_name(value, n));
+}
+
+/* The value of Mcp-Method or Mcp-Name, to be compared with the body. One that is longer than what
+ * a message keeps, or stands twice, tells nothing. */
+static void mirror(struct fields *f, const struct hash_key *hash, enum channel_flag flag,
+                   struct fields_text value)
+{
+    char decoded[LIMIT_MESSAGE_TEXT];
+    size_t n = 0;
+    f->flags |= CHANNEL_MCP_HEADER;
+    bool known = (f->flags & flag) == 0 &&
+                 header_value_decode(value.p, value.n, decoded, sizeof(decoded), &n);
+    if (!known) {
+        f->flags &= (uint16_t)~flag;
+        f->flags |= CHANNEL_HEADER_UNKNOWN;
+        return;
+    }
+    f->flags |= (uint16_t)flag;
+    *(flag == CHANNEL_HAS_NAME ? &f->name_hash : &f->method_hash) = hash_bytes(hash, decoded, n);
 }
 
 /* A field of the Mcp- family; others may begin like that. */
@@ -130,8 +153,11 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
     } else if (ascii_is(name.p, name.n, "mcp-protocol-version")) {
         f->has_version = true;
         version(f, value.p, value.n);
-    } else if (ascii_is(name.p, name.n, "mcp-method") || ascii_is(name.p, name.n, "mcp-name") ||
-               (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10))) {
+    } else if (ascii_is(name.p, name.n, "mcp-method")) {
+        mirror(f, hash, CHANNEL_HAS_METHOD, value);
+    } else if (ascii_is(name.p, name.n, "mcp-name")) {
+        mirror(f, hash, CHANNEL_HAS_NAME, value);
+    } else if (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10)) {
         f->flags |= CHANNEL_MCP_HEADER;
     }
 }

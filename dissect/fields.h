@@ -14,6 +14,8 @@
 struct fields {
     uint64_t session_hash;
     uint64_t last_event_hash;
+    uint64_t method_hash; /* as in struct record_begin, like name_hash */
+    uint64_t name_hash;
     uint16_t flags;  /* enum channel_flag: what a head can tell */
     uint8_t content; /* enum http_content */
     uint8_t upgrade; /* enum record_transport that the Upgrade field names; NONE: not known */

@@ -10,6 +10,8 @@ void http_rules_note(struct record_begin *b, const struct fields *f)
     b->flags |= fields_flags(f);
     b->session_hash = f->session_hash;
     b->last_event_hash = f->last_event_hash;
+    b->method_hash = f->method_hash;
+    b->name_hash = f->name_hash;
     memcpy(b->version, f->version, sizeof(f->version));
 }
 

@@ -67,7 +67,8 @@ struct message {
     struct stream_pos last;  /* its last byte */
     uint64_t bytes;          /* of the JSON text */
     struct rpc_id id;
-    struct rpc_id cancels; /* notifications/cancelled: params.requestId */
+    struct rpc_id cancels; /* notifications/cancelled: params.requestId;
+                              notifications/subscriptions/acknowledged: subscriptionId of _meta */
     uint64_t event_id;     /* hash of the SSE event id */
     int64_t error_code;
     uint16_t flags; /* enum message_flag */

@@ -164,7 +164,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->bytes = m->bytes;
     p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
     const struct session *s = ch->session;
-    bool follows = s && s->key.kind != SESSION_KIND_PEERS;
+    bool follows = s && !session_shared(s);
     if (!version[0] && !follows)
         version = emit_version(ch);
     tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
@@ -233,13 +233,23 @@ struct pending *pairing_latest(const struct tracker *t, const struct session *s,
                                uint64_t id_hash)
 {
     struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    return slot ? slot->newest : NULL;
+    if (!slot || s->key.kind != SESSION_KIND_IDENTITY || slot->oldest == slot->newest)
+        return slot ? slot->newest : NULL;
+    struct pending *left = NULL, *p = slot->newest; /* several clients of one name? */
+    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->older) {
+        if (p->channel)
+            continue;
+        if (left)
+            return NULL;
+        left = p;
+    }
+    return left;
 }
 
 struct pending *pairing_twin(const struct tracker *t, const struct session *s,
                              const struct channel *ch, enum dir dir, uint64_t id_hash)
 {
-    if (s->key.kind == SESSION_KIND_PEERS || s->key.kind == SESSION_KIND_DRAFT)
+    if (session_shared(s) || s->key.kind == SESSION_KIND_DRAFT)
         return pairing_own(t, ch, dir, id_hash);
     return pairing_latest(t, s, dir, id_hash);
 }
@@ -249,7 +259,7 @@ struct answered *pairing_answered(const struct tracker *t, const struct session 
 {
     struct pairing_key key = key_of(s->scope, dir, id_hash);
     struct answered *a = table_find(t->answered, &key);
-    if (!a || s->key.kind != SESSION_KIND_PEERS || dir == DIR_S2C || ch->method == HTTP_METHOD_GET)
+    if (!a || !session_shared(s) || dir == DIR_S2C || ch->method == HTTP_METHOD_GET)
         return a;
     return a->conn_id == ch->key.conn_id && a->channel_number == ch->key.number ? a : NULL;
 }
@@ -320,9 +330,10 @@ void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere)
 {
     bool lost =
         p->lossy || (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
-    pairing_end(t, p,
-                &(struct pairing_outcome){.status = lost ? EXCHANGE_LOST : EXCHANGE_UNANSWERED,
-                                          .at = t->at});
+    enum exchange_status status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED
+                                  : lost          ? EXCHANGE_LOST
+                                                  : EXCHANGE_UNANSWERED;
+    pairing_end(t, p, &(struct pairing_outcome){.status = status, .at = t->at});
 }
 
 void pairing_doom(struct tracker *t, struct pending *p)
@@ -360,7 +371,9 @@ void pairing_expire(struct tracker *t)
 {
     struct pending *p;
     while ((p = table_oldest(t->pending)) && p->deadline_ns <= t->now_ns) {
-        if (method_info(p->method)->wait == METHOD_WAIT_STREAM && t->now_ns < INT64_MAX) {
+        bool doomed = !p->channel && !p->session;
+        if (method_info(p->method)->wait == METHOD_WAIT_STREAM && !doomed &&
+            t->now_ns < INT64_MAX) {
             p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
             table_touch(t->pending, p);
             continue;
@@ -382,9 +395,10 @@ static void finish_one(struct tracker *t, struct pending *p)
     bool elsewhere = !p->channel || p->dir == DIR_S2C;
     bool lost = p->lossy || (p->channel && p->channel->lossy) ||
                 (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
-    enum exchange_status status = lost      ? EXCHANGE_LOST
-                                  : p->over ? EXCHANGE_UNANSWERED
-                                            : EXCHANGE_PENDING;
+    enum exchange_status status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED
+                                  : lost          ? EXCHANGE_LOST
+                                  : p->over       ? EXCHANGE_UNANSWERED
+                                                  : EXCHANGE_PENDING;
     pairing_end(t, p, &(struct pairing_outcome){.status = status, .at = t->at});
 }
 
@@ -412,7 +426,9 @@ void pairing_evict(void *tracker, void *entry)
     struct tracker *t = tracker;
     limits_hit_add(t->hit, LIMIT_ID_PENDING);
     t->forgot = true;
-    conclude(t, entry, &(struct pairing_outcome){.status = EXCHANGE_LOST, .at = t->at});
+    const struct pending *p = entry;
+    enum exchange_status status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED : EXCHANGE_LOST;
+    conclude(t, entry, &(struct pairing_outcome){.status = status, .at = t->at});
 }
 
 void pairing_fini(struct tracker *t)

@@ -51,7 +51,9 @@ struct pending {
     bool lossy;           /* losses may have swallowed its answer */
     bool over;            /* its channel ended */
     bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
-    bool maybe_copy;      /* first seen where copies come, after losses: its time is not known */
+    bool acknowledged;    /* what it asked for is a stream, which is open: the next two are valid */
+    int64_t ack_first_ns, ack_last_ns; /* first and last byte of the acknowledgement */
+    bool maybe_copy; /* first seen where copies come, after losses: its time is not known */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];
 };
@@ -109,7 +111,8 @@ struct pending *pairing_elsewhere(const struct tracker *t, const struct session 
 struct pending *pairing_only(const struct tracker *t, const struct session *s, enum dir dir,
                              uint64_t id_hash);
 
-/* The latest request of session s with that id, for its sender to cancel; NULL: none. */
+/* The latest request of session s with that id, for its sender to cancel; in a session of one
+ * identity the only one, or the only one whose stream was closed. NULL: none. */
 struct pending *pairing_latest(const struct tracker *t, const struct session *s, enum dir dir,
                                uint64_t id_hash);
 

@@ -69,8 +69,10 @@ enum channel_flag {
     CHANNEL_STUB = 1 << 5,      /* request not seen: midstream or after a gap */
     CHANNEL_UNCERTAIN = 1 << 6, /* after a gap: request and response may not belong together */
     CHANNEL_REQUEST_MISSING = 1 << 7, /* the response may answer a request that was lost since */
-    CHANNEL_HEADER_UNKNOWN = 1 << 8   /* the request head holds fields that cannot be known: what it
-                                         does not show may be there all the same */
+    CHANNEL_HEADER_UNKNOWN = 1 << 8,  /* the request head holds fields that cannot be known: what
+                                         it does not show may be there all the same */
+    CHANNEL_HAS_METHOD = 1 << 9,      /* Mcp-Method: method_hash is valid */
+    CHANNEL_HAS_NAME = 1 << 10        /* Mcp-Name: name_hash is valid */
 };
 
 #define CHANNEL_VERSION_BYTES 16
@@ -80,6 +82,8 @@ struct record_begin {
     uint64_t target_hash;                /* whole request target */
     uint64_t session_hash;               /* Mcp-Session-Id */
     uint64_t last_event_hash;            /* Last-Event-ID */
+    uint64_t method_hash;                /* Mcp-Method, hash_bytes() of the value */
+    uint64_t name_hash;                  /* Mcp-Name, of the decoded value */
     uint16_t flags;                      /* enum channel_flag */
     uint8_t method;                      /* enum http_method */
     char version[CHANNEL_VERSION_BYTES]; /* MCP-Protocol-Version, NUL-terminated; "" if none */

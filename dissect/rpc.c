@@ -60,6 +60,7 @@ enum node {
     /* of params._meta */
     META_PROGRESS_TOKEN,
     META_VERSION,
+    META_SUBSCRIPTION,
     META_CLIENT,
     /* of result.serverInfo */
     SERVER_NAME,
@@ -110,6 +111,7 @@ static const struct json_node nodes[NODE_COUNT] = {
     TEXT(CLIENT_VERSION, "version"),
     TYPE(META_PROGRESS_TOKEN, "progressToken"),
     TEXT(META_VERSION, "io.modelcontextprotocol/protocolVersion"),
+    HASH(META_SUBSCRIPTION, "io.modelcontextprotocol/subscriptionId"),
     TREE(META_CLIENT, "io.modelcontextprotocol/clientInfo", META_CLIENT_NAME, META_CLIENT_VERSION),
     TEXT(SERVER_NAME, "name"),
     TEXT(SERVER_VERSION, "version"),
@@ -295,6 +297,8 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
     m->cancels = (struct rpc_id){RPC_ID_ABSENT, 0};
     if (m->method == METHOD_N_CANCELLED)
         m->cancels = rpc_id_from_slot(&r->json, json_slot(&r->json, PARAMS_REQUEST_ID), &r->hash);
+    else if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
+        m->cancels = rpc_id_from_slot(&r->json, json_slot(&r->json, META_SUBSCRIPTION), &r->hash);
     m->event_id = 0;
     m->error_code = 0;
     m->flags = (uint16_t)flags_of(r, m);

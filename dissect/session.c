@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sessions over connections (Streamable HTTP, revisions 2024-11-05 to 2025-11-25).
+ * Sessions over connections (revisions 2024-11-05 to 2026-07-28).
  *
  * A session id is known by its hash together with the server endpoint, so the two hops of a proxy
  * are two sessions. An `initialize` comes before its session has a name: its channel gets a draft,
@@ -8,6 +8,10 @@
  * to each other without session ids, and then every `initialize` begins a new session there.
  * HTTP+SSE: the target for messages that the event stream announces names the session, which lives
  * as long as the stream; it counts from its InitializeResult, too.
+ *
+ * Revision 2026-07-28 has no sessions. There, requests of the same name and version of a client,
+ * from one address to one server endpoint, stand for one; it counts from the first answer that
+ * shows that the server takes part in the revision (modern.h).
  *
  * A session counts from the moment the server accepted it: the InitializeResult; joined midstream,
  * the first response head below 400, or the end of an exchange whose response was not captured.
@@ -37,6 +41,14 @@ struct session_key session_key_peers(const struct channel *ch)
     struct session_key key = {
         .server = ch->server, .client = ch->client, .kind = SESSION_KIND_PEERS};
     key.client.port = 0;
+    return key;
+}
+
+struct session_key session_key_identity(const struct channel *ch, uint64_t identity_hash)
+{
+    struct session_key key = session_key_peers(ch);
+    key.kind = SESSION_KIND_IDENTITY;
+    key.value = identity_hash;
     return key;
 }
 
@@ -222,8 +234,10 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
     if (initialize_result) {
         changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, true);
         s->negotiated = true;
-    } else if (request && !initialize && s->key.kind == SESSION_KIND_PEERS) {
-        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, false);
+    } else if (request && !initialize && s->key.kind != SESSION_KIND_ID &&
+               s->key.kind != SESSION_KIND_ENDPOINT) {
+        bool refused = s->key.kind == SESSION_KIND_IDENTITY && !s->number; /* so far */
+        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, refused);
     }
     if (changed && s->number && !s->closed)
         emit_session(t, s, SESSION_UPDATED);

@@ -15,14 +15,15 @@ enum session_kind {
     SESSION_KIND_ID,       /* server endpoint and Mcp-Session-Id */
     SESSION_KIND_ENDPOINT, /* HTTP+SSE: server endpoint and the target that an event announced */
     SESSION_KIND_PEERS,    /* no session id in use: client address and server endpoint */
+    SESSION_KIND_IDENTITY, /* revision 2026-07-28: the same, and the client's name and version */
     SESSION_KIND_DRAFT,    /* an `initialize` whose answer will say which session it begins */
     SESSION_KIND_CHANNEL   /* the channel is the session: no HTTP */
 };
 
 struct session_key {
     struct endpoint server;
-    struct endpoint client; /* SESSION_KIND_PEERS, port zero; else zero */
-    uint64_t value;         /* session id's or target's hash, or conn_id */
+    struct endpoint client; /* SESSION_KIND_PEERS and _IDENTITY, port zero; else zero */
+    uint64_t value;         /* session id's, target's or identity's hash, or conn_id */
     uint32_t channel;       /* DRAFT and CHANNEL */
     uint32_t kind;          /* enum session_kind */
 };
@@ -56,6 +57,12 @@ static inline bool session_named(const struct session *s)
     return s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_ENDPOINT;
 }
 
+/* Two hosts share it: equal ids in it may be those of different clients. */
+static inline bool session_shared(const struct session *s)
+{
+    return s->key.kind == SESSION_KIND_PEERS || s->key.kind == SESSION_KIND_IDENTITY;
+}
+
 /* The session for that key, made when it is not there; ch says where it was first seen. Makes it
  * the newest. NULL: out of memory. */
 struct session *session_get(struct tracker *t, const struct session_key *key,
@@ -64,6 +71,7 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
 struct session_key session_key_id(const struct channel *ch, uint64_t session_hash);
 struct session_key session_key_endpoint(const struct channel *ch, uint64_t target_hash);
 struct session_key session_key_peers(const struct channel *ch);
+struct session_key session_key_identity(const struct channel *ch, uint64_t identity_hash);
 struct session_key session_key_channel(const struct channel *ch, enum session_kind kind);
 
 /* Puts the channel and the requests that wait on it into s, out of the session it was in. A draft

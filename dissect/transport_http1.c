@@ -114,6 +114,9 @@ static void request_anomaly(void *ctx, enum http1_anomaly what)
 {
     struct http1_conn *s = ctx;
     http1_conn_anomaly(s, DIR_C2S, what);
+    struct exchange *e = s->in_head[DIR_C2S] ? exchanges_receiving(&s->exchanges) : NULL;
+    if (e)
+        e->begin.flags |= CHANNEL_HEADER_UNKNOWN;
     if (what == HTTP1_BAD_START_LINE)
         exchanges_lose_requests(&s->exchanges);
 }

@@ -291,7 +291,7 @@ json_t *event_line_exchange(const struct event_exchange *e)
     put(&line, "direction", json_string(direction_name((uint8_t)e->dir)));
     put(&line, "status", json_string(event_status_name(e->status)));
     put(&line, "error_code", e->has_code ? json_integer(e->error_code) : json_null());
-    bool timed = e->answered && !e->untimed;
+    bool timed = e->acknowledged || (e->answered && !e->untimed);
     put(&line, "latency", timed ? seconds(e->latency_ns) : json_null());
     put(&line, "first_byte", timed ? seconds(e->first_byte_ns) : json_null());
     put(&line, "request_bytes", count(e->request_bytes));

@@ -6,7 +6,7 @@
  * behind it. A message that a resumed stream delivers again is a duplicate and nothing else.
  *
  * Latency is taken from exchanges that were answered, under the request's method, whoever asked. A
- * request whose answer is a stream that stays open has no latency.
+ * request whose answer is a stream that stays open has that of its acknowledgement, or none.
  *
  * Short of memory, a counter that cannot be made is left out; nothing else is affected.
  */
@@ -73,6 +73,8 @@ void protocol_message(struct protocol *p, const struct event_message *e)
 
 static bool has_latency(const struct event_exchange *e)
 {
+    if (e->acknowledged)
+        return true;
     if (!e->answered || e->untimed || e->wait == METHOD_WAIT_STREAM)
         return false;
     switch (e->status) {
@@ -85,6 +87,7 @@ static bool has_latency(const struct event_exchange *e)
     case EXCHANGE_UNANSWERED:
     case EXCHANGE_LOST:
     case EXCHANGE_PENDING:
+    case EXCHANGE_ACKNOWLEDGED:
     case EXCHANGE_STATUS_COUNT:
         break;
     }

@@ -104,6 +104,7 @@ static void protocol_values(const struct protocol *p, struct report_value values
     values[METRIC_EXCHANGES_UNANSWERED] = count(p->exchanges[EXCHANGE_UNANSWERED]);
     values[METRIC_EXCHANGES_LOST] = count(p->exchanges[EXCHANGE_LOST]);
     values[METRIC_EXCHANGES_PENDING] = count(p->exchanges[EXCHANGE_PENDING]);
+    values[METRIC_EXCHANGES_ACKNOWLEDGED] = count(p->exchanges[EXCHANGE_ACKNOWLEDGED]);
     values[METRIC_SESSIONS] = count(p->sessions);
     values[METRIC_ORPHAN_RESPONSES] = count(p->orphan_responses);
     values[METRIC_DUPLICATE_RESPONSES] = count(p->duplicate_responses);

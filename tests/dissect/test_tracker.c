@@ -85,12 +85,12 @@ Test(tracker, a_version_in_the_message_goes_before_that_of_the_session)
     world_initialize(w, 1, 1, 5);
     world_clear(w);
     BEGIN(w, 1, 2, .session = 5);
-    SAY(w, 1, 2, "tools/list", "1", .version = "2026-07-28");
+    SAY(w, 1, 2, "tools/list", "1", .version = "2025-11-25");
     JSON_HEAD(w, 1, 2);
     SAY(w, 1, 2, .id = "1", .dir = DIR_S2C);
     END(w, 1, 2);
-    EXPECT(w, "m c2s tools/list 1 s1 2026-07-28\n"
-              "m s2c tools/list:result 1 s1 2026-07-28\n"
+    EXPECT(w, "m c2s tools/list 1 s1 2025-11-25\n"
+              "m s2c tools/list:result 1 s1 2025-11-25\n"
               "x tools/list 1 result s1 http=200 2ms\n");
     world_free(w);
 }

@@ -445,30 +445,6 @@ Test(tracker_streams, an_http_sse_target_used_before_its_announcement_was_told)
     world_free(w);
 }
 
-Test(tracker_streams, stateless_requests_stand_alone)
-{
-    struct world *w = world_new(0, 0);
-    BEGIN(w, 1, 1, .version = "2026-07-28");
-    SAY(w, 1, 1, "server/discover", "\"p\"", .version = "2026-07-28", .peer = "cli");
-    JSON_HEAD(w, 1, 1);
-    SAY(w, 1, 1, .id = "\"p\"", .dir = DIR_S2C, .peer = "srv");
-    END(w, 1, 1);
-    BEGIN(w, 1, 2, .version = "2026-07-28");
-    SAY(w, 1, 2, "subscriptions/listen", "\"l\"", .version = "2026-07-28");
-    SSE_HEAD(w, 1, 2);
-    BEGIN(w, 2, 1, .version = "2026-07-28");
-    SAY(w, 2, 1, "notifications/cancelled", .cancels = "\"l\"", .version = "2026-07-28");
-    EXPECT(w, "m c2s server/discover \"p\" s0 2026-07-28\n"
-              "s open 1 2026-07-28 cli/\n"
-              "s update 1 2026-07-28 cli/srv\n"
-              "m s2c server/discover:result \"p\" s1 2026-07-28\n"
-              "x server/discover \"p\" result s1 http=200 2ms\n"
-              "m c2s subscriptions/listen \"l\" s1 2026-07-28\n"
-              "m c2s notifications/cancelled  s1 2026-07-28\n"
-              "x subscriptions/listen \"l\" cancelled s1\n");
-    world_free(w);
-}
-
 Test(tracker_streams, a_session_that_was_not_gone_after_all)
 {
     struct world *w = ready();

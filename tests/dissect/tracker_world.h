@@ -89,7 +89,7 @@ static void world_on_exchange(void *ctx, const struct event_exchange *e)
         world_log(w, " http=%u", (unsigned)e->http_status);
     if (e->resumed)
         world_log(w, " resumed");
-    if (e->answered)
+    if (e->acknowledged || (e->answered && !e->untimed))
         world_log(w, " %dms", (int)(e->latency_ns / 1000000));
     world_log(w, "\n");
 }
@@ -162,6 +162,7 @@ struct begin {
     uint16_t flags; /* 0: POST_FLAGS; the flags of the fields below are added */
     uint64_t session, last_event, path, target;
     const char *version;
+    const char *mcp_method, *mcp_name; /* Mcp-Method, Mcp-Name */
 };
 
 #define BEGIN(w, conn, channel, ...) world_begin(w, conn, channel, (struct begin){__VA_ARGS__})
@@ -182,6 +183,14 @@ __attribute__((unused)) static void world_begin(struct world *w, uint64_t conn, 
     if (b.version) {
         r.u.begin.flags |= CHANNEL_MCP_HEADER;
         snprintf(r.u.begin.version, sizeof(r.u.begin.version), "%s", b.version);
+    }
+    if (b.mcp_method) {
+        r.u.begin.flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_METHOD;
+        r.u.begin.method_hash = hash_bytes(&world_key, b.mcp_method, strlen(b.mcp_method));
+    }
+    if (b.mcp_name) {
+        r.u.begin.flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_NAME;
+        r.u.begin.name_hash = hash_bytes(&world_key, b.mcp_name, strlen(b.mcp_name));
     }
     world_send(w, &r);
 }
@@ -249,7 +258,7 @@ struct say {
     enum dir dir;
     uint16_t flags;
     uint64_t event;
-    const char *name, *version, *peer;
+    const char *name, *version, *peer, *peer_version;
     const char *cancels;
     bool error;
     int64_t code; /* of the error; 0: none */
@@ -286,6 +295,7 @@ __attribute__((unused)) static void world_say(struct world *w, uint64_t conn, ui
     world_text(m, MESSAGE_TEXT_NAME, s.name);
     world_text(m, MESSAGE_TEXT_VERSION, s.version);
     world_text(m, MESSAGE_TEXT_PEER_NAME, s.peer);
+    world_text(m, MESSAGE_TEXT_PEER_VERSION, s.peer_version);
     world_send(w, &r);
 }
 

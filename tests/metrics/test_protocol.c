@@ -121,8 +121,25 @@ Test(protocol, only_answers_have_a_latency)
     cr_assert_eq(name->latency.count, 4);
     cr_assert_eq(name->status[EXCHANGE_CANCELLED], 2);
     cr_assert_eq(name->status[EXCHANGE_LOST], 1);
-    cr_assert_eq(name->request_bytes, 500);
+    cr_assert_eq(name->request_bytes, 550);
     cr_assert_eq(name->response_bytes, 400);
+}
+
+/* The acknowledgement is what a request for a stream waits for, whatever ends the stream. */
+Test(protocol, a_stream_has_the_latency_of_its_acknowledgement)
+{
+    static const enum exchange_status ends[] = {EXCHANGE_ACKNOWLEDGED, EXCHANGE_CANCELLED,
+                                                EXCHANGE_RESULT};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct event_exchange e = scene_exchange(&conn, "subscriptions/listen", NULL, ends[i]);
+        e.acknowledged = true;
+        e.latency_ns = SCENE_MS;
+        protocol_exchange(&p, &e);
+    }
+    cr_assert_eq(p.latencies.count, 1);
+    const struct protocol_latency *row = (const void *)p.latencies.sorted[0]->value;
+    cr_assert_eq(row->latency.count, 3);
+    cr_assert_eq(row->latency.max, SCENE_MS);
 }
 
 Test(protocol, names_are_by_kind_and_may_be_missing)

@@ -149,7 +149,8 @@ Test(report, keys_come_in_the_order_of_the_contract)
         {"bandwidth_metrics", BANDWIDTH_KEYS},
         {"protocol_metrics", PROTOCOL_KEYS},
         {"protocol_metrics/exchanges",
-         "total result error tool_error cancelled input_required unanswered lost pending"},
+         "total result error tool_error cancelled input_required unanswered lost pending "
+         "acknowledged"},
         {"protocol_metrics/messages/0", "type kind direction count bytes"},
         {"protocol_metrics/tools/0",
          "name calls results tool_errors errors unanswered latency request_bytes response_bytes "
