@@ -5,7 +5,9 @@
 // usage: node client.mjs SCENARIO URL
 import { once } from 'node:events';
 import net from 'node:net';
+import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import zlib from 'node:zlib';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
@@ -33,10 +35,11 @@ function watch(transport, name) {
   transport.onmessage = (message) => logMessage(name, 's2c', message);
 }
 
-async function connect(name, capabilities = {}, prepare = () => {}) {
+async function connect(name, capabilities = {}, prepare = () => {}, options = {}) {
   const client = new Client({ name, version: '1.0.0' }, { capabilities });
-  const transport = new StreamableHTTPClientTransport(url, {
+  const transport = new StreamableHTTPClientTransport(options.url ?? url, {
     requestInit: { headers: { 'x-test-client': name } },
+    fetch: options.fetch,
     reconnectionOptions: {
       initialReconnectionDelay: 100,
       maxReconnectionDelay: 1000,
@@ -52,6 +55,23 @@ async function connect(name, capabilities = {}, prepare = () => {}) {
 
 function callTool(client, name, args = {}, options = undefined) {
   return client.callTool({ name, arguments: args }, undefined, options);
+}
+
+// A fetch that asks for one content coding, codes its bodies with gzip, and knows zstd where node does.
+function codedFetch(coding) {
+  return async (input, init = {}) => {
+    const headers = new Headers(init.headers);
+    headers.set('accept-encoding', coding);
+    let { body } = init;
+    if (typeof body === 'string') {
+      body = zlib.gzipSync(body);
+      headers.set('content-encoding', 'gzip');
+    }
+    const response = await fetch(input, { ...init, headers, body });
+    if (coding !== 'zstd' || response.headers.get('content-encoding') !== 'zstd') return response;
+    const plain = response.body.pipeThrough(Duplex.toWeb(zlib.createZstdDecompress()));
+    return new Response(plain, { status: response.status, headers: response.headers });
+  };
 }
 
 async function close({ client, transport }) {
@@ -223,6 +243,39 @@ const scenarios = {
     }
     await session.call('work', { fail: 'tool' });
     await close(session);
+  },
+
+  // Every content coding that node knows: a server of event streams, and on the next port one of JSON.
+  async codings() {
+    for (const coding of ['gzip', 'deflate', 'br', ...(zlib.createZstdCompress ? ['zstd'] : [])]) {
+      const other = new URL(url);
+      other.port = Number(url.port) + 1;
+      for (const at of [url, other]) {
+        const name = `${coding}-${at.port}`;
+        const session = await connect(name, {}, undefined, { url: at, fetch: codedFetch(coding) });
+        await session.client.listTools();
+        await session.call('work', { ms: 5, pad: 2000 });
+        if (at === url) await session.call('progress', { count: 5 }, { onprogress: () => {} });
+        await Promise.all([session.call('work', { ms: 8 }), session.call('lookup', { ms: 3 })]);
+        await session.call('work', { fail: 'tool' });
+        await fails(session.call('work', { fail: -32603 }));
+        await close(session);
+      }
+    }
+  },
+
+  // Through a proxy that codes and buffers as it likes.
+  async proxied() {
+    const one = async (n) => {
+      const session = await connect(`proxied-${n}`);
+      await session.client.listTools();
+      await session.call('work', { ms: 5, pad: 2000 });
+      await session.call('progress', { count: 20 }, { onprogress: () => {} });
+      await session.call('work', { fail: 'tool' });
+      await close(session);
+    };
+    await Promise.all([0, 1].map(one));
+    await raw('stranger', { jsonrpc: '2.0', id: 77, method: 'ping' }, { 'mcp-session-id': 'no-such-session' });
   },
 
   // A result of 8 MB, first as it comes, then a small call behind it.

@@ -4,6 +4,7 @@
 //   connection {port}                                  a TCP connection was accepted
 //   http       {http, port, verb, client, status, session, bytes}   at the end of an exchange
 //   message    {http, dir, t_ms, via, event, kind, ...}   a JSON-RPC message
+// With $HTTP_LOG_PROXIED the ports are those that a proxy in front names in X-Client-Port.
 // `t_ms` of what came in is taken when the body is complete, of what goes out just before the
 // server writes it, so the interval between them is never longer than the one on the wire.
 import http from 'node:http';
@@ -79,8 +80,20 @@ function watchResponse(res, base) {
   };
 }
 
+// Behind a proxy, what counts is the client's connection to that, which the proxy names.
+const proxied = process.env.HTTP_LOG_PROXIED !== undefined;
+const seen = new Set();
+
+function portOf(req) {
+  if (!proxied) return req.socket.remotePort;
+  const port = Number(req.headers['x-client-port']);
+  if (!seen.has(port)) log({ record: 'connection', port });
+  seen.add(port);
+  return port;
+}
+
 function watch(req, res) {
-  const base = { http: exchanges++, port: req.socket.remotePort };
+  const base = { http: exchanges++, port: portOf(req) };
   watchRequest(req, base);
   watchResponse(res, base);
   res.on('close', () => {
@@ -99,7 +112,7 @@ function watch(req, res) {
 
 const emit = http.Server.prototype.emit;
 http.Server.prototype.emit = function (type, ...args) {
-  if (type === 'connection') log({ record: 'connection', port: args[0].remotePort });
+  if (type === 'connection' && !proxied) log({ record: 'connection', port: args[0].remotePort });
   if (type === 'request') watch(args[0], args[1]);
   return emit.call(this, type, ...args);
 };
