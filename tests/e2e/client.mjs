@@ -9,6 +9,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   CreateMessageRequestSchema,
@@ -16,6 +17,7 @@ import {
   EmptyResultSchema,
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
+import { WebSocket } from 'ws';
 import { describe, now, openLog } from './message.mjs';
 
 const log = openLog(process.env.CLIENT_LOG);
@@ -35,9 +37,20 @@ function watch(transport, name) {
   transport.onmessage = (message) => logMessage(name, 's2c', message);
 }
 
-async function connect(name, capabilities = {}, prepare = () => {}, options = {}) {
-  const client = new Client({ name, version: '1.0.0' }, { capabilities });
-  const transport = new StreamableHTTPClientTransport(options.url ?? url, {
+// The SDK takes the global one; what the path of the server says decides on compression.
+globalThis.WebSocket = class extends WebSocket {
+  constructor(to, protocols) {
+    super(to, protocols, { perMessageDeflate: to.pathname === '/plain' ? false : { threshold: 0 } });
+  }
+};
+
+function openTransport(name, options) {
+  if (url.protocol === 'ws:') {
+    const to = new URL(options.url ?? url);
+    to.searchParams.set('client', name);
+    return new WebSocketClientTransport(to);
+  }
+  return new StreamableHTTPClientTransport(options.url ?? url, {
     requestInit: { headers: { 'x-test-client': name } },
     fetch: options.fetch,
     reconnectionOptions: {
@@ -47,6 +60,11 @@ async function connect(name, capabilities = {}, prepare = () => {}, options = {}
       maxRetries: 5,
     },
   });
+}
+
+async function connect(name, capabilities = {}, prepare = () => {}, options = {}) {
+  const client = new Client({ name, version: '1.0.0' }, { capabilities });
+  const transport = openTransport(name, options);
   watch(transport, name);
   prepare(client);
   await client.connect(transport);
@@ -75,7 +93,7 @@ function codedFetch(coding) {
 }
 
 async function close({ client, transport }) {
-  await transport.terminateSession();
+  await transport.terminateSession?.();
   await client.close();
 }
 
@@ -276,6 +294,70 @@ const scenarios = {
     };
     await Promise.all([0, 1].map(one));
     await raw('stranger', { jsonrpc: '2.0', id: 77, method: 'ping' }, { 'mcp-session-id': 'no-such-session' });
+  },
+
+  // One connection without compression, one with and one without context takeover: requests of both
+  // sides, fragments with a ping between them, binary messages, a cancelled and an abandoned call.
+  async websocket() {
+    const one = async (name) => {
+      const answer = { role: 'assistant', content: { type: 'text', text: 'a sample' }, model: 'none' };
+      const prepare = (client) => client.setRequestHandler(CreateMessageRequestSchema, () => answer);
+      const session = await connect(name, { sampling: {} }, prepare, { url: new URL(name, url) });
+      const { client, transport, call } = session;
+      await client.listTools();
+      for (let i = 0; i < 6; i++) await call('work', { ms: 3 * i, pad: 60 * i });
+      await call('work', { fail: 'tool' });
+      await fails(call('work', { fail: -32603 }));
+      await fails(call('nothing'));
+      await call('progress', { count: 20 }, { onprogress: () => {} });
+      await call('sample', { prompt: 'say gr\u00fc\u00dfe \u20ac \ud83d\ude80' });
+      await call('big', { bytes: 70000 });
+      await Promise.all([30, 20, 10].map((ms) => call('work', { ms })));
+      const socket = transport._socket;
+      const odd = (id, ms) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'work', arguments: { ms } } });
+      const pieces = JSON.stringify(odd('fragments', 1)).match(/.{1,30}/g);
+      logMessage(name, 'c2s', odd('fragments', 1));
+      for (const piece of pieces.slice(0, -1)) {
+        socket.send(piece, { fin: false });
+        socket.ping('between');
+      }
+      socket.send(pieces.at(-1));
+      logMessage(name, 'c2s', odd('binary', 2));
+      socket.send(Buffer.from(JSON.stringify(odd('binary', 2))), { binary: true });
+      await sleep(50);
+      const abort = new AbortController();
+      const cancelled = call('hang', {}, { signal: abort.signal });
+      setTimeout(() => abort.abort('not needed'), 20);
+      await fails(cancelled);
+      const abandoned = fails(call('hang'));
+      await sleep(20);
+      await close(session);
+      await abandoned;
+    };
+    await Promise.all(['plain', 'takeover', 'no-takeover'].map(one));
+  },
+
+  // What a bridge from stdio can carry: it gives every client ids of its own towards the server.
+  async gateway() {
+    const one = async (name) => {
+      const session = await connect(name);
+      const { client, call } = session;
+      await client.ping();
+      await client.listTools();
+      await call('echo', { message: 'gr\u00fc\u00dfe \u20ac \ud83d\ude80 "quoted" \\ '.repeat(20) });
+      for (let i = 0; i < 5; i++) await call('get-sum', { a: i, b: i });
+      await call('get-sum', { a: 'two' }).catch(() => {});
+      await call('missing-tool').catch(() => {});
+      await call('get-tiny-image');
+      const { resources } = await client.listResources();
+      await client.readResource({ uri: resources[0].uri });
+      await client.listPrompts();
+      await client.getPrompt({ name: 'args-prompt', arguments: { city: 'Oslo' } });
+      await fails(client.request({ method: 'example/unknown' }, EmptyResultSchema));
+      await close(session);
+    };
+    await one('first');
+    await one('second');
   },
 
   // A result of 8 MB, first as it comes, then a small call behind it.

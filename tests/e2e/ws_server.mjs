@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// An MCP server on the official SDK over WebSocket, by the package `ws`. The path says how messages
+// are compressed: /plain, /takeover, /no-takeover.
+//
+// usage: node ws_server.mjs PORT
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocketServer } from 'ws';
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import {
+  CallToolRequestSchema,
+  CreateMessageResultSchema,
+  ListToolsRequestSchema,
+  McpError,
+} from '@modelcontextprotocol/sdk/types.js';
+
+const text = (value) => ({ content: [{ type: 'text', text: value }] });
+
+const tools = {
+  // Waits `ms`; fails as a tool with `fail: "tool"`, as JSON-RPC with `fail: <code>`.
+  async work({ ms = 0, fail, pad = 0 }) {
+    await sleep(ms);
+    if (fail === 'tool') return { ...text('the tool failed'), isError: true };
+    if (fail !== undefined) throw new McpError(fail, 'refused');
+    return text('done ' + '.'.repeat(pad));
+  },
+  // A result of `bytes` bytes that compress to about an eighth.
+  async big({ bytes }) {
+    const line = 'the quick "brown" fox \u00e9\u20ac\\n ';
+    return text(line.repeat(Math.ceil(bytes / Buffer.byteLength(line))));
+  },
+  async progress({ count }, extra) {
+    const progressToken = extra._meta?.progressToken;
+    for (let i = 1; i <= count; i++) {
+      await extra.sendNotification({
+        method: 'notifications/progress',
+        params: { progressToken, progress: i, total: count },
+      });
+    }
+    return text('complete');
+  },
+  // Asks the client for a sample before it answers.
+  async sample({ prompt }, extra) {
+    const messages = [{ role: 'user', content: { type: 'text', text: prompt } }];
+    const answer = await extra.sendRequest(
+      { method: 'sampling/createMessage', params: { messages, maxTokens: 10 } },
+      CreateMessageResultSchema,
+    );
+    return text(answer.content.text);
+  },
+  async hang() {
+    await new Promise(() => {});
+  },
+};
+
+function newServer() {
+  const server = new Server({ name: 'mcpmeter-e2e-ws', version: '1.0.0' }, { capabilities: { tools: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })),
+  }));
+  server.setRequestHandler(CallToolRequestSchema, (request, extra) => {
+    const tool = tools[request.params.name];
+    if (!tool) throw new McpError(-32602, 'no such tool');
+    return tool(request.params.arguments ?? {}, extra);
+  });
+  return server;
+}
+
+// The SDK's interface of a transport, on one socket.
+class SocketTransport {
+  constructor(socket) {
+    this.socket = socket;
+  }
+
+  async start() {
+    this.socket.on('message', (data) => this.onmessage?.(JSON.parse(String(data))));
+    this.socket.on('close', () => this.onclose?.());
+    this.pings = setInterval(() => this.socket.ping('alive'), 15);
+    this.socket.on('close', () => clearInterval(this.pings));
+  }
+
+  async send(message) {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  async close() {
+    this.socket.close();
+  }
+}
+
+const no = { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 0 };
+const compression = { '/plain': false, '/takeover': { threshold: 0 }, '/no-takeover': no };
+const servers = new Map();
+for (const [path, perMessageDeflate] of Object.entries(compression)) {
+  servers.set(path, new WebSocketServer({ noServer: true, perMessageDeflate }));
+}
+
+const listener = http.createServer((_, res) => res.writeHead(426).end());
+listener.on('upgrade', (req, socket, head) => {
+  const { pathname } = new URL(req.url, 'ws://server');
+  const server = servers.get(pathname);
+  server.handleUpgrade(req, socket, head, (accepted) => {
+    server.emit('connection', accepted, req);
+    newServer().connect(new SocketTransport(accepted));
+  });
+});
+listener.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening on port'));
+process.on('SIGTERM', () => process.exit(0));
