@@ -14,6 +14,14 @@
  * transport_http1.c.
  */
 
+/* A tunnel that no transport reads. */
+struct http1_tunnel {
+    uint64_t untold_bytes;
+    uint8_t encrypted; /* enum probe_result */
+    uint8_t dir, len;  /* of what it begins with */
+    uint8_t first[8];
+};
+
 struct http1_conn {
     const struct transport_conn *tc;
     const struct stream_pos *at; /* of the call under way */
@@ -36,6 +44,7 @@ struct http1_conn {
     bool suspended;   /* the answering exchange is an event stream that lost its framing */
     bool responses_over;
     bool quiet; /* a tunnel: no HTTP any more */
+    struct http1_tunnel tunnel;
 };
 
 /* Sends a finding on a channel. */

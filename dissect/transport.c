@@ -37,6 +37,24 @@ void transport_finding(const struct transport_conn *tc, uint32_t channel, enum d
     tc->env->sink.record(tc->env->sink.ctx, &r);
 }
 
+enum probe_result transport_probe_encrypted(const struct probe *p)
+{
+    static const struct transport *const transports[] = {
+#define TRANSPORT(id, name, file) &file,
+#include "dissect/transports.def"
+#undef TRANSPORT
+    };
+    enum probe_result result = PROBE_NO;
+    for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        enum probe_result one = transports[i]->encrypted ? transports[i]->probe(p) : PROBE_NO;
+        if (one == PROBE_YES || one == PROBE_SWAPPED)
+            return one;
+        if (one == PROBE_MORE)
+            result = PROBE_MORE;
+    }
+    return result;
+}
+
 struct rpc *transport_rpc_take(const struct transport_env *env)
 {
     struct transport_spare *spare = env->spare;

@@ -105,6 +105,9 @@ static inline void transport_note(const struct transport_conn *tc, enum record_n
         tc->noted[what] += n;
 }
 
+/* Whether what begins within another transport is encrypted (struct transport, encrypted). */
+enum probe_result transport_probe_encrypted(const struct probe *p);
+
 /* A parser for one text, to be given to rpc_init() and back soon; NULL: out of memory. */
 struct rpc *transport_rpc_take(const struct transport_env *env);
 void transport_rpc_give(const struct transport_env *env, struct rpc *rpc);

@@ -31,7 +31,8 @@
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
- * Ignored on purpose: tunnels that no transport takes over; trailers; 1xx responses other than 101.
+ * Ignored on purpose: tunnels that no transport takes over, but for whether they are encrypted;
+ * trailers; 1xx responses other than 101.
  */
 #include "http1_conn.h"
 #include "http_rules.h"
@@ -123,10 +124,36 @@ static void request_anomaly(void *ctx, enum http1_anomaly what)
 
 /* ---- behind HTTP */
 
+/* Bytes of a tunnel that no transport reads: encrypted, or something that may have been MCP. What
+ * its first sender begins with decides. */
+static void note_tunnel(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
+{
+    struct http1_tunnel *t = &s->tunnel;
+    if (t->encrypted == PROBE_MORE) {
+        if (t->len == 0)
+            t->dir = (uint8_t)dir;
+        size_t room = t->dir == dir ? sizeof(t->first) - t->len : 0;
+        size_t add = n < room ? n : room;
+        memcpy(t->first + t->len, bytes, add);
+        t->len += (uint8_t)add;
+        t->encrypted = (uint8_t)transport_probe_encrypted(
+            &(struct probe){(enum dir)t->dir, t->first, t->len, false});
+    }
+    t->untold_bytes += n;
+    if (t->encrypted == PROBE_MORE)
+        return;
+    bool encrypted = t->encrypted == PROBE_YES || t->encrypted == PROBE_SWAPPED;
+    transport_note(s->tc, encrypted ? RECORD_NOTED_ENCRYPTED : RECORD_NOTED_UNREAD,
+                   t->untold_bytes);
+    t->untold_bytes = 0;
+}
+
 static void tunnel(struct http1_conn *s, enum dir dir, const uint8_t *bytes, size_t n)
 {
     if (s->upgrade)
         upgrade_feed(s->upgrade, dir, bytes, n, s->at);
+    else
+        note_tunnel(s, dir, bytes, n);
 }
 
 static void request_tunnel(void *ctx, const uint8_t *bytes, size_t n)
@@ -163,6 +190,7 @@ static bool hand_over(struct http1_conn *s, struct exchange *e)
 static void begin_tunnel(struct http1_conn *s)
 {
     s->quiet = true;
+    s->tunnel.encrypted = PROBE_MORE;
     exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
     http1_tunnel(&s->parser[DIR_C2S]);
 }
@@ -438,8 +466,10 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
     struct http1_conn *s = state;
-    if (s->quiet && !s->upgrade)
+    if (s->quiet && !s->upgrade) {
+        note_tunnel(s, dir, bytes, n);
         return;
+    }
     s->at = at;
     if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
         before_response(s, bytes, n);

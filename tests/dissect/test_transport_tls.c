@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The transports that only name encrypted traffic: tls and ssh. */
+/* The transports that only name encrypted traffic, tls and ssh; and what the last record of a
+ * connection says of its bytes. */
 #include "http_world.h"
 #include "tests/support/fail_alloc.h"
 
@@ -9,6 +10,7 @@
 struct seen {
     int count, others;
     uint8_t transport, content;
+    uint64_t noted[RECORD_NOTED_COUNT];
 };
 
 static void on_record(void *ctx, const struct record *r)
@@ -21,6 +23,7 @@ static void on_record(void *ctx, const struct record *r)
     seen->count++;
     seen->transport = r->transport;
     seen->content = r->u.content;
+    memcpy(seen->noted, r->u.noted, sizeof(seen->noted));
 }
 
 static struct seen seen;
@@ -178,4 +181,84 @@ Test(transport_tls, every_allocation_fails)
         if (!failed)
             break;
     }
+}
+
+/* ---- bytes that are something else than their connection */
+
+static void close_noted(uint64_t unread, uint64_t other, uint64_t encrypted, const char *what)
+{
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        s->end(s->ctx, &c, (enum dir)dir, STREAM_END_FIN, &at);
+    data(DIR_C2S, FIRST("late")); /* a reordered capture may bring it */
+    s->gap(s->ctx, &c, DIR_C2S, 1, GAP_LOST, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_CLOSED, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
+    cr_expect_eq(seen.transport, TRANSPORT_HTTP1, "%s", what);
+    cr_expect_eq(seen.content, RECORD_CONTENT_READ, "%s", what);
+    cr_expect(seen.noted[RECORD_NOTED_UNREAD] == unread &&
+                  seen.noted[RECORD_NOTED_OTHER] == other &&
+                  seen.noted[RECORD_NOTED_ENCRYPTED] == encrypted,
+              "%s: unread %lu, other %lu, encrypted %lu", what, seen.noted[RECORD_NOTED_UNREAD],
+              seen.noted[RECORD_NOTED_OTHER], seen.noted[RECORD_NOTED_ENCRYPTED]);
+    dissector_free(d);
+}
+
+static void feed(enum dir dir, const char *text, size_t n, bool whole)
+{
+    for (size_t i = 0; i < n; i += whole ? n : 1)
+        data(dir, text + i, whole ? n : 1);
+}
+
+#define MCP_HEAD "HTTP/1.1 200 OK\r\nMcp-Session-Id: s\r\nContent-Type: application/json\r\n"
+
+Test(noted, tunnels)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        open_conn(false);
+        feed(DIR_C2S, FIRST("CONNECT a:443 HTTP/1.1\r\n\r\n"), whole);
+        feed(DIR_S2C, FIRST("HTTP/1.1 200 OK\r\n\r\n"), whole);
+        feed(DIR_C2S, FIRST(HELLO("\x01")), whole);
+        feed(DIR_S2C, FIRST(HELLO("\x02") "more"), whole);
+        close_noted(0, 0, 24, "TLS in a tunnel");
+        open_conn(false);
+        feed(DIR_C2S, FIRST("CONNECT a:22 HTTP/1.1\r\n\r\n"), whole);
+        feed(DIR_S2C, FIRST("HTTP/1.1 200 OK\r\n\r\nSSH-2.0-x\r\n"), whole);
+        feed(DIR_C2S, FIRST("SSH-2.0-y\r\n"), whole);
+        close_noted(0, 0, 22, "SSH in a tunnel, the server first");
+        open_conn(false);
+        feed(DIR_C2S, FIRST("CONNECT a:80 HTTP/1.1\r\n\r\n"), whole);
+        feed(DIR_S2C, FIRST("HTTP/1.1 200 OK\r\n\r\n"), whole);
+        feed(DIR_C2S, FIRST("POST /mcp HTTP/1.1\r\n\r\n"), whole);
+        close_noted(22, 0, 0, "clear text in a tunnel");
+    }
+}
+
+Test(noted, bodies)
+{
+    for (int whole = 0; whole < 2; whole++) {
+        open_conn(false);
+        feed(DIR_C2S, FIRST("GET / HTTP/1.1\r\n\r\n"), whole);
+        feed(DIR_S2C, FIRST("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), whole);
+        close_noted(0, 5, 0, "a web page");
+        open_conn(false);
+        feed(DIR_C2S, FIRST("POST /mcp HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"), whole);
+        feed(DIR_S2C, FIRST(MCP_HEAD "Content-Encoding: x\r\nContent-Length: 5\r\n\r\nhello"),
+             whole);
+        close_noted(5, 0, 0, "an unknown coding");
+    }
+}
+
+Test(noted, behind_losses)
+{
+    open_conn(false);
+    data(DIR_C2S, FIRST("POST /mcp HTTP/1.1\r\nContent-Length: 20\r\n\r\n{\"json"));
+    s->gap(s->ctx, &c, DIR_C2S, 6, GAP_LOST, &at);
+    data(DIR_C2S, FIRST("rest of}"));
+    close_noted(8, 0, 0, "the rest of a message");
+    open_conn(false);
+    data(DIR_C2S, FIRST("POST /mcp HTTP/1.1\r\nContent-Le"));
+    s->gap(s->ctx, &c, DIR_C2S, 6, GAP_LOST, &at);
+    data(DIR_C2S, FIRST("somewhere"));
+    data(DIR_C2S, FIRST("GET / HTTP/1.1\r\n\r\n"));
+    close_noted(9, 0, 0, "lost framing");
 }
