@@ -137,6 +137,9 @@ def check_report(report, truth, differences):
         if len(truth["protocol_versions"]) == 1:  # else the truth does not tell whose is which
             differences.equal("sessions by version", protocol["protocol_versions"],
                               {truth["protocol_versions"][0]: sessions})
+    if "coverage_connections" in truth:
+        classes = {k: n for k, n in report["coverage"]["connections"].items() if n > 0}
+        differences.equal("coverage", classes, truth["coverage_connections"])
     check_messages(protocol, truth, differences)
     check_tools(protocol, truth, differences)
     errors = protocol["protocol_errors"]

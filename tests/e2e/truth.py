@@ -142,6 +142,12 @@ def http_facts(exchanges, messages):
             "sse_messages": sum(m.get("via") == "sse" for m in messages)}
 
 
+def coverage_classes(server_log):
+    """Connections by class of coverage, where the scenario says which each belongs to."""
+    classes = collections.Counter(line["class"] for line in server_log if "class" in line)
+    return {"coverage_connections": dict(sorted(classes.items()))} if classes else {}
+
+
 def build(server_log, client_log):
     """The facts of a recording as a dictionary; see pcaps/README.md for the members."""
     exchanges = [line for line in server_log if line["record"] == "http"]
@@ -167,6 +173,7 @@ def build(server_log, client_log):
         "protocol_versions": sorted(set(versions)),
         "tcp_connections": sum(line["record"] == "connection" for line in server_log),
         "refused_connections": refused,
+        **coverage_classes(server_log),
         "total_messages": len(wire),
         "messages": tally(wire),
         "replayed": {"messages": tally(pairing.replayed)},
