@@ -223,8 +223,8 @@ struct session *channel_session(struct tracker *t, struct channel *ch)
         if (s->number && !s->closed)
             emit_session(t, s, SESSION_UPDATED);
     }
-    if (s->key.kind == SESSION_KIND_CHANNEL)
-        session_open(t, s);
+    if (s->key.kind == SESSION_KIND_CHANNEL && !ch->initializing)
+        session_open(t, s); /* it goes on since before the capture, or does without */
     return s;
 }
 
@@ -349,6 +349,22 @@ static void end_capture(struct tracker *t, struct channel *ch, struct pending *p
                                               .at = t->at});
 }
 
+/* Whether the answer to an `initialize` was not seen. */
+static bool is_initializing(const struct channel *ch)
+{
+    const struct pending *p = ch->waiting.first;
+    while (p && p->method != METHOD_INITIALIZE)
+        p = p->next;
+    return p != NULL;
+}
+
+/* The connection that was a session is over. */
+static void forget_session(struct tracker *t, struct session *s)
+{
+    if (s->over && !s->first && !s->waiting.first)
+        table_remove(t->sessions, s);
+}
+
 void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
 {
     struct session *s = ch->session;
@@ -361,6 +377,9 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
     bool named = s && (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_IDENTITY);
     if (ch->mcp && named && !refusal_known && (!ch->modern || how == CHANNEL_END_LOST))
         session_open(t, s); /* the client uses it, and nothing says that the server refused */
+    bool own = s && s->key.kind == SESSION_KIND_CHANNEL;
+    if (own && lost && is_initializing(ch))
+        session_open(t, s); /* the same */
     for (struct pending *p = ch->waiting.first, *next; p; p = next) {
         next = p->next;
         p->lossy = p->lossy || lost;
@@ -376,11 +395,13 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
         else
             pairing_give_up(t, p, false);
     }
-    bool whole = s && (s->key.kind == SESSION_KIND_CHANNEL ||
-                       (s->key.kind == SESSION_KIND_ENDPOINT && ch->method == HTTP_METHOD_GET));
+    bool whole =
+        own || (s && s->key.kind == SESSION_KIND_ENDPOINT && ch->method == HTTP_METHOD_GET);
     if (whole && how != CHANNEL_END_CAPTURE)
         session_close(t, s);
     session_leave(t, ch);
+    if (own)
+        forget_session(t, s);
 }
 
 void channel_evict(void *tracker, void *entry)

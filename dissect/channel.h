@@ -74,7 +74,7 @@ static inline bool channel_resumed(const struct channel *ch)
 /* It may be one: its request was not seen. */
 static inline bool channel_maybe_resumed(const struct channel *ch)
 {
-    return channel_resumed(ch) || (ch->flags & CHANNEL_STUB) != 0;
+    return channel_resumed(ch) || (channel_is_http(ch) && (ch->flags & CHANNEL_STUB) != 0);
 }
 
 /* Request and response belong together for sure, and the request was seen. */

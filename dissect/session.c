@@ -9,6 +9,9 @@
  * HTTP+SSE: the target for messages that the event stream announces names the session, which lives
  * as long as the stream; it counts from its InitializeResult, too.
  *
+ * Without HTTP the channel, which is a connection, is the session; it is forgotten with it. If its
+ * `initialize` was seen, it counts from the first result of the server.
+ *
  * Revision 2026-07-28 has no sessions. There, requests of the same name and version of a client,
  * from one address to one server endpoint, stand for one; it counts from the first answer that
  * shows that the server takes part in the revision (modern.h).
@@ -241,7 +244,8 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
     }
     if (changed && s->number && !s->closed)
         emit_session(t, s, SESSION_UPDATED);
-    if (initialize_result)
+    bool result = m->kind == MESSAGE_RESULT && m->dir == DIR_S2C;
+    if (initialize_result || (s->key.kind == SESSION_KIND_CHANNEL && result))
         session_open(t, s);
 }
 

@@ -299,43 +299,6 @@ Test(tracker_streams, a_repeated_id_is_answered_in_its_own_exchange)
     world_free(w);
 }
 
-Test(tracker_streams, on_one_channel_equal_ids_are_answered_in_order)
-{
-    struct world *w = world_new(0, 0);
-    w->transport = TRANSPORT_NONE; /* stands for one whose channel is the connection */
-    BEGIN(w, 1, 1, .method = HTTP_METHOD_UNKNOWN, .flags = CHANNEL_ACCEPTS_SSE);
-    SAY(w, 1, 1, "initialize", "0", .flags = MESSAGE_MCP_SHAPE, .peer = "cli");
-    SAY(w, 1, 1, .id = "0", .dir = DIR_S2C, .version = "2025-06-18", .peer = "srv");
-    SAY(w, 1, 1, "tools/call", "1", .name = "a");
-    SAY(w, 1, 1, "ping", "1", DIR_S2C);
-    SAY(w, 1, 1, "tools/call", "1", .name = "b");
-    SAY(w, 1, 1, .id = "1", .dir = DIR_S2C);
-    SAY(w, 1, 1, .id = "1", .dir = DIR_S2C);
-    SAY(w, 1, 1, "tools/list", "2");
-    world_end(w, 1, 1, CHANNEL_END_CLOSED);
-    EXPECT(w, "s open 1 - /\n"
-              "s update 1 - cli/\n"
-              "m c2s initialize 0 s1 -\n"
-              "s update 1 2025-06-18 cli/srv\n"
-              "m s2c initialize:result 0 s1 2025-06-18\n"
-              "x initialize 0 result s1 1ms\n"
-              "m c2s tools/call 1 s1 2025-06-18\n"
-              "m s2c ping 1 s1 2025-06-18\n"
-              "m c2s tools/call 1 s1 2025-06-18\n"
-              "f pair:duplicate_id\n"
-              "m s2c tools/call:result 1 s1 2025-06-18\n"
-              "x tools/call 1 result s1 name=a 3ms\n"
-              "m s2c tools/call:result 1 s1 2025-06-18\n"
-              "x tools/call 1 result s1 name=b 2ms\n"
-              "m c2s tools/list 2 s1 2025-06-18\n"
-              "x ping 1 unanswered s1\n"
-              "f pair:unanswered\n"
-              "x tools/list 2 unanswered s1\n"
-              "f pair:unanswered\n"
-              "s close 1 2025-06-18 cli/srv\n");
-    world_free(w);
-}
-
 Test(tracker_streams, answers_without_session_id_stay_in_their_exchange)
 {
     struct world *w = world_new(0, 0);
