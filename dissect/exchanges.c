@@ -392,6 +392,11 @@ void exchanges_answered(struct exchanges *x, int64_t ns, bool lost)
     reap(x);
 }
 
+struct exchange *exchanges_latest(struct exchanges *x)
+{
+    return x->count > 0 ? &x->list[x->count - 1] : NULL;
+}
+
 void exchanges_release(struct exchanges *x, struct exchange *e)
 {
     size_t behind = (size_t)(&x->list[x->count] - e) - 1;

@@ -90,6 +90,9 @@ void exchanges_answered(struct exchanges *x, int64_t ns, bool lost);
  * may belong to. Returns a new stub; NULL: out of memory. */
 struct exchange *exchanges_bind_body(struct exchanges *x, int64_t ns);
 
+/* The newest one; NULL: none. */
+struct exchange *exchanges_latest(struct exchanges *x);
+
 /* It goes on outside HTTP: removes it, without a word that it is over. */
 void exchanges_release(struct exchanges *x, struct exchange *e);
 

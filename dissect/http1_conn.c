@@ -215,3 +215,37 @@ void http1_conn_head_cut(struct http1_conn *s, enum dir dir, enum http1_end how)
     if (e && e->begun && how == HTTP1_END_LOST)
         http1_conn_finding(s, e->channel, dir, FINDING_LOST_MESSAGE, 1);
 }
+
+/* ---- what comes behind HTTP */
+
+void http1_conn_tunnel(struct http1_conn *s)
+{
+    s->quiet = true;
+    s->tunnel.encrypted = PROBE_MORE;
+    exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        http1_tunnel(&s->parser[dir]);
+}
+
+bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct fields *response)
+{
+    static const struct fields unknown;
+    const struct fields *request = &s->fields[DIR_C2S];
+    uint8_t transport = response ? response->upgrade : request->upgrade;
+    if (!e || transport == TRANSPORT_NONE)
+        return false;
+    bool latest = e->channel == s->exchanges.last_channel && (e->begin.flags & CHANNEL_STUB) == 0;
+    struct transport_upgrade how = {.channel = e->channel,
+                                    .begin = e->begin,
+                                    .begun = e->begun,
+                                    .joined = !response,
+                                    .request = latest ? request : &unknown,
+                                    .response = response ? response : &unknown,
+                                    .at = s->at};
+    s->upgrade = upgrade_new(s->tc, transport, &how);
+    if (!s->upgrade)
+        return false;
+    exchanges_release(&s->exchanges, e);
+    http1_conn_tunnel(s);
+    return true;
+}

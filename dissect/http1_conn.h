@@ -47,6 +47,13 @@ struct http1_conn {
     struct http1_tunnel tunnel;
 };
 
+/* Hands the connection to the transport that the 101's head names, or that the request named if the
+ * response is NULL: lost. False: there is none, or no memory for it. */
+bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct fields *response);
+
+/* No HTTP any more, in both directions. */
+void http1_conn_tunnel(struct http1_conn *s);
+
 /* Sends a finding on a channel. */
 void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir dir,
                         enum finding what, uint64_t amount);

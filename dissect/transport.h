@@ -62,7 +62,8 @@ struct transport_upgrade {
     uint32_t channel;          /* of the exchange that asked for it; higher numbers are free */
     struct record_begin begin; /* its request head */
     bool begun;                /* RECORD_BEGIN of that channel was told */
-    const struct fields *request, *response; /* the heads; borrowed for the call */
+    bool joined;               /* the response was lost, with what followed it: see probe() */
+    const struct fields *request, *response; /* the heads, empty if lost; borrowed for the call */
     const struct stream_pos *at;
 };
 

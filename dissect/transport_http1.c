@@ -27,7 +27,8 @@
  *
  * Behind 101 or CONNECT no HTTP is read. If the 101's Upgrade field names another transport, that
  * one takes the connection over, with the channel of the exchange that asked (upgrade.h); a request
- * body that is still under way is read to its end first.
+ * body that is still under way is read to its end first. A 101 that was lost is noticed when behind
+ * the loss something stands that its transport recognises.
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
@@ -166,35 +167,6 @@ static void response_tunnel(void *ctx, const uint8_t *bytes, size_t n)
     tunnel(ctx, DIR_S2C, bytes, n);
 }
 
-/* Hands the connection to the transport that the response names; false: there is none. */
-static bool hand_over(struct http1_conn *s, struct exchange *e)
-{
-    static const struct fields unknown;
-    const struct fields *response = &s->fields[DIR_S2C];
-    if (!e || s->status != 101 || response->upgrade == TRANSPORT_NONE)
-        return false;
-    bool latest = e->channel == s->exchanges.last_channel && (e->begin.flags & CHANNEL_STUB) == 0;
-    struct transport_upgrade how = {.channel = e->channel,
-                                    .begin = e->begin,
-                                    .begun = e->begun,
-                                    .request = latest ? &s->fields[DIR_C2S] : &unknown,
-                                    .response = response,
-                                    .at = s->at};
-    s->upgrade = upgrade_new(s->tc, response->upgrade, &how);
-    if (s->upgrade)
-        exchanges_release(&s->exchanges, e);
-    return s->upgrade != NULL;
-}
-
-/* No HTTP any more, in both directions. */
-static void begin_tunnel(struct http1_conn *s)
-{
-    s->quiet = true;
-    s->tunnel.encrypted = PROBE_MORE;
-    exchanges_close(&s->exchanges, CHANNEL_END_COMPLETE, true);
-    http1_tunnel(&s->parser[DIR_C2S]);
-}
-
 /* ---- responses */
 
 /* The event stream that was kept after a loss does not go on. */
@@ -250,10 +222,8 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
     if (s->interim)
         return;
     struct exchange *e = bind(s);
-    if (info->framing == HTTP1_BODY_TUNNEL && hand_over(s, e)) {
-        begin_tunnel(s);
+    if (s->status == 101 && http1_conn_hand_over(s, e, &s->fields[DIR_S2C]))
         return;
-    }
     s->until_close = info->framing == HTTP1_BODY_UNTIL_CLOSE;
     if (e && !e->begun && http_rules_response(f))
         http1_conn_begin(s, e);
@@ -261,7 +231,7 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
         http1_conn_head(s, e);
     if (info->framing == HTTP1_BODY_TUNNEL) {
         exchanges_answered(&s->exchanges, s->at->ts_ns, false);
-        begin_tunnel(s);
+        http1_conn_tunnel(s);
     } else if (e && info->framing != HTTP1_BODY_NONE &&
                (info->framing != HTTP1_BODY_LENGTH || info->length > 0)) {
         body_start(&s->body[DIR_S2C], http_rules_response_body(&e->begin, f, e->begun), e->channel,
@@ -424,6 +394,16 @@ static void before_response(struct http1_conn *s, const uint8_t *bytes, size_t n
 
 /* ---- the transport */
 
+/* What the client asked to upgrade to may have begun behind a loss that held the response. */
+static void find_upgraded(struct http1_conn *s, const struct probe *p)
+{
+    struct exchange *e = exchanges_latest(&s->exchanges);
+    if (!e || !e->request_done || upgrade_probe(s->fields[DIR_C2S].upgrade, p) != PROBE_YES)
+        return;
+    end_suspended(s);
+    (void)http1_conn_hand_over(s, exchanges_latest(&s->exchanges), NULL);
+}
+
 static enum probe_result probe(const struct probe *p)
 {
     enum dir sender = DIR_C2S;
@@ -471,6 +451,8 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
         return;
     }
     s->at = at;
+    if (s->fields[DIR_C2S].upgrade != TRANSPORT_NONE && s->parser[DIR_S2C].lost_sync)
+        find_upgraded(s, &(struct probe){dir, bytes, n, true});
     if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
         before_response(s, bytes, n);
     bool lost = s->parser[dir].lost_sync;

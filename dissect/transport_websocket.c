@@ -11,7 +11,8 @@
  *
  * A connection that began before the capture is recognised at a segment that consists of whole
  * frames and nothing else, several of them, or one that is a JSON text. Who sends it is told by its
- * mask. Its channel is flagged CHANNEL_STUB; both directions begin as behind a loss.
+ * mask. Its channel is flagged CHANNEL_STUB; both directions begin as behind a loss. The same where
+ * a loss swallowed the 101.
  *
  * What a gap costs, and where it reads on: see websocket.c. What the other direction said stays
  * valid, because JSON-RPC pairs by id.
@@ -78,8 +79,13 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
     s->tc = tc;
     s->channel = u->channel;
     s->exchange = u->begun ? s->channel++ : 0;
-    websocket_init(&s->socket, tc, s->channel, &u->response->socket);
-    begin(s, u->response->mcp_socket ? CHANNEL_MCP_HEADER : 0, u->at);
+    struct websocket_options options = u->response->socket;
+    options.joined = u->joined;
+    websocket_init(&s->socket, tc, s->channel, &options);
+    uint16_t flags = u->joined ? CHANNEL_STUB : 0;
+    if (u->joined ? u->request->mcp_socket : u->response->mcp_socket)
+        flags |= CHANNEL_MCP_HEADER;
+    begin(s, flags, u->at);
     return 0;
 }
 

@@ -50,6 +50,11 @@ uint8_t upgrade_find(const char *value, size_t n)
     return TRANSPORT_NONE;
 }
 
+enum probe_result upgrade_probe(uint8_t transport, const struct probe *p)
+{
+    return transports[transport]->probe(p);
+}
+
 struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transport,
                             const struct transport_upgrade *how)
 {

@@ -15,6 +15,9 @@ struct upgrade;
  * aside; TRANSPORT_NONE: none of them is. */
 uint8_t upgrade_find(const char *value, size_t n);
 
+/* Whether bytes behind a loss are surely of that transport, see transport.probe. */
+enum probe_result upgrade_probe(uint8_t transport, const struct probe *p);
+
 /* Hands the connection of `outer` over. how->at is used. NULL: out of memory. */
 struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transport,
                             const struct transport_upgrade *how);

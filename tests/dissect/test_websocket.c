@@ -585,6 +585,28 @@ Test(websocket, not_joined_by_others)
     }
 }
 
+/* The 101 is lost: what the client asked for is recognised behind it, by either side's frames. */
+Test(websocket, joined_behind_a_lost_handshake)
+{
+    begin(MCP);
+    call("1");
+    result("1");
+    script.segment[1].n -= 2; /* the loss must not end where the head does */
+    size_t head = script.segment[1].n;
+    cr_expect_str_eq(lose(1, 5, head),
+                     "1 begin ? stub\n1 > request 1\n1 < result 1\n1 end closed\n");
+    begin(MCP);
+    result("0");
+    script_join(&script);
+    result("1");
+    call("2");
+    cr_expect_str_eq(lose(1, 0, script.segment[1].n),
+                     "1 begin ? stub\n1 < result 1\n1 > request 2\n1 end closed\n");
+    begin("");
+    script_text(&script, DIR_S2C, "no frame at all");
+    cr_expect_str_eq(lose(1, 0, head), "");
+}
+
 /* A stream seen from its start has a handshake. */
 Test(websocket, not_without_handshake)
 {
