@@ -11,9 +11,12 @@
  *   corrupt IN OUT PCT SEED    that many packets have up to 4 wrong bytes
  *   oneway IN OUT PORT WAY     only what goes to (WAY 0) or comes from (1) a TCP port
  *   start IN OUT N             without the first N packets
+ *   stop IN OUT N              only the first N packets
+ *   without IN OUT N           without the packet that N others stand in front of
  *   snap IN OUT N              at most N bytes of each packet
  *   cut IN OUT N               the file's first N bytes
- * Prints how many bytes of TCP payload were left out (drop) on standard output.
+ * Prints how many bytes of TCP payload were left out (drop, without) on standard output, and the
+ * same with one more for each FIN: where that is missing, its acknowledgement tells of a byte.
  *
  * Ethernet only, IPv4 and IPv6 without extension headers; other packets are passed through as they
  * are. A segment keeps its time when it is split; its flags FIN and PSH go to the last part.
@@ -33,6 +36,7 @@
 #define CORRUPT_BYTES    4
 #define ETHERNET_BYTES   14
 #define TCP_FIN_PSH      0x09
+#define TCP_FIN          0x01
 
 struct item {
     struct pcap_pkthdr header;
@@ -306,24 +310,39 @@ static bool goes(const struct item *item, uint64_t port, bool from)
     return l.payload_at && read16(item->bytes + l.tcp_at + (from ? 0 : 2)) == port;
 }
 
-/* Keeps the items for which keep[i] is set; returns the payload bytes of the others. */
-static uint64_t keep_items(struct capture *c, const bool *keep)
+static bool is_fin(const struct item *item)
 {
-    uint64_t lost = 0;
+    struct layout l = layout_of(item);
+    return l.payload_at && (item->bytes[l.tcp_at + 13] & TCP_FIN) != 0;
+}
+
+/* Keeps the items for which keep[i] is set; prints what of the others is missed. */
+static void keep_items(struct capture *c, const bool *keep)
+{
+    uint64_t lost = 0, fins = 0;
     size_t kept = 0;
     for (size_t i = 0; i < c->count; i++) {
         if (keep[i]) {
             c->items[kept++] = c->items[i];
         } else {
             lost += payload_bytes(&c->items[i]);
+            fins += is_fin(&c->items[i]);
             free(c->items[i].bytes);
         }
     }
     c->count = kept;
-    return lost;
+    printf("%" PRIu64 " %" PRIu64 "\n", lost, lost + fins);
 }
 
-/* drop, oneway, start: what they leave out. */
+static bool leaves_out(const char *operation)
+{
+    static const char *const operations[] = {"drop", "oneway", "start", "stop", "without"};
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        if (strcmp(operation, operations[i]) == 0)
+            return true;
+    return false;
+}
+
 static void mutate_leave_out(struct capture *c, const char *operation, uint64_t a, uint64_t b)
 {
     bool *keep = allocate(c->count);
@@ -332,10 +351,14 @@ static void mutate_leave_out(struct capture *c, const char *operation, uint64_t 
             keep[i] = !random_hit(&b, a);
         else if (strcmp(operation, "oneway") == 0)
             keep[i] = goes(&c->items[i], a, b != 0);
+        else if (strcmp(operation, "stop") == 0)
+            keep[i] = i < a;
+        else if (strcmp(operation, "without") == 0)
+            keep[i] = i != a;
         else
             keep[i] = i >= a;
     }
-    printf("%" PRIu64 "\n", keep_items(c, keep));
+    keep_items(c, keep);
     free(keep);
 }
 
@@ -382,8 +405,7 @@ static bool mutate(struct capture *c, const char *operation, uint64_t a, uint64_
         mutate_corrupt(c, a, b);
     else if (strcmp(operation, "snap") == 0)
         mutate_snap(c, a);
-    else if (strcmp(operation, "drop") == 0 || strcmp(operation, "oneway") == 0 ||
-             strcmp(operation, "start") == 0)
+    else if (leaves_out(operation))
         mutate_leave_out(c, operation, a, b);
     else
         return false;
