@@ -326,6 +326,7 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
         p->over = s->key.kind == SESSION_KIND_ID;
         pairing_detach(t, p, s);
     } else if ((stream || closed) && usable) {
+        p->over = !ch->event_ids; /* else the client may still resume it */
         pairing_detach(t, p, s);
     } else if (s && s->over) {
         pairing_doom(t, p);

@@ -18,6 +18,20 @@ static void open_get(struct world *w, uint64_t conn, uint32_t channel, uint64_t 
     SSE_HEAD(w, conn, channel);
 }
 
+/* With event ids the client may still resume the stream behind the end of the capture. */
+Test(tracker_streams, a_resumable_stream_leaves_its_request_pending)
+{
+    struct world *w = ready();
+    BEGIN(w, 1, 2, .session = 5);
+    SAY(w, 1, 2, "tools/call", "1");
+    SSE_HEAD(w, 1, 2);
+    SAY(w, 1, 2, "notifications/progress", .dir = DIR_S2C, .event = 7);
+    END(w, 1, 2);
+    world_finish(w);
+    cr_expect(world_count(w, "x tools/call 1 pending s1") == 1, "%s", w->log);
+    world_free(w);
+}
+
 /* The client's answer to a server's request. */
 static void answer(struct world *w, uint64_t conn, uint32_t channel, const char *id)
 {
