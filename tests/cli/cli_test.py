@@ -142,6 +142,12 @@ class Documents(unittest.TestCase):
         with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
             return file.read()
 
+    def test_example_of_a_transport(self):
+        pieces = re.findall(r"```c\n(.*?)```", self.read("docs/adding-a-transport.md"), re.S)
+        example = self.read("tests/examples/netstring/transport_netstring.c")
+        self.assertGreater(len(pieces), 6)
+        self.assertEqual([piece for piece in pieces if piece not in example], [])
+
     def test_every_cap(self):
         keys = re.findall(r"^LIMIT\(\w+, (\w+),", self.read("base/limits.def"), re.M)
         self.assertGreater(len(keys), 30)
