@@ -8,6 +8,13 @@
  * Ignored on purpose: what time stamps hide when two sides leave within the clock's error.
  */
 #include "capture/leaver.h"
+#include "capture/hold.h"
+
+/* Behind the last byte that was captured. */
+static uint32_t captured_end(const struct half *half)
+{
+    return half->hold && half->hold->last ? hold_end(half->hold->last) : half->next;
+}
 
 void leaver_note(struct flow *f, int side, const struct tcp_segment *seg)
 {
@@ -16,7 +23,7 @@ void leaver_note(struct flow *f, int side, const struct tcp_segment *seg)
     if (known && seg->ts_ns >= f->left_ns)
         return;
     bool answers = !known && (seg->flags & TCP_ACK) && (other->flags & HALF_STARTED) &&
-                   !(other->flags & HALF_FIN) && tcp_ahead(seg->ack, other->next) == 1;
+                   !(other->flags & HALF_FIN) && tcp_ahead(seg->ack, captured_end(other)) == 1;
     f->left_ns = seg->ts_ns;
     f->conn.leaver = (uint8_t)(CONN_LEAVER_SIDE0 + (answers ? !side : side));
 }

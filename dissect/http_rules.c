@@ -70,6 +70,7 @@ enum channel_end http_rules_ending(const struct conn *c, enum stream_end how)
 
 enum channel_end http_rules_over(const struct conn *c, enum channel_end how)
 {
-    bool one_way = conn_sent(c, DIR_S2C)->packets == 0;
+    const struct conn_counters *server = conn_sent(c, DIR_S2C);
+    bool one_way = server->packets == 0 || (c->midstream && server->payload_bytes == 0);
     return one_way && how != CHANNEL_END_COMPLETE ? CHANNEL_END_LOST : how;
 }

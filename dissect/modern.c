@@ -8,7 +8,8 @@
  * version: there the answer comes on that stream.
  *
  * In a modern exchange the answer comes in its own response or never. The client that leaves before
- * has cancelled the request; the server that does has lost it. Session ids and Last-Event-ID mean
+ * has cancelled the request; the server that does has lost it, unless packets between the two hosts
+ * were lost since: among these may be the one that says who left. Session ids and Last-Event-ID mean
  * nothing. A `notifications/cancelled` is heeded, though nothing asks for it over HTTP.
  *
  * Clients are told apart by address, name and version (SESSION_KIND_IDENTITY). Such a group counts
@@ -214,5 +215,5 @@ void modern_end(struct tracker *t, const struct channel *ch, struct pending *p,
     if (!p->acknowledged && how == CHANNEL_END_ABORTED && !p->lossy)
         pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = t->at});
     else
-        pairing_give_up(t, p, false);
+        pairing_give_up(t, p, true);
 }

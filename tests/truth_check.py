@@ -66,6 +66,15 @@ def counted(truth):
     return +counts
 
 
+def fate(truth, waiting):
+    """The status that a request without an answer is to be reported with."""
+    if "status" in waiting:
+        return waiting["status"]
+    cancelled = {(c.get("session"), json.dumps(c["requestId"])) for c in truth["cancelled"]}
+    given_up = (waiting.get("session"), json.dumps(waiting["id"])) in cancelled
+    return "cancelled" if given_up else "unanswered"
+
+
 def check_messages(protocol, truth, differences):
     got = collections.Counter()
     answers = collections.Counter()
@@ -100,9 +109,8 @@ def check_messages(protocol, truth, differences):
 
 
 def check_tools(protocol, truth, differences):
-    cancelled = {(c["session"], json.dumps(c["requestId"])) for c in truth["cancelled"]}
     waiting = collections.Counter(u.get("tool") for u in truth["unanswered"]
-                                  if (u.get("session"), json.dumps(u["id"])) not in cancelled)
+                                  if fate(truth, u) == "unanswered")
     rows = {row["name"]: row for row in protocol["tools"]}
     for name, tool in truth["tool_calls"].items():
         if name == "undefined":  # a call without a name: no row of its own is required
@@ -152,14 +160,13 @@ def check_report(report, truth, differences):
     exchanges = protocol["exchanges"]
     for status in sorted(set(STATUS.values())):
         differences.equal(f"exchanges {status}", exchanges[status], outcomes[status])
-    cancelled = {(c["session"], json.dumps(c["requestId"])) for c in truth["cancelled"]}
-    given_up = sum((u.get("session"), json.dumps(u["id"])) in cancelled
-                   for u in truth["unanswered"])
-    differences.equal("exchanges cancelled", exchanges["cancelled"], given_up)
-    differences.equal("exchanges unanswered", exchanges["unanswered"],
-                      len(truth["unanswered"]) - given_up)
-    differences.equal("pair:unanswered", errors.get("pair:unanswered", 0),
-                      len(truth["unanswered"]) - given_up)
+    fates = collections.Counter(fate(truth, u) for u in truth["unanswered"])
+    for status in ("cancelled", "unanswered", "acknowledged"):
+        differences.equal(f"exchanges {status}", exchanges[status], fates[status])
+    differences.equal("pair:unanswered", errors.get("pair:unanswered", 0), fates["unanswered"])
+    differences.equal("header errors",
+                      {k: v for k, v in errors.items() if k.startswith("header:")},
+                      truth.get("header_findings", {}))
     for status in ("lost", "pending"):
         differences.equal(f"exchanges {status}", exchanges[status], 0)
     differences.equal("exchanges total", exchanges["total"],
@@ -253,14 +260,12 @@ def check_events(lines, truth, differences):
         check_pair(pair, event, differences)
         matched.append((pair, event))
     check_sessions(matched, set(truth["sessions"]), differences)
-    cancelled = {(c.get("session"), json.dumps(c["requestId"])) for c in truth["cancelled"]}
     for left in truth["unanswered"]:
         key = (left["client_port"], RECEIVED[left["dir"]], left["method"], json.dumps(left["id"]))
-        status = "unanswered"
-        if (left.get("session"), json.dumps(left["id"])) in cancelled:
-            status = "cancelled"
-        got = exchanges[key].pop(0)["status"] if exchanges[key] else None
-        differences.equal(f"unanswered {key}", got, status)
+        event = exchanges[key].pop(0) if exchanges[key] else {"status": None}
+        differences.equal(f"unanswered {key}", event["status"], fate(truth, left))
+        if "server_latency_ms" in left:  # of an acknowledgement
+            check_latency(f"unanswered {key}", left, event.get("latency"), differences)
     for key, rest in exchanges.items():
         if rest:
             differences.add(f"exchange that nobody logged: {key} {rest[0]['status']}")

@@ -112,6 +112,13 @@ Test(leaver, lost_fin_of_the_client)
     cr_expect_eq(first(), CLIENT);
 }
 
+Test(leaver, lost_fin_behind_a_hole)
+{
+    world_send(&w, CLIENT, 7, 6, "more");
+    world_flags(&w, SERVER, 6, 12, FIN);
+    cr_expect_eq(first(), CLIENT);
+}
+
 Test(leaver, copy_of_a_fin)
 {
     world_flags(&w, CLIENT, 3, 6, FIN);

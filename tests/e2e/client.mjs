@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { WebSocketClientTransport } from '@modelcontextprotocol/sdk/client/websocket.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import {
   CreateMessageRequestSchema,
@@ -67,6 +68,24 @@ async function connect(name, capabilities = {}, prepare = () => {}, options = {}
   const transport = openTransport(name, options);
   watch(transport, name);
   prepare(client);
+  await client.connect(transport);
+  return { client, transport, call: (tool, args, options) => callTool(client, tool, args, options) };
+}
+
+// HTTP+SSE, as revision 2024-11-05 has it.
+async function connectSse(name) {
+  const client = new Client({ name, version: '1.0.0' }, { capabilities: { sampling: {} } });
+  client.setRequestHandler(CreateMessageRequestSchema, () => ({
+    role: 'assistant',
+    content: { type: 'text', text: 'a sample' },
+    model: 'none',
+  }));
+  const headers = { 'x-test-client': name };
+  const transport = new SSEClientTransport(url, {
+    requestInit: { headers },
+    eventSourceInit: { fetch: (at, init) => fetch(at, { ...init, headers: { ...init.headers, ...headers } }) },
+  });
+  watch(transport, name);
   await client.connect(transport);
   return { client, transport, call: (tool, args, options) => callTool(client, tool, args, options) };
 }
@@ -358,6 +377,34 @@ const scenarios = {
     };
     await one('first');
     await one('second');
+  },
+
+  // HTTP+SSE: two sessions at once, then one that ends before a call is answered, and its successor.
+  async 'sse-legacy'() {
+    const workout = async (name) => {
+      const { client, call } = await connectSse(name);
+      await client.listTools();
+      for (let i = 0; i < 5; i++) await call('echo', { message: 'x'.repeat(40 * i) });
+      await Promise.all([1, 2, 3].map((n) => call('get-sum', { a: n, b: n })));
+      await call('get-sum', { a: 'two' }).catch(() => {});
+      await call('trigger-long-running-operation', { duration: 0.2, steps: 2 }, { onprogress: () => {} });
+      await call('trigger-sampling-request', { prompt: 'say something', maxTokens: 10 });
+      await fails(client.request({ method: 'example/unknown' }, EmptyResultSchema));
+      const { resources } = await client.listResources();
+      await client.readResource({ uri: resources[0].uri });
+      await client.getPrompt({ name: 'simple-prompt' });
+      await client.close();
+    };
+    await Promise.all(['first', 'second'].map(workout));
+    const leaving = await connectSse('leaving');
+    const call = leaving.call('trigger-long-running-operation', { duration: 0.5, steps: 2 });
+    await sleep(100);
+    await leaving.client.close();
+    await fails(call);
+    const back = await connectSse('back');
+    await back.call('echo', { message: 'again' });
+    await back.client.close();
+    await sleep(600);
   },
 
   // A result of 8 MB, first as it comes, then a small call behind it.

@@ -2,7 +2,8 @@
 // Loaded into a server with `node --import`: logs what each HTTP exchange of the process carries to
 // the file $HTTP_LOG, without the server's help. Records:
 //   connection {port}                                  a TCP connection was accepted
-//   http       {http, port, verb, client, status, session, bytes}   at the end of an exchange
+//   http       {http, port, verb, client, status, session, ...}   at the end of an exchange; cut: the
+//              connection went before the response was complete; mcp: the header fields of 2026-07-28
 //   message    {http, dir, t_ms, via, event, kind, ...}   a JSON-RPC message
 // With $HTTP_LOG_PROXIED the ports are those that a proxy in front names in X-Client-Port.
 // `t_ms` of what came in is taken when the body is complete, of what goes out just before the
@@ -92,6 +93,16 @@ function portOf(req) {
   return port;
 }
 
+// What the header fields of revision 2026-07-28 say of the body.
+function mirrored(headers) {
+  const encoded = /^=\?base64\?(.*)\?=$/.exec(headers['mcp-name'] ?? '');
+  return {
+    method: headers['mcp-method'],
+    name: encoded ? Buffer.from(encoded[1], 'base64').toString() : headers['mcp-name'],
+    version: headers['mcp-protocol-version'],
+  };
+}
+
 function watch(req, res) {
   const base = { http: exchanges++, port: portOf(req) };
   watchRequest(req, base);
@@ -106,6 +117,8 @@ function watch(req, res) {
       status: res.headersSent ? res.statusCode : null,
       session: req.headers['mcp-session-id'] ?? session ?? null,
       resumed: req.headers['last-event-id'] !== undefined,
+      ...(res.writableFinished ? {} : { cut: true }),
+      ...(req.headers['mcp-method'] === undefined ? {} : { mcp: mirrored(req.headers) }),
     });
   });
 }

@@ -15,6 +15,16 @@ export function describe(message, bytes) {
     record.method = message.method;
     const params = message.params ?? {};
     if (message.method === 'tools/call') record.tool = String(params.name);
+    if (message.method === 'prompts/get') record.prompt = String(params.name);
+    if (message.method === 'resources/read') record.uri = String(params.uri);
+    const meta = params._meta ?? {};
+    const version = meta['io.modelcontextprotocol/protocolVersion'];
+    const client = meta['io.modelcontextprotocol/clientInfo'];
+    if (version !== undefined) record.meta_version = version;
+    if (client !== undefined) record.identity = `${client.name}/${client.version}`;
+    if (message.method === 'notifications/subscriptions/acknowledged') {
+      record.subscription = meta['io.modelcontextprotocol/subscriptionId'];
+    }
     if (message.method === 'initialize') record.protocol_version = params.protocolVersion;
     if (message.method === 'notifications/cancelled') record.request_id = params.requestId;
   } else if (message.error !== undefined) {

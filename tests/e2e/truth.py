@@ -46,6 +46,10 @@ class Pairing:
                 self.replayed.append(message)
                 return
             self.events.add(key)
+        if "subscription" in message:
+            key = (message["client"], "c2s", json.dumps(message["subscription"]))
+            if key in self.open:
+                self.open[key]["acknowledgement"] = message
         if message["kind"] == "request":
             key = (message["client"], message["dir"], json.dumps(message["id"]))
             self.open[key] = message
@@ -69,6 +73,10 @@ def client_latencies(log):
     """{(client, direction, id): ms between send() and onmessage, or the reverse}, and the rest."""
     begun, latencies = {}, {}
     for line in log:
+        if "subscription" in line:
+            # What a request for a stream waits for.
+            key = (line["client"], "c2s", json.dumps(line["subscription"]))
+            latencies[key] = line["t_ms"] - begun.pop(key)
         if "refused" in line or line["kind"] not in ("request", "result", "error"):
             continue
         if line["kind"] == "request":
@@ -106,7 +114,8 @@ def pair_row(request, answer, latencies):
     latency = latencies.get((request["client"], request["dir"], json.dumps(request["id"])))
     row["t_req_ms"] = round(request["t_ms"], 3)
     row["client_latency_ms"] = None if latency is None else round(latency, 3)
-    row["server_latency_ms"] = round(answer["t_ms"] - request["t_ms"], 3)
+    told = request.get("acknowledgement", answer)
+    row["server_latency_ms"] = round(told["t_ms"] - request["t_ms"], 3)
     row["req_client_port"] = request["port"]
     if answer["port"] != request["port"]:
         row["res_client_port"] = answer["port"]
@@ -133,6 +142,49 @@ def place(message):
     members = ("dir", "kind", "method", "id", "tool", "session")
     return {key: message[key] for key in members if message.get(key) is not None} | {
         "client_port": message["port"]}
+
+
+def waiting_row(request, exchange, cancelled, latencies):
+    """A request without an answer, and what became of it as far as the logs tell."""
+    row = place(request)
+    acknowledgement = request.get("acknowledgement")
+    if (request["client"], json.dumps(request["id"])) in cancelled:
+        row["status"] = "cancelled"
+    elif acknowledgement:
+        row["status"] = "acknowledged"
+    elif "meta_version" in request and exchange and exchange.get("cut"):
+        row["status"] = "cancelled"  # at this revision by closing the response
+    if acknowledgement:
+        latency = latencies[request["client"], "c2s", json.dumps(request["id"])]
+        row["client_latency_ms"] = round(latency, 3)
+        row["server_latency_ms"] = round(acknowledgement["t_ms"] - request["t_ms"], 3)
+    return row
+
+
+def header_findings(messages, exchanges):
+    """Where header fields of revision 2026-07-28 contradict the body, or lack."""
+    found = collections.Counter()
+    for message in messages:
+        exchange = exchanges.get(message.get("http"))
+        if message["kind"] != "request" or "meta_version" not in message or not exchange:
+            continue
+        fields = exchange.get("mcp", {})
+        body = {"method": message["method"], "version": message["meta_version"],
+                "name": next((message[k] for k in ("tool", "prompt", "uri") if k in message), None)}
+        for key, value in body.items():
+            if value is not None and fields.get(key) is None:
+                found[f"header:missing_{key}"] += 1
+            elif value is not None and fields[key] != value:
+                found[f"header:{key}_mismatch"] += 1
+    return dict(sorted(found.items()))
+
+
+def modern_sessions(pairing):
+    """Clients of revision 2026-07-28 that a server answered: {(name/version, version), ...}."""
+    answered = [request for request, answer in pairing.pairs
+                if "meta_version" in request and answer["kind"] == "result"]
+    return {(request["client"], request.get("identity")): request["meta_version"]
+            for request in answered}
 
 
 def http_facts(exchanges, messages):
@@ -162,13 +214,16 @@ def build(server_log, client_log):
     for message in wire:
         pairing.feed(message)
     unanswered = list(pairing.open.values())
+    modern = modern_sessions(pairing)
+    cancels = [m for m in wire if m.get("method") == "notifications/cancelled"]
+    cancelled = {(m["client"], json.dumps(m["request_id"])) for m in cancels}
     repeated = {id(m) for m in pairing.replayed}
     errors = collections.Counter(str(m["error_code"]) for m in wire
                                  if m["kind"] == "error" and id(m) not in repeated)
     latencies = client_latencies(client_log)
     refused = sum(line.get("refused", 0) for line in client_log)
     versions = [m["protocol_version"] for m in wire
-                if m["kind"] == "result" and "protocol_version" in m]
+                if m["kind"] == "result" and "protocol_version" in m] + list(modern.values())
     return {
         "protocol_versions": sorted(set(versions)),
         "tcp_connections": sum(line["record"] == "connection" for line in server_log),
@@ -185,10 +240,13 @@ def build(server_log, client_log):
                             if e["session"] and (e["status"] or 0) < 400}),
         # Without a session id every initialize that was answered begins one.
         "unnamed_sessions": sum(request["method"] == "initialize" and not request["session"] and
-                                answer["kind"] == "result" for request, answer in pairing.pairs),
+                                answer["kind"] == "result" for request, answer in pairing.pairs)
+                            + len(modern),
+        **({"header_findings": header_findings(wire, by_number)} if modern else {}),
         "cancelled": [{"dir": m["dir"], "requestId": m["request_id"], "session": m["session"]}
-                      for m in wire if m.get("method") == "notifications/cancelled"],
-        "unanswered": [place(m) for m in unanswered],
+                      for m in cancels],
+        "unanswered": [waiting_row(m, by_number.get(m.get("http")), cancelled, latencies)
+                       for m in unanswered],
         "orphan_responses": [place(m) for m in pairing.orphans],
         "one_side_only": agreement(wire, client_log) if client_log else [],
         "pairs": [pair_row(request, answer, latencies) for request, answer in pairing.pairs],
