@@ -98,6 +98,35 @@ static void text_exchange(struct lines *l, const struct event_exchange *e)
     fputc('\n', f);
 }
 
+static void text_operation(struct lines *l, const struct event_operation *e)
+{
+    char what[SHOW_VALUE_BYTES], total[SHOW_VALUE_BYTES] = "-";
+    char outside[SHOW_VALUE_BYTES] = "", server[SHOW_VALUE_BYTES] = "";
+    FILE *f = l->out->file;
+    if (e->timed)
+        show_duration((double)e->duration_ns / 1e9, total);
+    if (e->timed && e->kind == OPERATION_MRTR) {
+        show_duration((double)e->outside_ns / 1e9, outside);
+        show_duration((double)e->server_ns / 1e9, server);
+    }
+    snprintf(what, sizeof what, "%s %s", event_operation_kind_name(e->kind),
+             event_operation_status_name(e->status));
+    begin(l, e->at.ts_ns, &e->origin.client, &e->origin.server, e->dir == DIR_S2C);
+    fprintf(f, "%-14s %8s  operation: ", what, total);
+    show_put(f, e->method, e->method_len);
+    if (e->name) {
+        fputc(' ', f);
+        show_put(f, e->name, e->name_len);
+    }
+    if (e->kind == OPERATION_TASK)
+        fprintf(f, ", %u polls", (unsigned)e->polls);
+    else
+        fprintf(f, ", %u exchanges%s", (unsigned)e->legs, e->likely ? " (likely)" : "");
+    if (*server)
+        fprintf(f, ", server %s, outside %s", server, outside);
+    fputc('\n', f);
+}
+
 static void text_message(struct lines *l, const struct event_message *e)
 {
     static const char *const kinds[] = {[MESSAGE_REQUEST] = "request",
@@ -220,6 +249,19 @@ static void on_exchange(void *ctx, const struct event_exchange *e)
     }
 }
 
+static void on_operation(void *ctx, const struct event_operation *e)
+{
+    struct lines *l = ctx;
+    if (l->failed)
+        return;
+    if (l->json) {
+        lines_json(l, event_line_operation(e));
+    } else {
+        text_operation(l, e);
+        check(l);
+    }
+}
+
 void lines_init(struct lines *l, struct output *out)
 {
     *l = (struct lines){.out = out};
@@ -227,7 +269,8 @@ void lines_init(struct lines *l, struct output *out)
                                   .connection = on_connection,
                                   .session = on_session,
                                   .message = on_message,
-                                  .exchange = on_exchange};
+                                  .exchange = on_exchange,
+                                  .operation = on_operation};
 }
 
 const struct event_sink *lines_sink(struct lines *l)

@@ -9,6 +9,7 @@
 #include "base/endpoint.h"
 #include "grid.h"
 #include "render_json.h"
+#include "render_operations.h"
 #include "show.h"
 #include <math.h>
 #include <stdlib.h>
@@ -450,6 +451,16 @@ static void names_table(struct page *page, const char *title, const json_t *name
     and_more(page, json_array_size(names));
 }
 
+static void operations_table(struct page *page, const json_t *operations)
+{
+    struct grid_column titles[RENDER_OPERATIONS_COLUMNS];
+    if (json_array_size(operations) == 0)
+        return;
+    fputc('\n', page->stream);
+    print_grid(page, render_operations(operations, SHOWN_ROWS, titles));
+    and_more(page, json_array_size(operations));
+}
+
 static void errors_table(struct page *page, const json_t *errors)
 {
     static const struct grid_column columns[] = {{"ERROR", true}, {"COUNT", false}};
@@ -476,6 +487,7 @@ static void section_protocol(struct page *page, const json_t *metrics)
     names_table(page, "TOOL", render_json_at(metrics, "tools"));
     names_table(page, "RESOURCE", render_json_at(metrics, "resources"));
     names_table(page, "PROMPT", render_json_at(metrics, "prompts"));
+    operations_table(page, render_json_at(metrics, "operations"));
     errors_table(page, render_json_at(metrics, "protocol_errors"));
 }
 

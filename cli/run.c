@@ -44,6 +44,7 @@ TEE(session, event_session)
 TEE(message, event_message)
 TEE(exchange, event_exchange)
 TEE(finding, event_finding)
+TEE(operation, event_operation)
 
 static const struct event_sink *make_sink(struct run *r, const struct run_config *config)
 {
@@ -56,7 +57,8 @@ static const struct event_sink *make_sink(struct run *r, const struct run_config
                                  .session = tee_session,
                                  .message = tee_message,
                                  .exchange = tee_exchange,
-                                 .finding = tee_finding};
+                                 .finding = tee_finding,
+                                 .operation = tee_operation};
     return &r->tee;
 }
 

@@ -23,6 +23,7 @@
 #include "dialogue.h"
 #include "emit.h"
 #include "modern.h"
+#include "operations.h"
 #include "stray.h"
 
 /* One message event about to be sent. */
@@ -165,6 +166,8 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
     tell(t, &what);
     if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
         modern_acknowledge(t, ch, m);
+    if (!what.redelivered)
+        operations_notification(t, ch, m);
     if (!what.redelivered && m->method == METHOD_N_CANCELLED && !cancel(t, ch, m))
         stray_keep(t, ch, m, seen);
 }
@@ -332,6 +335,7 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
     tell(t, &what);
     if (!what.orphan)
         return;
+    operations_orphan(t, ch, m);
     if (!a && request_would_be_known(t, ch, m))
         blame(t, &what, "pair:unknown_id");
     else if (again && !a->delivered_again && nothing_missed(t, ch))

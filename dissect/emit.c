@@ -4,6 +4,7 @@
  * findings are made in a buffer that lives for the call.
  */
 #include "emit.h"
+#include "tasks.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -82,7 +83,7 @@ void emit_session(struct tracker *t, const struct session *s, enum session_event
     t->sink->session(t->sink->ctx, &e);
 }
 
-static struct event_origin pending_origin(const struct pending *p)
+struct event_origin emit_pending_origin(const struct pending *p)
 {
     const struct session *s = pairing_session(p);
     return (struct event_origin){.conn_id = p->conn_id,
@@ -107,7 +108,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     const struct method_info *info = method_info(p->method);
     const struct message *m = outcome->answer;
     const char *text = p->overflow ? p->overflow : p->text;
-    struct event_exchange e = {.origin = pending_origin(p),
+    struct event_exchange e = {.origin = emit_pending_origin(p),
                                .id = text,
                                .id_len = p->id_len,
                                .name = p->name_len ? text + p->id_len : NULL,
@@ -125,6 +126,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     e.method = pairing_method(p, &e.method_len);
     if (m) {
         e.answered = true;
+        e.task = tasks_creates(t, p, m);
         e.untimed = p->maybe_copy || info->wait == METHOD_WAIT_STREAM;
         e.latency_ns = between(p->request.ts_ns, m->last.ts_ns);
         e.first_byte_ns = between(p->request.ts_ns, m->first.ts_ns);

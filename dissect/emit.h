@@ -14,6 +14,9 @@ const char *emit_version(const struct channel *ch);
 /* Where something on a channel happened. version: borrowed; NULL: that of session or channel. */
 struct event_origin emit_origin(const struct channel *ch, const char *version);
 
+/* Where a waiting request was sent. */
+struct event_origin emit_pending_origin(const struct pending *p);
+
 /* A protocol error on a channel. type: borrowed for the call. */
 void emit_finding(struct tracker *t, const struct event_origin *origin, const char *type,
                   enum dir dir, const struct stream_pos *at);

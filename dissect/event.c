@@ -29,6 +29,42 @@ const char *event_status_name(enum exchange_status status)
     return "";
 }
 
+const char *event_operation_kind_name(enum operation_kind kind)
+{
+    switch (kind) {
+    case OPERATION_MRTR:
+        return "mrtr";
+    case OPERATION_TASK:
+        break;
+    }
+    return "task";
+}
+
+const char *event_operation_status_name(enum operation_status status)
+{
+    switch (status) {
+    case OPERATION_COMPLETE:
+        return "complete";
+    case OPERATION_TOOL_ERROR:
+        return "tool_error";
+    case OPERATION_ERROR:
+        return "error";
+    case OPERATION_FAILED:
+        return "failed";
+    case OPERATION_CANCELLED:
+        return "cancelled";
+    case OPERATION_UNANSWERED:
+        return "unanswered";
+    case OPERATION_UNKNOWN:
+        return "unknown";
+    case OPERATION_PENDING:
+        return "pending";
+    case OPERATION_STATUS_COUNT:
+        break;
+    }
+    return "";
+}
+
 const char *event_transport_name(uint8_t transport)
 {
     static const char *const names[TRANSPORT_COUNT] = {

@@ -86,6 +86,7 @@ struct event_exchange {
     uint16_t http_status; /* of the exchange that answered; 0 = none */
     bool answered;        /* the next four are valid */
     bool acknowledged;    /* the two latencies are valid, and are those of the acknowledgement */
+    bool task;            /* the answer is a task: its time is that of the task's creation */
     bool untimed; /* latency_ns and first_byte_ns are not known: the request was seen as a copy */
     int64_t latency_ns;    /* last byte of request to last byte of response */
     int64_t first_byte_ns; /* last byte of request to first byte of response */
@@ -95,6 +96,50 @@ struct event_exchange {
     uint64_t request_bytes;
     struct stream_pos request; /* last byte of the request */
     struct stream_pos at;      /* where it ended */
+};
+
+/* Several exchanges that are one call for who made it. */
+enum operation_kind {
+    OPERATION_MRTR, /* answered with input_required, and asked again with the input */
+    OPERATION_TASK  /* answered with a task, whose status or result was asked for later */
+};
+
+enum operation_status {
+    OPERATION_COMPLETE,
+    OPERATION_TOOL_ERROR, /* the result says that the tool failed */
+    OPERATION_ERROR,      /* JSON-RPC error, or an HTTP refusal without one */
+    OPERATION_FAILED,     /* a task's status */
+    OPERATION_CANCELLED,
+    OPERATION_UNANSWERED, /* its latest exchange was, and nobody asked again */
+    OPERATION_UNKNOWN,    /* not seen, expired, or it cannot be told from others */
+    OPERATION_PENDING,    /* the capture ended before it did */
+    OPERATION_STATUS_COUNT
+};
+
+struct event_operation {
+    struct event_origin origin; /* of the first request; of the first that was seen */
+    enum operation_kind kind;
+    const char *method; /* "?": its first request was not seen; not terminated */
+    size_t method_len;
+    const char *name; /* as in struct event_exchange; NULL: not given or not seen */
+    size_t name_len;
+    enum dir dir; /* of the first request */
+    enum operation_status status;
+    bool likely;      /* a retry without requestState: linked because nothing else fits */
+    uint32_t legs;    /* exchanges that carried it on, the first included; 0: not seen */
+    uint32_t rounds;  /* times that input was asked for */
+    uint32_t polls;   /* tasks/get that were answered */
+    uint32_t fetches; /* tasks/result that were answered */
+    bool timed;       /* duration_ns is known: from the first request to the end */
+    int64_t duration_ns;
+    int64_t server_ns;  /* MRTR and timed: what the exchanges took */
+    int64_t outside_ns; /* MRTR and timed: what passed between them; the sum is the duration */
+    bool created;       /* creation_ns is valid: request to the task's handle */
+    int64_t creation_ns;
+    bool fetched;            /* wait_ns is valid */
+    int64_t wait_ns;         /* the longest time that a tasks/result took */
+    struct stream_pos begin; /* last byte of the first request that was seen */
+    struct stream_pos at;    /* where it was over, as far as it is known */
 };
 
 struct event_finding {
@@ -112,10 +157,15 @@ struct event_sink {
     void (*message)(void *ctx, const struct event_message *e);
     void (*exchange)(void *ctx, const struct event_exchange *e);
     void (*finding)(void *ctx, const struct event_finding *e);
+    void (*operation)(void *ctx, const struct event_operation *e); /* may be NULL */
 };
 
 /* The status as reports spell it: "result", "tool_error", ...; static storage. */
 const char *event_status_name(enum exchange_status status);
+
+/* The words of reports: "mrtr", "complete", ...; static storage. */
+const char *event_operation_kind_name(enum operation_kind kind);
+const char *event_operation_status_name(enum operation_status status);
 
 /* The registered name of a transport ("http"); "" for TRANSPORT_NONE; static storage. */
 const char *event_transport_name(uint8_t transport);

@@ -167,8 +167,11 @@ static enum step begin_skipping(struct json_scan *s, struct json_input *in, enum
 
 static enum step begin_object(struct json_scan *s, struct json_input *in)
 {
-    if (s->value_node < 0 || s->spec->nodes[s->value_node].children == 0)
+    const struct json_node *node = s->value_node < 0 ? NULL : &s->spec->nodes[s->value_node];
+    if (!node || (node->children == 0 && !(node->flags & JSON_NODE_KEYS)))
         return begin_skipping(s, in, JSON_OBJECT);
+    if (node->children == 0)
+        s->key_count = 0;
     in->at++;
     json_node_begin(s, JSON_OBJECT);
     s->level_node[++s->level] = (uint8_t)s->value_node;
@@ -275,9 +278,7 @@ static enum step take_key(struct json_scan *s, struct json_input *in)
         return STEP_BAD;
     if (result == JSON_TEXT_END) {
         const uint8_t *name = (const uint8_t *)s->key;
-        s->value_node = -1;
-        if (s->key_len <= LIMIT_JSON_KEY)
-            s->value_node = (int8_t)json_node_find(s, name, s->key_len, name + sizeof(s->key));
+        s->value_node = (int8_t)json_node_find(s, name, s->key_len, name + sizeof(s->key));
         s->state = STATE_COLON;
     }
     return STEP_ON;
@@ -482,6 +483,7 @@ void json_init(struct json_scan *s, const struct json_spec *spec, const struct h
     s->hash = *hash;
     s->hit = hit;
     s->too_deep = false;
+    s->key_count = 0;
     s->present = 0;
     s->level = 0;
     s->state = STATE_START;

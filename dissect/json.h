@@ -51,8 +51,11 @@ struct json_node {
 };
 /* Keep a string's decoded text, a number's digits (up to LIMIT_JSON_VALUE). */
 #define JSON_NODE_TEXT 1
-/* And the hash of all of it when it is too long to keep; only with JSON_NODE_TEXT. */
+/* And the hash of all of it when it is too long to keep. Without JSON_NODE_TEXT: nothing is kept,
+ * the slot is cut and has the hash, of a string that is not empty. */
 #define JSON_NODE_HASH 2
+/* An object whose member names are counted and hashed (json_scan.keys); only without children. */
+#define JSON_NODE_KEYS 4
 
 /* Initializers for a node without and with children. */
 #define JSON_LEAF(name, slot, flags)                                                               \
@@ -65,7 +68,8 @@ struct json_node {
     }
 
 #define JSON_MAX_NODES  64
-#define JSON_MAX_SLOTS  48
+#define JSON_MAX_SLOTS  56
+#define JSON_MAX_KEYS   8 /* names kept of an object with JSON_NODE_KEYS */
 #define JSON_MAX_LEVELS 6 /* deepest spec path */
 
 struct json_spec {
@@ -101,6 +105,10 @@ struct json_scan {
     bool batch;             /* the text is an array of elements */
     bool repeated_members;  /* a member that the spec names occurred twice in the current element */
     bool too_deep;          /* why it was not read to its end */
+    /* Names of the latest JSON_NODE_KEYS object: key_count of them, the hashes of the first. A name
+     * of more than LIMIT_JSON_KEY bytes is counted and has the hash 0. */
+    uint16_t key_count;
+    uint64_t keys[JSON_MAX_KEYS];
     /* ---- private */
     const struct json_spec *spec;
     struct hash_key hash;

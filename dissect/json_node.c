@@ -21,6 +21,8 @@ bool json_node_spec_valid(const struct json_spec *spec)
             return false;
         if (next + node->children > spec->node_count)
             return false;
+        if (node->flags & JSON_NODE_KEYS && (node->children > 0 || depth[i] >= JSON_MAX_LEVELS))
+            return false;
         for (int child = 0; child < node->children; child++, next++)
             depth[next] = (uint8_t)(depth[i] + 1);
     }
@@ -46,4 +48,12 @@ void json_node_forget(struct json_scan *s, int node)
         if (slot->text_off + slot->text_len > s->text_used)
             s->text_used = (uint16_t)(slot->text_off + slot->text_len);
     }
+}
+
+void json_node_add_key(struct json_scan *s, const uint8_t *name, size_t n)
+{
+    if (s->key_count < JSON_MAX_KEYS)
+        s->keys[s->key_count] = n <= LIMIT_JSON_KEY ? hash_bytes(&s->hash, name, n) : 0;
+    if (s->key_count < UINT16_MAX)
+        s->key_count++;
 }

@@ -32,11 +32,16 @@ static inline uint64_t json_node_head(const uint8_t *name, size_t n, const uint8
     return head;
 }
 
+/* Notes a member name of an object with JSON_NODE_KEYS. */
+void json_node_add_key(struct json_scan *s, const uint8_t *name, size_t n);
+
 /* The child of the object under way that has this name, or -1. Bytes up to end may be read. */
-static inline int json_node_find(const struct json_scan *s, const uint8_t *name, size_t n,
+static inline int json_node_find(struct json_scan *s, const uint8_t *name, size_t n,
                                  const uint8_t *end)
 {
     const struct json_node *parent = &s->spec->nodes[s->level_node[s->level]];
+    if (__builtin_expect(parent->children == 0, 0))
+        json_node_add_key(s, name, n);
     const struct json_node *node = &s->spec->nodes[parent->first_child];
     uint64_t head = json_node_head(name, n, end), node_head;
     for (int i = 0; i < parent->children; i++, node++) {
@@ -75,7 +80,8 @@ static inline struct json_slot *json_node_begin(struct json_scan *s, enum json_t
 /* True if the text of the value under way is kept. */
 static inline bool json_node_is_captured(const struct json_scan *s)
 {
-    return s->value_node >= 0 && s->spec->nodes[s->value_node].flags;
+    return s->value_node >= 0 &&
+           s->spec->nodes[s->value_node].flags & (JSON_NODE_TEXT | JSON_NODE_HASH);
 }
 
 /* The slot of the value under way, or NULL. */

@@ -57,6 +57,10 @@ void json_text_add_value(struct json_scan *s, const void *bytes, size_t n)
     const struct json_node *node = &s->spec->nodes[s->value_node];
     struct json_slot *slot = &s->slot[node->slot];
     slot->full_bytes += n;
+    if (!slot->cut && !(node->flags & JSON_NODE_TEXT)) {
+        hash_stream_init(&s->value_hash, &s->hash);
+        slot->cut = n > 0;
+    }
     if (slot->cut) {
         if (node->flags & JSON_NODE_HASH)
             hash_stream_feed(&s->value_hash, bytes, n);

@@ -15,6 +15,7 @@
  */
 #include "channel.h"
 #include "emit.h"
+#include "operations.h"
 #include <stdlib.h>
 
 #define WALK_MAX 64 /* steps in a list: bounds what a sender of equal ids can cost */
@@ -174,6 +175,8 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->channel = ch;
     list_append(&ch->waiting, p);
     t->counters.pending++;
+    if (tracker_links_of(t, m))
+        operations_request(t, p, m);
 }
 
 struct pending *pairing_own(const struct tracker *t, const struct channel *ch, enum dir dir,
@@ -275,6 +278,12 @@ const char *pairing_method(const struct pending *p, size_t *ret_len)
     return text;
 }
 
+const char *pairing_name(const struct pending *p, size_t *ret_len)
+{
+    *ret_len = p->name_len;
+    return texts(p) + p->id_len;
+}
+
 const struct session *pairing_session(const struct pending *p)
 {
     return p->channel ? p->channel->session : p->session;
@@ -311,6 +320,8 @@ static void remember(struct tracker *t, const struct pending *p, enum exchange_s
 static void conclude(struct tracker *t, struct pending *p, const struct pairing_outcome *outcome)
 {
     emit_exchange(t, p, outcome);
+    if (p->operation || tracker_links_of(t, outcome->answer))
+        operations_exchange(t, p, outcome);
     if (outcome->status != EXCHANGE_PENDING)
         remember(t, p, outcome->status);
     index_remove(t, p);

@@ -29,7 +29,7 @@ struct pairing_slot {
 
 #define PAIRING_TEXT_BYTES 48
 
-/* A waiting request; about 240 bytes. */
+/* A waiting request; about 250 bytes. */
 struct pending {
     uint64_t seq; /* key: order of appearance */
     uint64_t scope;
@@ -41,6 +41,7 @@ struct pending {
     struct endpoint client, server;
     uint64_t conn_id;
     uint64_t session_number; /* when doomed */
+    uint64_t operation;      /* 0: none; see operation.h */
     struct stream_pos request;
     uint64_t bytes;
     int64_t deadline_ns;
@@ -127,6 +128,9 @@ struct answered *pairing_answered(const struct tracker *t, const struct session 
 
 /* The method as text. */
 const char *pairing_method(const struct pending *p, size_t *ret_len);
+
+/* The name as text; its length is 0 if none was given. */
+const char *pairing_name(const struct pending *p, size_t *ret_len);
 
 /* The session it waits in; may be NULL. */
 const struct session *pairing_session(const struct pending *p);

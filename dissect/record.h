@@ -13,14 +13,16 @@
  * its response: numbered from 1 in order of the requests on the connection. Other transports use
  * channel 1 for the whole connection.
  *
- * Per channel: BEGIN, then in any order at most one HEAD, any number of MESSAGE, EVENT and FINDING,
- * then END. Nothing is reported for an HTTP exchange that cannot be MCP (see http_rules.h).
+ * Per channel: BEGIN, then in any order at most one HEAD, any number of MESSAGE (LINKS right before
+ * it), EVENT and FINDING, then END. Nothing is reported for an HTTP exchange that cannot be MCP
+ * (see http_rules.h).
  */
 
 enum record_type {
     RECORD_CONN,    /* the connection itself: see conn_event */
     RECORD_BEGIN,   /* a channel begins: request head, or first sign of one */
     RECORD_HEAD,    /* response head */
+    RECORD_LINKS,   /* what ties the message of the next record to others; only if there is any */
     RECORD_MESSAGE, /* one JSON-RPC message */
     RECORD_EVENT,   /* an SSE event that holds no message: priming event, retry, endpoint */
     RECORD_FINDING, /* something wrong or lost */
@@ -104,6 +106,41 @@ struct record_event {
     bool has_endpoint;
 };
 
+/* Members that tie messages with different ids to one operation: input_required and its retries
+ * (revision 2026-07-28), tasks (2025-11-25 and the extension of 2026). */
+
+enum links_flag {
+    LINKS_STATE = 1 << 0,     /* state_hash is valid */
+    LINKS_KEYS = 1 << 1,      /* keys are valid */
+    LINKS_TASK = 1 << 2,      /* task_hash is valid */
+    LINKS_CREATED = 1 << 3,   /* a result that hands over a task instead of an answer */
+    LINKS_EXTENSION = 1 << 4, /* and does it in the words of the extension */
+    LINKS_RESULT = 1 << 5,    /* a task with its result or error inside */
+    LINKS_IS_ERROR = 1 << 6,  /* isError of that result is true */
+    LINKS_RELATED = 1 << 7    /* the task is named in _meta only: the message is about it */
+};
+
+enum links_status { /* of a task, as the message says */
+                    LINKS_STATUS_NONE,
+                    LINKS_STATUS_WORKING,
+                    LINKS_STATUS_INPUT_REQUIRED,
+                    LINKS_STATUS_COMPLETED,
+                    LINKS_STATUS_FAILED,
+                    LINKS_STATUS_CANCELLED
+};
+
+#define RECORD_LINKS_KEYS 8
+
+struct record_links {
+    uint64_t state_hash; /* requestState of params or result */
+    uint64_t task_hash;  /* taskId of params, result or result.task; of _meta's related task */
+    uint64_t
+        keys[RECORD_LINKS_KEYS]; /* hashes of member names of inputRequests or inputResponses */
+    uint16_t key_count;          /* all of them; keys has the first RECORD_LINKS_KEYS */
+    uint8_t flags;               /* enum links_flag */
+    uint8_t status;              /* enum links_status */
+};
+
 enum finding {
     FINDING_MALFORMED_JSON,
     FINDING_NOT_JSONRPC, /* JSON, but no JSON-RPC message */
@@ -161,6 +198,7 @@ struct record {
         struct record_head head;
         struct record_event event;
         struct record_finding finding;
+        struct record_links links;
         struct message message;
     } u;
 };

@@ -40,6 +40,9 @@ enum node {
     PARAMS_VERSION,
     PARAMS_REQUEST_ID,
     PARAMS_TASK_ID,
+    PARAMS_STATE,
+    PARAMS_INPUT,
+    PARAMS_STATUS,
     PARAMS_CLIENT,
     PARAMS_META,
     /* of result */
@@ -52,6 +55,13 @@ enum node {
     RESULT_STRUCTURED,
     RESULT_VERSIONS,
     RESULT_CAPABILITIES,
+    RESULT_STATE,
+    RESULT_INPUT,
+    RESULT_TASK_ID,
+    RESULT_STATUS,
+    RESULT_ERROR,
+    RESULT_TASK,
+    RESULT_RESULT,
     /* of error */
     ERROR_CODE,
     /* of params.clientInfo */
@@ -62,14 +72,22 @@ enum node {
     META_VERSION,
     META_SUBSCRIPTION,
     META_CLIENT,
+    META_TASK,
     /* of result.serverInfo */
     SERVER_NAME,
     SERVER_VERSION,
     /* of result._meta */
     META_SERVER,
+    /* of result.task */
+    TASK_ID,
+    TASK_STATUS,
+    /* of result.result */
+    INNER_IS_ERROR,
     /* of params._meta, clientInfo */
     META_CLIENT_NAME,
     META_CLIENT_VERSION,
+    /* of params._meta, related task */
+    META_TASK_ID,
     /* of result._meta, serverInfo */
     META_SERVER_NAME,
     META_SERVER_VERSION,
@@ -80,6 +98,8 @@ enum node {
 #define TEXT(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT)
 #define WHOLE                         (JSON_NODE_TEXT | JSON_NODE_HASH)
 #define HASH(node, name)              [node] = JSON_LEAF(name, node, WHOLE)
+#define MARK(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_HASH)
+#define KEYS(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_KEYS)
 #define TREE(node, name, first, last) [node] = JSON_TREE(name, node, first, last)
 
 static const struct json_node nodes[NODE_COUNT] = {
@@ -88,15 +108,18 @@ static const struct json_node nodes[NODE_COUNT] = {
     HASH(ID, "id"),
     TEXT(METHOD, "method"),
     TREE(PARAMS, "params", PARAMS_NAME, PARAMS_META),
-    TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_CAPABILITIES),
+    TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_RESULT),
     TREE(ERROR, "error", ERROR_CODE, ERROR_CODE),
     TEXT(PARAMS_NAME, "name"),
     TEXT(PARAMS_URI, "uri"),
     TEXT(PARAMS_VERSION, "protocolVersion"),
     HASH(PARAMS_REQUEST_ID, "requestId"),
-    TYPE(PARAMS_TASK_ID, "taskId"),
+    MARK(PARAMS_TASK_ID, "taskId"),
+    MARK(PARAMS_STATE, "requestState"),
+    KEYS(PARAMS_INPUT, "inputResponses"),
+    MARK(PARAMS_STATUS, "status"),
     TREE(PARAMS_CLIENT, "clientInfo", CLIENT_NAME, CLIENT_VERSION),
-    TREE(PARAMS_META, "_meta", META_PROGRESS_TOKEN, META_CLIENT),
+    TREE(PARAMS_META, "_meta", META_PROGRESS_TOKEN, META_TASK),
     TYPE(RESULT_IS_ERROR, "isError"),
     TEXT(RESULT_TYPE, "resultType"),
     TEXT(RESULT_VERSION, "protocolVersion"),
@@ -106,6 +129,13 @@ static const struct json_node nodes[NODE_COUNT] = {
     TYPE(RESULT_STRUCTURED, "structuredContent"),
     TYPE(RESULT_VERSIONS, "supportedVersions"),
     TYPE(RESULT_CAPABILITIES, "capabilities"),
+    MARK(RESULT_STATE, "requestState"),
+    KEYS(RESULT_INPUT, "inputRequests"),
+    MARK(RESULT_TASK_ID, "taskId"),
+    MARK(RESULT_STATUS, "status"),
+    TYPE(RESULT_ERROR, "error"),
+    TREE(RESULT_TASK, "task", TASK_ID, TASK_STATUS),
+    TREE(RESULT_RESULT, "result", INNER_IS_ERROR, INNER_IS_ERROR),
     TEXT(ERROR_CODE, "code"),
     TEXT(CLIENT_NAME, "name"),
     TEXT(CLIENT_VERSION, "version"),
@@ -113,11 +143,16 @@ static const struct json_node nodes[NODE_COUNT] = {
     TEXT(META_VERSION, "io.modelcontextprotocol/protocolVersion"),
     HASH(META_SUBSCRIPTION, "io.modelcontextprotocol/subscriptionId"),
     TREE(META_CLIENT, "io.modelcontextprotocol/clientInfo", META_CLIENT_NAME, META_CLIENT_VERSION),
+    TREE(META_TASK, "io.modelcontextprotocol/related-task", META_TASK_ID, META_TASK_ID),
     TEXT(SERVER_NAME, "name"),
     TEXT(SERVER_VERSION, "version"),
     TREE(META_SERVER, "io.modelcontextprotocol/serverInfo", META_SERVER_NAME, META_SERVER_VERSION),
+    MARK(TASK_ID, "taskId"),
+    MARK(TASK_STATUS, "status"),
+    TYPE(INNER_IS_ERROR, "isError"),
     TEXT(META_CLIENT_NAME, "name"),
     TEXT(META_CLIENT_VERSION, "version"),
+    MARK(META_TASK_ID, "taskId"),
     TEXT(META_SERVER_NAME, "name"),
     TEXT(META_SERVER_VERSION, "version"),
 };
@@ -312,6 +347,88 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
         limits_hit_add(r->hit, LIMIT_ID_MESSAGE_TEXT);
 }
 
+/* ---- links */
+
+_Static_assert(RECORD_LINKS_KEYS == JSON_MAX_KEYS, "copied as a whole");
+
+/* What a message must have one of to be tied to others. */
+#define BIT(node) (UINT64_C(1) << (node))
+#define LINKS_OF_PARAMS                                                                            \
+    (BIT(PARAMS_STATE) | BIT(PARAMS_INPUT) | BIT(PARAMS_TASK_ID) | BIT(META_TASK_ID))
+#define LINKS_OF_RESULTS                                                                           \
+    (BIT(RESULT_STATE) | BIT(RESULT_INPUT) | BIT(RESULT_TASK_ID) | BIT(TASK_ID))
+
+static bool add_hash(const struct rpc *r, enum node node, uint64_t *ret_hash)
+{
+    const struct json_slot *slot = json_slot(&r->json, node);
+    if (slot->type != JSON_STRING)
+        return false;
+    *ret_hash = slot->full_bytes > 0 ? slot->hash : hash_bytes(&r->hash, "", 0);
+    return true;
+}
+
+static enum links_status status_of(const struct rpc *r, enum node node)
+{
+    static const char *const words[] = {[LINKS_STATUS_WORKING] = "working",
+                                        [LINKS_STATUS_INPUT_REQUIRED] = "input_required",
+                                        [LINKS_STATUS_COMPLETED] = "completed",
+                                        [LINKS_STATUS_FAILED] = "failed",
+                                        [LINKS_STATUS_CANCELLED] = "cancelled"};
+    uint64_t hash;
+    if (!add_hash(r, node, &hash))
+        return LINKS_STATUS_NONE;
+    for (enum links_status i = LINKS_STATUS_WORKING; i <= LINKS_STATUS_CANCELLED; i++)
+        if (hash_bytes(&r->hash, words[i], strlen(words[i])) == hash)
+            return i;
+    return LINKS_STATUS_NONE;
+}
+
+static unsigned links_of_params(const struct rpc *r, struct record_links *l)
+{
+    unsigned flags = add_hash(r, PARAMS_STATE, &l->state_hash) ? LINKS_STATE : 0;
+    flags |= is(r, PARAMS_INPUT, JSON_OBJECT) ? LINKS_KEYS : 0;
+    if (add_hash(r, PARAMS_TASK_ID, &l->task_hash))
+        flags |= LINKS_TASK;
+    else if (add_hash(r, META_TASK_ID, &l->task_hash))
+        flags |= LINKS_TASK | LINKS_RELATED;
+    l->status = (uint8_t)status_of(r, PARAMS_STATUS);
+    return flags;
+}
+
+static unsigned links_of_result(const struct rpc *r, struct record_links *l)
+{
+    unsigned flags = add_hash(r, RESULT_STATE, &l->state_hash) ? LINKS_STATE : 0;
+    flags |= is(r, RESULT_INPUT, JSON_OBJECT) ? LINKS_KEYS : 0;
+    flags |=
+        is(r, RESULT_RESULT, JSON_OBJECT) || is(r, RESULT_ERROR, JSON_OBJECT) ? LINKS_RESULT : 0;
+    flags |= is(r, INNER_IS_ERROR, JSON_TRUE) ? LINKS_IS_ERROR : 0;
+    bool inside = add_hash(r, TASK_ID, &l->task_hash);
+    if (inside)
+        flags |= LINKS_TASK | LINKS_CREATED;
+    else if (add_hash(r, RESULT_TASK_ID, &l->task_hash))
+        flags |=
+            LINKS_TASK | (equals(r, RESULT_TYPE, "task") ? LINKS_CREATED | LINKS_EXTENSION : 0);
+    l->status = (uint8_t)status_of(r, inside ? TASK_STATUS : RESULT_STATUS);
+    return flags;
+}
+
+/* Fills in r->links if the element has any. */
+static void fill_links(struct rpc *r)
+{
+    r->linked = false;
+    if (__builtin_expect((r->json.present & (LINKS_OF_PARAMS | LINKS_OF_RESULTS)) == 0, 1))
+        return;
+    struct record_links *l = &r->links;
+    bool asks = r->held.kind == MESSAGE_REQUEST || r->held.kind == MESSAGE_NOTIFICATION;
+    *l = (struct record_links){.key_count = r->json.key_count};
+    l->flags = (uint8_t)(asks ? links_of_params(r, l) : links_of_result(r, l));
+    if (l->flags & LINKS_KEYS)
+        memcpy(l->keys, r->json.keys, sizeof(l->keys));
+    else
+        l->key_count = 0;
+    r->linked = l->flags != 0;
+}
+
 static void hand_over_held(struct rpc *r, const struct rpc_sink *sink)
 {
     if (!r->held_valid)
@@ -334,6 +451,7 @@ static void element_ended(struct rpc *r, const struct rpc_sink *sink, const stru
     }
     hand_over_held(r, sink);
     fill(r, &r->held, (enum message_kind)kind);
+    fill_links(r);
     r->held.last = *at;
     r->held_valid = true;
     if (!r->hold)

@@ -4,6 +4,7 @@
 
 #include "dissect/json.h"
 #include "dissect/message.h"
+#include "dissect/record.h"
 
 /*
  * The JSON-RPC 2.0 envelope: from the bytes of one JSON text to the messages in it (one, or those
@@ -16,14 +17,17 @@
 
 struct rpc_sink {
     void *ctx;
+    /* What ties it to others is in the parser, if rpc->linked: rpc->links. */
     void (*message)(void *ctx, const struct message *m); /* borrowed for the call */
 };
 
-/* About 4 KB: to be held only while a text is being read. Private but the counters. */
+/* About 4 KB: to be held only while a text is being read. Private but what stands first. */
 struct rpc {
     uint32_t messages; /* handed over */
     uint32_t not_rpc;  /* elements that were no JSON-RPC message */
     bool empty_array;
+    bool linked;               /* links are valid: of the message that is being handed over */
+    struct record_links links; /* see dissect/record.h */
     /* ---- private */
     bool hold;
     bool held_valid;

@@ -42,13 +42,26 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     stray->channel.kept = true;
     stray->seen = seen;
     stray->message = *m;
+    const struct record_links *links = tracker_links_of(t, m);
+    stray->linked = links != NULL;
+    if (links)
+        stray->links = *links;
     return true;
 }
 
 static bool judge(struct tracker *t, struct stray *stray, bool final)
 {
+    const struct message *linked = t->linked;
+    const struct record_links *links = t->links_of_linked;
     stray->channel.session = table_find(t->sessions, &stray->session);
-    return dialogue_stray(t, &stray->channel, &stray->message, stray->seen, final);
+    if (stray->linked) {
+        t->linked = &stray->message;
+        t->links_of_linked = &stray->links;
+    }
+    bool done = dialogue_stray(t, &stray->channel, &stray->message, stray->seen, final);
+    t->linked = linked;
+    t->links_of_linked = links;
+    return done;
 }
 
 static bool fits(const struct stray *stray, const struct channel *ch, const struct message *m)

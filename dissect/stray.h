@@ -17,6 +17,8 @@ struct stray {
     struct session_key session;
     struct channel channel; /* a copy without what links it to others */
     bool seen;              /* its SSE event id was seen before */
+    bool linked;            /* links is valid */
+    struct record_links links;
     struct message message;
 };
 

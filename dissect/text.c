@@ -24,6 +24,11 @@ static void on_message(void *ctx, const struct message *m)
 {
     const struct text *t = ctx;
     struct record r;
+    if (t->rpc->linked) {
+        transport_record(t->tc, RECORD_LINKS, t->channel, t->at, &r);
+        r.u.links = t->rpc->links;
+        t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
+    }
     transport_record(t->tc, RECORD_MESSAGE, t->channel, t->at, &r);
     memcpy(&r.u.message, m, offsetof(struct message, text) + m->text_used);
     if (t->has_event_id) {

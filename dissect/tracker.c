@@ -16,6 +16,7 @@
 #include "channel.h"
 #include "dialogue.h"
 #include "emit.h"
+#include "legs.h"
 #include "stray.h"
 #include "tracker_state.h"
 #include <stdlib.h>
@@ -59,6 +60,8 @@ static void arrive(struct tracker *t, const struct stream_pos *at)
         t->now_ns = at->ts_ns;
     pairing_expire(t);
     stray_expire(t);
+    if (t->operations_next_ns <= t->now_ns)
+        operation_expire(t);
 }
 
 /* Bytes that a connection lost but no finding told of: nothing was read after them. */
@@ -76,6 +79,8 @@ static void note_hidden_loss(struct tracker *t, const struct record *r, struct t
 
 static void take_conn(struct tracker *t, const struct record *r)
 {
+    if (r->conn_event == CONN_EVENT_OPENED && r->u.conn.midstream)
+        legs_joined(t, &r->client, &r->server);
     struct tracker_link *link = table_find(t->links, &r->conn_id);
     struct event_connection e = {.event = r->conn_event,
                                  .conn = &r->u.conn,
@@ -100,10 +105,15 @@ static void take_head(struct tracker *t, const struct record *r)
 static void take_message(struct tracker *t, const struct record *r)
 {
     struct channel *ch = channel_of(t, r);
+    if (t->links_conn == r->conn_id) {
+        t->linked = &r->u.message;
+        t->links_of_linked = &t->links_before;
+    }
     if (ch && channel_admits(t, ch, &r->u.message))
         dialogue_message(t, ch, &r->u.message);
     else
         t->counters.other_messages++;
+    t->linked = NULL;
 }
 
 /* A priming event makes a stream one that can be resumed. */
@@ -177,6 +187,10 @@ static void take_record(void *ctx, const struct record *r)
     case RECORD_HEAD:
         take_head(t, r);
         break;
+    case RECORD_LINKS:
+        t->links_before = r->u.links;
+        t->links_conn = r->conn_id;
+        return;
     case RECORD_MESSAGE:
         take_message(t, r);
         break;
@@ -190,6 +204,7 @@ static void take_record(void *ctx, const struct record *r)
         take_end(t, r);
         break;
     }
+    t->links_conn = 0;
 }
 
 static void evict_answered(void *tracker, void *entry)
@@ -246,8 +261,15 @@ static bool make_tables(struct tracker *t)
         t, PLAN(LIMIT_ENDPOINTS, struct channel_path, struct channel_path, evict_endpoint));
     t->strays = make_table(t, PLAN(LIMIT_STRAYS, struct stray, uint64_t, stray_evict));
     t->losses = make_table(t, PLAN(LIMIT_ENDPOINTS, struct loss, struct tracker_peers, NULL));
+    t->operations =
+        make_table(t, PLAN(LIMIT_OPERATIONS, struct operation, uint64_t, operation_evict));
+    t->operation_keys =
+        make_table(t, PLAN(LIMIT_OPERATIONS, struct operation_slot, struct operation_key, NULL));
+    t->joined =
+        make_table(t, PLAN(LIMIT_ENDPOINTS, struct tracker_peers, struct tracker_peers, NULL));
     return t->channels && t->links && t->sessions && t->pending && t->ids && t->answered &&
-           t->seen && t->endpoints && t->strays && t->losses;
+           t->seen && t->endpoints && t->strays && t->losses && t->operations &&
+           t->operation_keys && t->joined;
 }
 
 struct tracker *tracker_new(const struct tracker_config *config, const struct event_sink *sink,
@@ -267,6 +289,7 @@ struct tracker *tracker_new(const struct tracker_config *config, const struct ev
     t->hit = hit;
     t->record_sink = (struct record_sink){.ctx = t, .record = take_record};
     t->now_ns = INT64_MIN;
+    t->operations_next_ns = INT64_MAX;
     if (!make_tables(t)) {
         tracker_free(t);
         return NULL;
@@ -289,6 +312,7 @@ void tracker_finish(struct tracker *t, const struct stream_pos *at)
     arrive(t, at);
     stray_finish(t);
     pairing_finish(t);
+    operation_finish(t);
     for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
         session_farewell(t, s);
 }
@@ -314,5 +338,8 @@ void tracker_free(struct tracker *t)
     table_free(t->endpoints);
     table_free(t->strays);
     table_free(t->losses);
+    table_free(t->operations);
+    table_free(t->operation_keys);
+    table_free(t->joined);
     free(t);
 }

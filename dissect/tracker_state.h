@@ -10,7 +10,7 @@
  * What the tracker's files share; private to them. tracker.c owns the tables and turns records into
  * calls, channel.c knows what is MCP, session.c who belongs together, pairing.c what waits for an
  * answer, dialogue.c what a message does to all of them, stray.c which answers wait for their
- * request, emit.c how the listener is told.
+ * request, operations.c which exchanges are one call, emit.c how the listener is told.
  *
  * Order. Records of one connection come in order, but a hole in one connection holds its records
  * back while others go on, until it is declared a gap (capture/stream.h: 10 s at most). So an
@@ -38,20 +38,30 @@ struct tracker {
     const struct event_sink *sink;
     struct limits_hit *hit;
     struct record_sink record_sink;
-    struct table *channels;     /* struct channel */
-    struct table *links;        /* struct tracker_link */
-    struct table *sessions;     /* struct session */
-    struct table *pending;      /* struct pending, by sequence number */
-    struct table *ids;          /* struct pairing_slot */
-    struct pairing_list doomed; /* requests whose session is over */
-    struct table *answered;     /* struct answered */
-    struct table *strays;       /* struct stray, by sequence number */
-    struct table *seen;         /* SSE event ids by scope */
-    struct table *endpoints;    /* server endpoint and path that speak MCP */
-    struct table *losses;       /* packet of the last loss between two hosts */
-    struct channel *recent;     /* channel of the latest record: mostly that of the next, too */
-    struct stream_pos at;       /* of the latest record */
-    int64_t now_ns;             /* latest time so far: never runs backwards */
+    struct table *channels;       /* struct channel */
+    struct table *links;          /* struct tracker_link */
+    struct table *sessions;       /* struct session */
+    struct table *pending;        /* struct pending, by sequence number */
+    struct table *ids;            /* struct pairing_slot */
+    struct pairing_list doomed;   /* requests whose session is over */
+    struct table *answered;       /* struct answered */
+    struct table *strays;         /* struct stray, by sequence number */
+    struct table *seen;           /* SSE event ids by scope */
+    struct table *endpoints;      /* server endpoint and path that speak MCP */
+    struct table *losses;         /* packet of the last loss between two hosts */
+    struct table *operations;     /* struct operation, by sequence number */
+    struct table *operation_keys; /* struct operation_slot */
+    struct table *joined;         /* pairs of hosts whose dialogue began before the capture */
+    struct operation *operations_first, *operations_last; /* over, but not told yet */
+    int64_t operations_next_ns;                           /* when operation_expire() is due */
+    const struct message *linked; /* the message under way that has links; NULL: it has none */
+    const struct record_links *links_of_linked;
+    struct record_links links_before; /* of the record before; valid with links_conn */
+    uint64_t links_conn;              /* its connection; 0: the record before had no links */
+    bool operations_forgot; /* something that waits for input was dropped or is not known */
+    struct channel *recent; /* channel of the latest record: mostly that of the next, too */
+    struct stream_pos at;   /* of the latest record */
+    int64_t now_ns;         /* latest time so far: never runs backwards */
     uint64_t last_scope, last_seq;
     bool forgot; /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
@@ -77,6 +87,13 @@ static inline struct tracker_peers tracker_peers(const struct endpoint *client,
     struct tracker_peers peers = {*client, *server};
     peers.client.port = 0;
     return peers;
+}
+
+/* What ties m to others; NULL: nothing. m may be NULL. */
+static inline const struct record_links *tracker_links_of(const struct tracker *t,
+                                                          const struct message *m)
+{
+    return m && m == t->linked ? t->links_of_linked : NULL;
 }
 
 /* Packets of a connection between the two were lost: what is missing cannot be told any more. */

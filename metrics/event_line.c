@@ -302,6 +302,29 @@ json_t *event_line_exchange(const struct event_exchange *e)
     return event_line_object(e->at.ts_ns, "exchange", finish(&line));
 }
 
+json_t *event_line_operation(const struct event_operation *e)
+{
+    bool split = e->timed && e->kind == OPERATION_MRTR;
+    struct line line = {json_object(), false};
+    put_origin(&line, &e->origin);
+    put(&line, "kind", json_string(event_operation_kind_name(e->kind)));
+    put(&line, "method", method_or_null(e->method, e->method_len));
+    put(&line, "name", text_or_null(e->name, e->name_len));
+    put(&line, "direction", json_string(direction_name((uint8_t)e->dir)));
+    put(&line, "status", json_string(event_operation_status_name(e->status)));
+    put(&line, "certainty", json_string(e->likely ? "likely" : "certain"));
+    put(&line, "exchanges", count(e->legs));
+    put(&line, "rounds", count(e->rounds));
+    put(&line, "polls", count(e->polls));
+    put(&line, "fetches", count(e->fetches));
+    put(&line, "total_time", e->timed ? seconds(e->duration_ns) : json_null());
+    put(&line, "server_time", split ? seconds(e->server_ns) : json_null());
+    put(&line, "outside_time", split ? seconds(e->outside_ns) : json_null());
+    put(&line, "creation_time", e->created ? seconds(e->creation_ns) : json_null());
+    put(&line, "result_wait", e->fetched ? seconds(e->wait_ns) : json_null());
+    return event_line_object(e->at.ts_ns, "operation", finish(&line));
+}
+
 json_t *event_line_perspective(json_t *line, enum monitor_perspective perspective)
 {
     if (!line || perspective == PERSPECTIVE_SERVER)

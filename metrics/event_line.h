@@ -14,6 +14,7 @@ json_t *event_line_connection(const struct event_connection *e);
 json_t *event_line_session(const struct event_session *e);
 json_t *event_line_message(const struct event_message *e);
 json_t *event_line_exchange(const struct event_exchange *e);
+json_t *event_line_operation(const struct event_operation *e);
 
 /* Lines speak as a server sees it; this makes the line speak as the client does, or leaves it as it
  * is. Returns line; NULL is allowed. */

@@ -388,6 +388,13 @@ static void on_exchange(void *ctx, const struct event_exchange *e)
     protocol_exchange(&m->total.protocol, e);
 }
 
+static void on_operation(void *ctx, const struct event_operation *e)
+{
+    struct monitor *m = ctx;
+    protocol_operation(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_operation(&m->total.protocol, e);
+}
+
 static void on_finding(void *ctx, const struct event_finding *e)
 {
     struct monitor *m = ctx;
@@ -495,8 +502,8 @@ struct monitor *monitor_new(const struct monitor_config *config, struct limits_h
     m->server_count = TABLES_SHARED + 1;
     bandwidth_init(&m->total.bandwidth);
     protocol_init(&m->total.protocol, m->config.max_message_types, &m->total_budget);
-    m->sink =
-        (struct event_sink){m, on_connection, on_session, on_message, on_exchange, on_finding};
+    m->sink = (struct event_sink){m,           on_connection, on_session,  on_message,
+                                  on_exchange, on_finding,    on_operation};
     if (make_tables(m))
         m->servers[TABLES_SHARED] = server_new(m, NULL);
     if (!m->servers || !m->servers[TABLES_SHARED]) {

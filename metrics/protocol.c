@@ -6,7 +6,9 @@
  * behind it. A message that a resumed stream delivers again is a duplicate and nothing else.
  *
  * Latency is taken from exchanges that were answered, under the request's method, whoever asked. A
- * request whose answer is a stream that stays open has that of its acknowledgement, or none.
+ * request whose answer is a stream that stays open has that of its acknowledgement, or none; one
+ * whose answer is a task, or that waits for one's result, has none: operations have those times. A
+ * tool's own latency leaves out what did not end the call, a request for input.
  *
  * Short of memory, a counter that cannot be made is left out; nothing else is affected.
  */
@@ -28,6 +30,9 @@ void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget
     for (int i = 0; i < PROTOCOL_NAMES; i++)
         labels_init(&p->names[i], LIMIT_NAMES, sizeof(struct protocol_name), LIMIT_ID_NAMES,
                     budget);
+    for (int i = 0; i < PROTOCOL_OPERATION_KINDS; i++)
+        labels_init(&p->operations[i], LIMIT_NAMES, sizeof(struct protocol_operation),
+                    LIMIT_ID_NAMES, budget);
 }
 
 static void count_error(struct protocol *p, const char *type, uint64_t amount)
@@ -75,7 +80,8 @@ static bool has_latency(const struct event_exchange *e)
 {
     if (e->acknowledged)
         return true;
-    if (!e->answered || e->untimed || e->wait == METHOD_WAIT_STREAM)
+    if (!e->answered || e->untimed || e->task || e->wait == METHOD_WAIT_STREAM ||
+        e->wait == METHOD_WAIT_BLOCKING)
         return false;
     switch (e->status) {
     case EXCHANGE_RESULT:
@@ -117,7 +123,7 @@ static void count_name(struct protocol *p, const struct event_exchange *e)
     row->request_bytes += e->request_bytes;
     if (e->answered)
         row->response_bytes += e->response_bytes;
-    if (has_latency(e))
+    if (has_latency(e) && e->status != EXCHANGE_INPUT_REQUIRED)
         histogram_record(&row->latency, p->budget, e->latency_ns);
 }
 
@@ -134,6 +140,36 @@ void protocol_exchange(struct protocol *p, const struct event_exchange *e)
         return;
     histogram_record(&row->latency, p->budget, e->latency_ns);
     histogram_record(&row->first_byte, p->budget, e->first_byte_ns);
+}
+
+void protocol_operation(struct protocol *p, const struct event_operation *e)
+{
+    char text[LABELS_TEXT_BYTES];
+    if ((unsigned)e->kind >= PROTOCOL_OPERATION_KINDS ||
+        (unsigned)e->status >= OPERATION_STATUS_COUNT)
+        return;
+    int n = snprintf(text, sizeof(text), "%.*s%s%.*s", (int)e->method_len, e->method,
+                     e->name ? " " : "", e->name ? (int)e->name_len : 0, e->name ? e->name : "");
+    size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
+    struct protocol_operation *row = labels_get(&p->operations[e->kind], text, used);
+    if (!row)
+        return;
+    row->status[e->status]++;
+    row->likely += e->likely;
+    row->legs += e->legs;
+    row->rounds += e->rounds;
+    row->polls += e->polls;
+    row->fetches += e->fetches;
+    if (e->timed)
+        histogram_record(&row->total, p->budget, e->duration_ns);
+    if (e->timed && e->kind == OPERATION_MRTR) {
+        histogram_record(&row->server, p->budget, e->server_ns);
+        histogram_record(&row->outside, p->budget, e->outside_ns);
+    }
+    if (e->created)
+        histogram_record(&row->creation, p->budget, e->creation_ns);
+    if (e->fetched)
+        histogram_record(&row->wait, p->budget, e->wait_ns);
 }
 
 void protocol_finding(struct protocol *p, const struct event_finding *e)
@@ -175,6 +211,16 @@ static void release_name(void *value)
     histogram_fini(&row->latency);
 }
 
+static void release_operation(void *value)
+{
+    struct protocol_operation *row = value;
+    histogram_fini(&row->total);
+    histogram_fini(&row->server);
+    histogram_fini(&row->outside);
+    histogram_fini(&row->creation);
+    histogram_fini(&row->wait);
+}
+
 void protocol_fini(struct protocol *p)
 {
     labels_fini(&p->types, NULL);
@@ -183,4 +229,6 @@ void protocol_fini(struct protocol *p)
     labels_fini(&p->versions, NULL);
     for (int i = 0; i < PROTOCOL_NAMES; i++)
         labels_fini(&p->names[i], release_name);
+    for (int i = 0; i < PROTOCOL_OPERATION_KINDS; i++)
+        labels_fini(&p->operations[i], release_operation);
 }

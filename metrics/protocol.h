@@ -33,6 +33,16 @@ struct protocol_name {
     uint64_t request_bytes, response_bytes;
 };
 
+/* The block behind a method and name whose calls took several exchanges. */
+struct protocol_operation {
+    struct histogram total, server, outside; /* MRTR: all three; tasks: the first */
+    struct histogram creation, wait;         /* tasks: to the handle; for the result */
+    uint64_t status[OPERATION_STATUS_COUNT];
+    uint64_t likely, legs, rounds, polls, fetches;
+};
+
+#define PROTOCOL_OPERATION_KINDS (OPERATION_TASK + 1)
+
 /* The block behind an error type or a protocol version. */
 struct protocol_count {
     uint64_t count;
@@ -42,11 +52,13 @@ enum protocol_names { PROTOCOL_TOOLS, PROTOCOL_RESOURCES, PROTOCOL_PROMPTS, PROT
 
 struct protocol {
     struct budget *budget;
-    struct labels types;                 /* struct protocol_type */
-    struct labels latencies;             /* struct protocol_latency */
-    struct labels errors;                /* struct protocol_count */
-    struct labels versions;              /* struct protocol_count: sessions */
-    struct labels names[PROTOCOL_NAMES]; /* struct protocol_name */
+    struct labels types;                                /* struct protocol_type */
+    struct labels latencies;                            /* struct protocol_latency */
+    struct labels errors;                               /* struct protocol_count */
+    struct labels versions;                             /* struct protocol_count: sessions */
+    struct labels names[PROTOCOL_NAMES];                /* struct protocol_name */
+    struct labels operations[PROTOCOL_OPERATION_KINDS]; /* struct protocol_operation, by method and,
+                                                           behind a space, name */
     uint64_t exchanges[EXCHANGE_STATUS_COUNT];
     struct {
         uint64_t connections; /* counted by the monitor, which knows them */
@@ -64,6 +76,7 @@ void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget
 
 void protocol_message(struct protocol *p, const struct event_message *e);
 void protocol_exchange(struct protocol *p, const struct event_exchange *e);
+void protocol_operation(struct protocol *p, const struct event_operation *e);
 void protocol_finding(struct protocol *p, const struct event_finding *e);
 
 /* The version that most sessions use, of several the newest; NULL: none was seen. Valid as long as

@@ -46,6 +46,9 @@ json_t *report_coverage(struct report_view *v, const struct tables *t);
 json_t *report_protocol_versions(struct report_view *v, const struct tables *t);
 json_t *report_transports(struct report_view *v, const struct tables *t);
 
+/* The rows of protocol_metrics.operations. */
+json_t *report_operations(struct report_view *v, const struct tables *t);
+
 /* The rows of the connections, by id. */
 json_t *report_connections(struct report_view *v);
 

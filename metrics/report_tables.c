@@ -290,6 +290,7 @@ static build_fn *const builders[METRIC_COUNT] = {
     [METRIC_RESOURCES] = resources,
     [METRIC_PROMPTS] = prompts,
     [METRIC_TRANSPORTS] = report_transports,
+    [METRIC_OPERATIONS] = report_operations,
 };
 
 static json_t *number(const struct report_value *value)

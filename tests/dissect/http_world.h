@@ -133,6 +133,9 @@ static inline void world_record(void *ctx, const struct record *r)
                   r->u.head.coded ? " coded" : "",
                   r->u.head.flags & CHANNEL_UNCERTAIN ? " uncertain" : "");
         break;
+    case RECORD_LINKS:
+        world_log(w, " links");
+        break;
     case RECORD_MESSAGE:
         world_message(w, ch, &r->u.message);
         break;

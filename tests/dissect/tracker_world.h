@@ -16,6 +16,8 @@
  *   exchange  x tools/call 1 result s1 [code=-1] [http=404] [resumed] [3ms]
  *   session   s open 1 2025-06-18 client/server
  *   finding   f pair:unanswered
+ *   operation o mrtr tools/call deploy complete [likely] legs=2 rounds=1 [polls=n] [fetches=n]
+ *               [total=7ms server=4ms outside=3ms] [created=2ms] [wait=9ms]
  *
  * where a session that is not known is s0 and a version that is not known is "-". Time goes on by
  * one millisecond a record. Sessions, event ids and paths are small numbers; 0 is none.
@@ -101,6 +103,29 @@ static void world_on_finding(void *ctx, const struct event_finding *e)
     world_log(w, "f %s%s\n", e->type, e->amount == 1 ? "" : " many");
 }
 
+__attribute__((unused)) static void world_on_operation(void *ctx, const struct event_operation *e)
+{
+    struct world *w = ctx;
+    world_log(w, "o %s %.*s %.*s %s%s legs=%u rounds=%u", event_operation_kind_name(e->kind),
+              (int)e->method_len, e->method, e->name ? (int)e->name_len : 1,
+              e->name ? e->name : "-", event_operation_status_name(e->status),
+              e->likely ? " likely" : "", e->legs, e->rounds);
+    if (e->polls)
+        world_log(w, " polls=%u", e->polls);
+    if (e->fetches)
+        world_log(w, " fetches=%u", e->fetches);
+    if (e->timed)
+        world_log(w, " total=%dms", (int)(e->duration_ns / 1000000));
+    if (e->timed && e->kind == OPERATION_MRTR)
+        world_log(w, " server=%dms outside=%dms", (int)(e->server_ns / 1000000),
+                  (int)(e->outside_ns / 1000000));
+    if (e->created)
+        world_log(w, " created=%dms", (int)(e->creation_ns / 1000000));
+    if (e->fetched)
+        world_log(w, " wait=%dms", (int)(e->wait_ns / 1000000));
+    world_log(w, "\n");
+}
+
 /* max: of pending requests and sessions; 0: the usual caps. NULL: out of memory. */
 __attribute__((unused)) static struct world *world_new(uint32_t max_pending, uint32_t max_sessions)
 {
@@ -112,7 +137,8 @@ __attribute__((unused)) static struct world *world_new(uint32_t max_pending, uin
                                   world_on_session,
                                   world_on_message,
                                   world_on_exchange,
-                                  world_on_finding};
+                                  world_on_finding,
+                                  world_on_operation};
     w->now.ts_ns = INT64_C(1000000000000);
     w->server_port = 80;
     w->client_host = 1;
@@ -261,7 +287,8 @@ struct say {
     const char *name, *version, *peer, *peer_version;
     const char *cancels;
     bool error;
-    int64_t code; /* of the error; 0: none */
+    int64_t code;              /* of the error; 0: none */
+    struct record_links links; /* told if it has flags */
 };
 
 #define SAY(w, conn, channel, ...) world_say(w, conn, channel, (struct say){__VA_ARGS__})
@@ -269,6 +296,12 @@ __attribute__((unused)) static void world_say(struct world *w, uint64_t conn, ui
                                               struct say s)
 {
     struct record r = world_record(w, RECORD_MESSAGE, conn, channel);
+    if (s.links.flags) {
+        struct record links = r;
+        links.type = RECORD_LINKS;
+        links.u.links = s.links;
+        world_send(w, &links);
+    }
     struct message *m = &r.u.message;
     *m = (struct message){.first = w->now,
                           .last = w->now,

@@ -66,6 +66,18 @@ static void on_finding(void *ctx, const struct event_finding *e)
     note(ctx, e->type, strlen(e->type));
 }
 
+static void on_operation(void *ctx, const struct event_operation *e)
+{
+    struct seen *s = ctx;
+    require(e->duration_ns >= 0 && e->creation_ns >= 0 && e->wait_ns >= 0);
+    require(e->server_ns >= 0 && e->outside_ns >= 0);
+    require(e->kind == OPERATION_TASK || !e->timed ||
+            e->server_ns + e->outside_ns == e->duration_ns);
+    note(s, e->method, e->method_len);
+    note(s, &e->status, sizeof(e->status));
+    note(s, &(uint32_t[4]){e->legs, e->rounds, e->polls, e->fetches}, 4 * sizeof(uint32_t));
+}
+
 static void put_text(struct message *m, enum message_text which, const char *text)
 {
     size_t n = strlen(text);
@@ -129,6 +141,14 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
                                          .content = b[5] & 3,
                                          .coded = b[6] == 1};
         break;
+    case RECORD_LINKS:
+        r->u.links = (struct record_links){.state_hash = b[2] & 1,
+                                           .task_hash = b[2] >> 1 & 1,
+                                           .keys = {b[3] & 3, b[3] >> 2 & 3, b[3] >> 4 & 3},
+                                           .key_count = b[3] >> 6,
+                                           .flags = b[4],
+                                           .status = b[5] % (LINKS_STATUS_CANCELLED + 1)};
+        break;
     case RECORD_MESSAGE:
         make_message(&r->u.message, b, at);
         break;
@@ -151,8 +171,8 @@ static uint64_t run(const uint8_t *data, size_t size, const struct hash_key *key
 {
     struct seen seen = {.requests = 0};
     struct limits_hit hit = {{0}};
-    struct event_sink sink = {&seen,      on_connection, on_session,
-                              on_message, on_exchange,   on_finding};
+    struct event_sink sink = {&seen,       on_connection, on_session,  on_message,
+                              on_exchange, on_finding,    on_operation};
     struct tracker_config config = {.hash = *key,
                                     .max_pending = 1 + data[0] % 8,
                                     .max_sessions = 1 + (data[0] >> 4) % 4,

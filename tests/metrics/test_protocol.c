@@ -111,6 +111,8 @@ Test(protocol, only_answers_have_a_latency)
     struct event_exchange stream =
         scene_exchange(&conn, "subscriptions/listen", NULL, EXCHANGE_RESULT);
     protocol_exchange(&p, &stream);
+    struct event_exchange wait = scene_exchange(&conn, "tasks/result", NULL, EXCHANGE_RESULT);
+    protocol_exchange(&p, &wait);
     cr_assert_eq(p.latencies.count, 1);
     const struct protocol_latency *row = (const void *)p.latencies.sorted[0]->value;
     cr_assert_eq(row->latency.count, 4);
@@ -118,7 +120,7 @@ Test(protocol, only_answers_have_a_latency)
     cr_assert_eq(row->first_byte.count, 4);
     cr_assert_eq(row->first_byte.max, 2 * SCENE_MS);
     const struct protocol_name *name = (const void *)p.names[PROTOCOL_TOOLS].sorted[0]->value;
-    cr_assert_eq(name->latency.count, 4);
+    cr_assert_eq(name->latency.count, 3, "a request for input is no answer of the tool");
     cr_assert_eq(name->status[EXCHANGE_CANCELLED], 2);
     cr_assert_eq(name->status[EXCHANGE_LOST], 1);
     cr_assert_eq(name->request_bytes, 550);
@@ -218,4 +220,70 @@ Test(protocol, without_memory_a_row_may_be_missing_and_nothing_else)
         if (!failed)
             break;
     }
+}
+
+Test(protocol, the_creation_of_a_task_is_no_latency_of_its_tool)
+{
+    struct event_exchange e = scene_exchange(&conn, "tools/call", "slow", EXCHANGE_RESULT);
+    e.task = true;
+    protocol_exchange(&p, &e);
+    const struct protocol_name *name = (const void *)p.names[PROTOCOL_TOOLS].sorted[0]->value;
+    cr_expect_eq(name->status[EXCHANGE_RESULT], 1);
+    cr_expect_eq(name->latency.count, 0);
+    cr_expect_eq(p.latencies.count, 0);
+}
+
+static struct event_operation operation(enum operation_kind kind, enum operation_status status)
+{
+    return (struct event_operation){.origin = {.version = ""},
+                                    .kind = kind,
+                                    .method = "tools/call",
+                                    .method_len = 10,
+                                    .name = "deploy now",
+                                    .name_len = 10,
+                                    .status = status,
+                                    .legs = 2,
+                                    .rounds = 1,
+                                    .timed = status == OPERATION_COMPLETE,
+                                    .duration_ns = 5 * SCENE_MS,
+                                    .server_ns = 2 * SCENE_MS,
+                                    .outside_ns = 3 * SCENE_MS};
+}
+
+Test(protocol, operations_count_by_kind_method_and_name)
+{
+    for (int status = 0; status < OPERATION_STATUS_COUNT; status++) {
+        struct event_operation e = operation(OPERATION_MRTR, (enum operation_status)status);
+        protocol_operation(&p, &e);
+    }
+    struct event_operation task = operation(OPERATION_TASK, OPERATION_COMPLETE);
+    task.created = task.fetched = task.likely = true;
+    task.creation_ns = SCENE_MS;
+    task.wait_ns = 4 * SCENE_MS;
+    task.polls = 3;
+    protocol_operation(&p, &task);
+    struct event_operation nameless = operation(OPERATION_TASK, OPERATION_UNKNOWN);
+    nameless.method = "?";
+    nameless.method_len = 1;
+    nameless.name = NULL;
+    protocol_operation(&p, &nameless);
+    cr_assert_eq(p.operations[OPERATION_MRTR].count, 1);
+    cr_assert_str_eq(p.operations[OPERATION_MRTR].sorted[0]->text, "tools/call deploy now");
+    const struct protocol_operation *row =
+        (const void *)p.operations[OPERATION_MRTR].sorted[0]->value;
+    cr_expect_eq(row->status[OPERATION_UNKNOWN], 1);
+    cr_expect_eq(row->legs, 2 * OPERATION_STATUS_COUNT);
+    cr_expect_eq(row->total.count, 1);
+    cr_expect_eq(row->total.max, 5 * SCENE_MS);
+    cr_expect_eq(row->server.max, 2 * SCENE_MS);
+    cr_expect_eq(row->outside.max, 3 * SCENE_MS);
+    cr_expect_eq(row->creation.count, 0);
+    cr_assert_eq(p.operations[OPERATION_TASK].count, 2);
+    cr_expect_str_eq(p.operations[OPERATION_TASK].sorted[0]->text, "?");
+    row = (const void *)p.operations[OPERATION_TASK].sorted[1]->value;
+    cr_expect_eq(row->server.count, 0, "a task's exchanges are not what it took");
+    cr_expect_eq(row->creation.max, SCENE_MS);
+    cr_expect_eq(row->wait.max, 4 * SCENE_MS);
+    cr_expect_eq(row->polls, 3);
+    cr_expect_eq(row->likely, 1);
 }

@@ -122,7 +122,7 @@ static void check_keys(const json_t *object, const char *want)
 #define PROTOCOL_KEYS                                                                              \
     "protocol_version protocol_versions messages_received messages_sent protocol_errors "          \
     "message_latency first_byte messages exchanges tools resources prompts transports sessions "   \
-    "orphan_responses duplicate_responses incomplete_messages late_responses"
+    "orphan_responses duplicate_responses incomplete_messages late_responses operations"
 
 Test(report, keys_come_in_the_order_of_the_contract)
 {

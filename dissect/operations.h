@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_OPERATIONS_H
+#define DISSECT_OPERATIONS_H
+
+#include "pairing.h"
+
+/*
+ * Exchanges that are one call for who made it: input_required and its retries, tasks. Fed by the
+ * requests that begin to wait, by their ends and by notifications; tells the listener when an
+ * operation is over. What may be wrong is not linked: see legs.c and tasks.c.
+ */
+
+/* p begins to wait, with the request m. */
+void operations_request(struct tracker *t, struct pending *p, const struct message *m);
+
+/* p is about to end. */
+void operations_exchange(struct tracker *t, const struct pending *p,
+                         const struct pairing_outcome *outcome);
+
+/* A notification that is no copy. */
+void operations_notification(struct tracker *t, const struct channel *ch, const struct message *m);
+
+/* A response whose request was never seen. */
+void operations_orphan(struct tracker *t, const struct channel *ch, const struct message *m);
+
+#endif
