@@ -48,11 +48,13 @@ void http1_conn_head(struct http1_conn *s, const struct exchange *e)
     const struct fields *f = &s->fields[DIR_S2C];
     struct record r;
     transport_record(s->tc, RECORD_HEAD, e->channel, s->at, &r);
-    r.u.head = http_rules_head(f, s->status);
+    uint16_t flags = f->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
     if (!s->certain)
-        r.u.head.flags |= CHANNEL_UNCERTAIN;
+        flags |= CHANNEL_UNCERTAIN;
     if (!s->certain && s->exchanges.requests_lost)
-        r.u.head.flags |= CHANNEL_REQUEST_MISSING;
+        flags |= CHANNEL_REQUEST_MISSING;
+    r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content,
+                                    f->coding == CODING_UNKNOWN};
     emit(s, &r);
     http1_conn_tell(s, e->channel, DIR_S2C);
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Compiles the benchmark's own programs and runs it; see README.md. All options go to bench.py.
+# Compiles the benchmark's own programs and runs it; see README.md. --memory: what a connection
+# costs, by transport. All other options go to bench.py.
 # BUILD names another directory than `build` that holds mcpmeter; captures go to its `bench`.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +20,14 @@ make_tool() {
 }
 
 mkdir -p "$tools"
+if [ "${1:-}" = --memory ]; then
+    libraries=(zlib libzstd libbrotlidec)
+    ! pkg-config --exists libnghttp2 || libraries+=(libnghttp2)
+    # shellcheck disable=SC2046 # several words on purpose
+    "${CC:-cc}" -std=gnu17 -O2 -I"$here/../.." -o "$tools/bench_memory" "$here/memory.c" \
+        "$build/libdissect.a" "$build/libbase.a" $(pkg-config --libs "${libraries[@]}")
+    exec "$tools/bench_memory"
+fi
 make_tool bench_gen "$here"/gen*.c
 # shellcheck disable=SC2046 # several words on purpose
 make_tool bench_loop "$here/loop.c" $(pkg-config --cflags --libs libpcap)
