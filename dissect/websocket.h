@@ -64,7 +64,8 @@ void websocket_end(struct websocket *w, enum dir dir, bool capture, const struct
 void websocket_fini(struct websocket *w);
 
 /* Whether a segment of a connection whose beginning is not known is surely one of a WebSocket: it
- * consists of whole frames with nothing odd about them, several, or one that is a JSON text.
+ * consists of whole frames with nothing odd about them, several, or one that is a JSON text, which
+ * may be compressed as long as it refers to none before it.
  * *ret_sender: who sends such. */
 bool websocket_recognise(const uint8_t *bytes, size_t n, enum dir *ret_sender);
 

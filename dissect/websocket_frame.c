@@ -12,7 +12,8 @@
 #include "websocket.h"
 #include <string.h>
 
-#define ENOUGH_FRAMES 8 /* in a row, to believe the rest of a segment */
+#define ENOUGH_FRAMES 8    /* in a row, to believe the rest of a segment */
+#define CODED_BYTES   2048 /* that are decompressed on trial, to a thousand times as many at most */
 
 static uint64_t read_length(struct cursor *c, uint8_t seven_bits, bool *ret_minimal)
 {
@@ -95,10 +96,15 @@ static bool is_plausible(const struct websocket_frame *f, bool masked, bool defl
     return websocket_frame_valid(f) && f->minimal && f->masked == masked && (deflate || !f->rsv1);
 }
 
+static bool is_data(const struct websocket_frame *f)
+{
+    return f->opcode == WEBSOCKET_TEXT || f->opcode == WEBSOCKET_BINARY;
+}
+
 /* Whether the payload, of which n bytes are there, begins like a JSON text. */
 static bool begins_json(const struct websocket_frame *f, const uint8_t *payload, size_t n)
 {
-    if (f->rsv1 || n == 0 || (f->opcode != WEBSOCKET_TEXT && f->opcode != WEBSOCKET_BINARY))
+    if (f->rsv1 || n == 0 || !is_data(f))
         return false;
     uint8_t c = f->masked ? payload[0] ^ f->mask[0] : payload[0];
     return c == '{' || c == '[';
@@ -128,25 +134,48 @@ static void ignore(void *ctx, const struct message *m)
     (void)m;
 }
 
-/* Whether a whole frame's payload is one JSON text. */
+static void read_json(void *ctx, const uint8_t *bytes, size_t n)
+{
+    static const struct stream_pos at;
+    const struct rpc_sink sink = {NULL, ignore};
+    (void)rpc_feed(ctx, &sink, bytes, n, &at);
+}
+
+/* Feeds the payload of a whole frame to a parser. False: it cannot be decompressed. */
+static bool read_payload(const struct websocket_frame *f, const uint8_t *payload, struct rpc *rpc,
+                         struct limits_hit *hit)
+{
+    uint64_t held = 0;
+    struct decoder *d = f->rsv1 ? decoder_new(CODING_RAW_DEFLATE, &held, hit) : NULL;
+    const struct decoder_sink sink = {rpc, read_json};
+    uint8_t plain[1024];
+    for (size_t i = 0, n; i < f->length && (d || !f->rsv1); i += n) {
+        n = f->length - i < sizeof(plain) ? (size_t)f->length - i : sizeof(plain);
+        websocket_frame_unmask(plain, payload + i, n, f->mask, 0); /* without a mask it is zero */
+        if (d)
+            (void)decoder_feed(d, &sink, plain, n);
+        else
+            read_json(rpc, plain, n);
+    }
+    bool whole = !f->rsv1 || (d && decoder_message_end(d, &sink, true) == DECODER_END);
+    decoder_free(d);
+    return whole;
+}
+
+/* Whether a whole frame's payload is one JSON text, an object or array. */
 static bool is_json(const struct websocket_frame *f, const uint8_t *payload)
 {
-    if (!f->fin || f->length == 0 || !begins_json(f, payload, (size_t)f->length))
+    if (!f->fin || f->length == 0 || !is_data(f))
+        return false;
+    if (f->rsv1 ? f->length > CODED_BYTES : !begins_json(f, payload, 1))
         return false;
     static const struct hash_key key;
-    static const struct stream_pos at;
     const struct rpc_sink sink = {NULL, ignore};
     struct limits_hit hit = {0};
     struct rpc rpc;
-    uint8_t text[1024];
     rpc_init(&rpc, DIR_C2S, false, &key, &hit);
-    for (size_t i = 0, n; i < f->length; i += n) {
-        n = f->length - i < sizeof(text) ? (size_t)f->length - i : sizeof(text);
-        websocket_frame_unmask(text, payload + i, n, f->mask, 0); /* without a mask it is zero */
-        if (!rpc_feed(&rpc, &sink, text, n, &at))
-            return false;
-    }
-    return rpc_end(&rpc, &sink, false) == JSON_END_COMPLETE;
+    return read_payload(f, payload, &rpc, &hit) && rpc_complete(&rpc) &&
+           rpc_end(&rpc, &sink, false) == JSON_END_COMPLETE;
 }
 
 bool websocket_recognise(const uint8_t *bytes, size_t n, enum dir *ret_sender)

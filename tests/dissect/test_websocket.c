@@ -559,6 +559,28 @@ Test(websocket, joined_in_compressed_messages)
     }
 }
 
+/* One compressed text that refers to nothing before it proves as much as a plain one. */
+Test(websocket, joined_by_one_compressed_text)
+{
+    script_init(&script);
+    script_say_coded(&script, DIR_S2C, RESULT("1"), true);
+    script_say_coded(&script, DIR_S2C, "hello", true);
+    enum dir sender = DIR_C2S;
+    const uint8_t *bytes = (const uint8_t *)script.segment[0].text;
+    size_t n = script.segment[0].n;
+    cr_expect(websocket_recognise(bytes, n, &sender) && sender == DIR_S2C);
+    cr_expect_not(websocket_recognise(bytes, n - 1, &sender));
+    static uint8_t damaged[256];
+    memcpy(damaged, bytes, n);
+    damaged[2] |= 6; /* no such kind of block */
+    cr_expect_not(websocket_recognise(damaged, n, &sender));
+    cr_expect_not(
+        websocket_recognise((const uint8_t *)script.segment[1].text, script.segment[1].n, &sender));
+    fail_alloc_at(1);
+    cr_expect_not(websocket_recognise(bytes, n, &sender));
+    cr_expect(fail_alloc_stop());
+}
+
 Test(websocket, not_joined_by_others)
 {
     static const struct {
