@@ -49,6 +49,19 @@ void channel_remove(struct tracker *t, struct channel *ch)
     table_remove(t->channels, ch);
 }
 
+/* Its request head may hold more than is known, but not this. */
+static bool has_path(const struct channel *ch)
+{
+    return !(ch->flags & CHANNEL_HEADER_UNKNOWN) || ch->path_hash != 0;
+}
+
+/* Nobody knows whether its request head names a session. */
+static bool in_unknown_session(const struct channel *ch)
+{
+    return channel_is_http(ch) && (ch->flags & CHANNEL_HEADER_UNKNOWN) &&
+           !(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB));
+}
+
 /* The channel speaks MCP from now on. */
 static void promote(struct tracker *t, struct channel *ch)
 {
@@ -57,7 +70,7 @@ static void promote(struct tracker *t, struct channel *ch)
     void *entry = table_find(t->links, &conn_id);
     if (!entry && table_insert(t->links, &conn_id, &entry) < 0)
         t->forgot = true;
-    if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path) {
+    if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch)) {
         struct channel_path key = path_of(ch);
         entry = table_find(t->endpoints, &key);
         if (entry)
@@ -127,14 +140,16 @@ void channel_begin(struct tracker *t, const struct record *r)
     ch->method = begin->method;
     size_t n = strnlen(begin->version, sizeof(begin->version));
     tracker_copy_text(ch->version, sizeof(ch->version), begin->version, n);
-    if (!(ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_STUB)) && channel_is_http(ch)) {
+    if (!(ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_STUB)) && channel_is_http(ch) && has_path(ch)) {
         struct channel_path key = path_of(ch);
         ch->known_path = table_find(t->endpoints, &key) != NULL;
     }
-    if (!(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB)) && ch->method == HTTP_METHOD_POST) {
+    if (!(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB)) && ch->method == HTTP_METHOD_POST &&
+        has_path(ch)) {
         struct session_key key = session_key_endpoint(ch, ch->target_hash);
         ch->announced = channel_is_http(ch) && table_find(t->sessions, &key);
     }
+    ch->lossy = in_unknown_session(ch);
     ch->modern = modern_head(ch);
     if (head_proves(ch))
         promote(t, ch);
@@ -204,6 +219,8 @@ static struct session_key session_key_of(const struct channel *ch)
         return session_key_id(ch, ch->session_hash);
     if (ch->announced)
         return session_key_endpoint(ch, ch->target_hash);
+    if (in_unknown_session(ch)) /* a scope of its own, unless the response names the session */
+        return session_key_channel(ch, SESSION_KIND_DRAFT);
     if (channel_is_http(ch))
         return session_key_peers(ch);
     return session_key_channel(ch, SESSION_KIND_CHANNEL);
@@ -214,6 +231,8 @@ struct session *channel_session(struct tracker *t, struct channel *ch)
     if (ch->session)
         return ch->session;
     struct session_key key = session_key_of(ch);
+    if (key.kind == SESSION_KIND_DRAFT) /* what it says may have concerned any session */
+        tracker_note_loss(t, &ch->client, &ch->server);
     struct session *s = session_get(t, &key, ch);
     if (!s)
         return NULL;

@@ -61,7 +61,7 @@ _Static_assert(sizeof(struct channel_path) == 32, "no padding: compared as bytes
 
 static inline bool channel_is_http(const struct channel *ch)
 {
-    return ch->transport == TRANSPORT_HTTP1;
+    return ch->transport == TRANSPORT_HTTP1 || ch->transport == TRANSPORT_HTTP2;
 }
 
 /* A stream that goes on where another one broke off. */

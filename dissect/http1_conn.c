@@ -48,13 +48,11 @@ void http1_conn_head(struct http1_conn *s, const struct exchange *e)
     const struct fields *f = &s->fields[DIR_S2C];
     struct record r;
     transport_record(s->tc, RECORD_HEAD, e->channel, s->at, &r);
-    uint16_t flags = f->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
+    r.u.head = http_rules_head(f, s->status);
     if (!s->certain)
-        flags |= CHANNEL_UNCERTAIN;
+        r.u.head.flags |= CHANNEL_UNCERTAIN;
     if (!s->certain && s->exchanges.requests_lost)
-        flags |= CHANNEL_REQUEST_MISSING;
-    r.u.head = (struct record_head){f->session_hash, flags, s->status, f->content,
-                                    f->coding == CODING_UNKNOWN};
+        r.u.head.flags |= CHANNEL_REQUEST_MISSING;
     emit(s, &r);
     http1_conn_tell(s, e->channel, DIR_S2C);
 }

@@ -61,6 +61,13 @@ enum body_mode http_rules_response_body(const struct record_begin *b, const stru
     return is_opaque(f) && f->content != HTTP_CONTENT_JSON ? BODY_SKIP : BODY_SNIFF;
 }
 
+struct record_head http_rules_head(const struct fields *f, uint16_t status)
+{
+    uint16_t flags = f->flags & (CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
+    return (struct record_head){f->session_hash, flags, status, f->content,
+                                f->coding == CODING_UNKNOWN};
+}
+
 enum channel_end http_rules_ending(const struct conn *c, enum stream_end how)
 {
     if (how == STREAM_END_CAPTURE)

@@ -29,6 +29,9 @@ enum body_mode http_rules_request_body(const struct record_begin *b, const struc
 enum body_mode http_rules_response_body(const struct record_begin *b, const struct fields *f,
                                         bool begun);
 
+/* What RECORD_HEAD says of a response. */
+struct record_head http_rules_head(const struct fields *f, uint16_t status);
+
 /* What the end of a connection that ended like that is to its open exchanges. */
 enum channel_end http_rules_ending(const struct conn *c, enum stream_end how);
 

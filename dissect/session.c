@@ -172,7 +172,7 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
     struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
     if (!s)
         return;
-    if (is_draft(ch->session) && (s->closed || !s->number)) {
+    if (ch->initializing && is_draft(ch->session) && (s->closed || !s->number)) {
         if (s->closed) { /* the server gives the same name again */
             renew(s, ch);
             s->scope = ++t->last_scope;

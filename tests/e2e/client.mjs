@@ -407,6 +407,32 @@ const scenarios = {
     await sleep(600);
   },
 
+  // Two sessions on one connection, one answered by event streams, one by JSON, with calls at the same
+  // time and bodies beyond HTTP/2's frames and windows.
+  async http2() {
+    const [events, json] = await Promise.all([
+      connect('events'),
+      // Ids that tell its messages from those of the other one.
+      connect('json', {}, (client) => (client._requestMessageId = 100), { url: new URL('/json', url) }),
+    ]);
+    for (const { client, call } of [events, json]) {
+      await client.listTools();
+      await Promise.all([12, 9, 6, 3, 0].map((ms) => call('work', { ms, pad: 50 * ms })));
+      await Promise.all([call('swallow', { data: 'x'.repeat(40000) }), call('lookup', { ms: 1 })]);
+      await call('work', { fail: 'tool' });
+      await fails(call('work', { fail: -32603 }));
+    }
+    await Promise.all([
+      events.call('progress', { count: 10 }, { onprogress: () => {} }),
+      json.call('big', { bytes: 70000 }),
+      events.call('lookup', { ms: 5 }),
+      json.call('lookup', { ms: 2 }),
+    ]);
+    await events.client.ping();
+    await close(json);
+    await close(events);
+  },
+
   // A result of 8 MB, first as it comes, then a small call behind it.
   async 'big-result'() {
     const session = await connect('big');

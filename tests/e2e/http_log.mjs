@@ -14,7 +14,7 @@ import { describe, now, openLog } from './message.mjs';
 const log = openLog(process.env.HTTP_LOG);
 let exchanges = process.pid * 1e6; // several processes may share a log
 
-function logJson(text, base) {
+export function logJson(text, base) {
   let value;
   try {
     value = JSON.parse(text);
@@ -42,7 +42,7 @@ function watchRequest(req, base) {
 }
 
 // One block of an event stream, without its empty line.
-function logEvent(block, base, t_ms) {
+export function logEvent(block, base, t_ms) {
   let event;
   const data = [];
   for (const line of block.split('\n')) {

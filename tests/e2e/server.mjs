@@ -2,11 +2,13 @@
 // A small MCP server on the official SDK whose tools do what a recording needs: wait, fail, answer
 // with megabytes, send a thousand progress notifications, drop their stream half way.
 //
-// usage: node server.mjs PORT [json] [stateless] [events]
-//   json       answer with application/json instead of an event stream
+// usage: node server.mjs PORT [json] [stateless] [events] [http2]
+//   json       answer with application/json instead of an event stream; so does the path /json
+//   http2      over HTTP/2 in clear text, by prior knowledge
 //   stateless  no session id; a new server object for each POST
 //   events     keep events, so that a broken stream can be resumed
 import http from 'node:http';
+import http2 from 'node:http2';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
@@ -102,7 +104,7 @@ async function transportOf(req) {
   const stateless = options.has('stateless');
   const transport = new StreamableHTTPServerTransport({
     sessionIdGenerator: stateless ? undefined : randomUUID,
-    enableJsonResponse: options.has('json'),
+    enableJsonResponse: options.has('json') || req.url === '/json',
     ...(options.has('events') ? { eventStore: new EventStore(), retryInterval: 100 } : {}),
     onsessioninitialized: (id) => sessions.set(id, transport),
     onsessionclosed: (id) => sessions.delete(id),
@@ -122,7 +124,8 @@ function refuse(res, status, message) {
   res.end(JSON.stringify({ jsonrpc: '2.0', error: { code: -32000, message }, id: null }));
 }
 
-const server = http.createServer(async (req, res) => {
+const { createServer } = options.has('http2') ? http2 : http;
+const server = createServer(async (req, res) => {
   const session = req.headers['mcp-session-id'];
   let body;
   if (req.method === 'POST') {
