@@ -69,26 +69,24 @@ class Dialogues:
         self.waiting = []
         self.run()
 
-    def carrier_of(self, session):
-        return self.carriers[session] if isinstance(session, int) else self.rng.choice(self.carriers)
+    def carrier_of(self, session, choice):
+        return self.carriers[session] if isinstance(session, int) else self.rng.choice(choice)
 
     def begin(self, session):
-        carrier = self.carrier_of(session)
+        carrier = self.carrier_of(session, self.carriers)
         name = None if isinstance(session, int) else session
         carrier.ask(INITIALIZE, None)
-        carrier.answer(INITIALIZED, 0, name)
+        carrier.answer(INITIALIZED, None, name)
         carrier.note({"jsonrpc": "2.0", "method": "notifications/initialized"}, name)
 
     def ask(self, ids):
         rng = self.rng
         session = rng.choice(self.sessions)
-        carrier = self.carriers[session] if isinstance(session, int) else rng.choice(self.free)
+        carrier = self.carrier_of(session, self.free)
         if not carrier.concurrent:
             self.free.remove(carrier)
-        # On a connection with several requests under way each needs an id of its own there.
-        key = carrier if carrier.concurrent else session
-        ids[key] = ids.get(key, 0) + 1
-        number = ids[key]
+        ids[session] = ids.get(session, 0) + 1
+        number = ids[session]
         name = f"{session}_{number}_{len(self.calls)}"
         message = call_message(number, name, rng)
         carrier.ask(message, session if isinstance(session, str) else None)
@@ -99,7 +97,7 @@ class Dialogues:
         rng = self.rng
         carrier, session, number, name = self.waiting.pop(rng.randrange(len(self.waiting)))
         outcome, message = answer_message(number, rng)
-        carrier.answer(message, number, session if isinstance(session, str) else None)
+        carrier.answer(message, session, session if isinstance(session, str) else None)
         self.calls[name].update(status=outcome, response_bytes=len(wire.to_json(message)))
         if not carrier.concurrent:
             self.free.append(carrier)
@@ -171,7 +169,7 @@ def check(seed, carrier, path):
 
 def main():
     parser = argparse.ArgumentParser(description="random dialogues against their truth")
-    parser.add_argument("--carriers", default="http")
+    parser.add_argument("--carriers", default="http,websocket,http2")
     parser.add_argument("first", type=int, nargs="?", default=0)
     parser.add_argument("end", type=int, nargs="?", default=60)
     options = parser.parse_args()

@@ -84,7 +84,7 @@ class Http:
                 f"Content-Length: {len(body)}\r\n\r\n")
         self.connection.send(CLIENT, head.encode() + body, self.rng.random() < 0.5)
 
-    def answer(self, message, _request, session):
+    def answer(self, message, _asked_in, session):
         name = f"Mcp-Session-Id: {session}\r\n" if session and self.rng.random() < 0.5 else ""
         body = to_json(message)
         if self.rng.random() < 0.5:
@@ -118,7 +118,7 @@ class Lines:
     def ask(self, message, _session):
         self.connection.send(CLIENT, self.frame(CLIENT, message))
 
-    def answer(self, message, _request, _session):
+    def answer(self, message, _asked_in, _session):
         self.connection.send(SERVER, self.frame(SERVER, message))
 
     note = ask
@@ -193,7 +193,7 @@ class Http2:
 
     def ask(self, message, session):
         self.stream += 2
-        self.streams[message.get("id")] = self.stream
+        self.streams[session, message.get("id")] = self.stream
         fields = [(":method", "POST"), (":path", "/mcp"), (":scheme", "http"),
                   (":authority", "server"), ("content-type", "application/json"),
                   ("accept", "application/json, text/event-stream")]
@@ -202,8 +202,8 @@ class Http2:
         self.connection.send(CLIENT, self.head(self.stream, fields) +
                              self.data(self.stream, to_json(message)))
 
-    def answer(self, message, request, session):
-        stream = self.streams.pop(request)
+    def answer(self, message, asked_in, session):
+        stream = self.streams.pop((asked_in, message["id"]))
         fields = [(":status", "200")]
         if session and self.rng.random() < 0.5:
             fields.append(("mcp-session-id", session))
