@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define CONNECTIONS 4096
-#define MOST_PIECES 8
+#define MOST_PIECES 10
 #define PIECE_BYTES 1024
 
 struct piece {
@@ -142,6 +142,45 @@ static void socket_deflate(struct sample *s)
     frame(s, 0xc1, notification, 20, 500);
 }
 
+/* ---- HTTP/2 */
+
+/* A frame with n bytes of its payload, which may be longer. */
+static void h2_frame(struct sample *s, enum dir dir, const char *head, const char *bytes, size_t n,
+                     size_t length)
+{
+    char text[PIECE_BYTES] = {0, (char)(length >> 8), (char)length};
+    memcpy(text + 3, head, 6); /* type, flags, stream */
+    memcpy(text + 9, bytes, n);
+    add(s, dir, text, 9 + n);
+}
+
+#define H2_HEADERS   "\x01\x04\0\0\0"
+#define H2_DATA      "\x00\x00\0\0\0"
+#define H2_LAST_DATA "\x00\x01\0\0\0"
+/* HPACK: POST /mcp with both types accepted; 200; each with a type of JSON; all put into its table.
+ */
+#define H2_JSON                                                                                    \
+    "\x5f\x10"                                                                                     \
+    "application/json"
+#define H2_POST                                                                                    \
+    "\x83\x86\x44\x04/mcp\x41\x01"                                                                 \
+    "a\x53\x23"                                                                                    \
+    "application/json, text/event-stream" H2_JSON
+#define H2_OK "\x88" H2_JSON
+
+static void http2(struct sample *s)
+{
+    add(s, DIR_C2S, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", 33);
+    h2_frame(s, DIR_C2S, H2_HEADERS "\x01", H2_POST, sizeof(H2_POST) - 1, sizeof(H2_POST) - 1);
+    h2_frame(s, DIR_C2S, H2_LAST_DATA "\x01", INITIALIZE, strlen(INITIALIZE), strlen(INITIALIZE));
+    add(s, DIR_S2C, "\0\0\0\x04\0\0\0\0\0", 9);
+    h2_frame(s, DIR_S2C, H2_HEADERS "\x01", H2_OK, sizeof(H2_OK) - 1, sizeof(H2_OK) - 1);
+    h2_frame(s, DIR_S2C, H2_LAST_DATA "\x01", WELCOME, strlen(WELCOME), strlen(WELCOME));
+    idle(s);
+    h2_frame(s, DIR_C2S, H2_HEADERS "\x03", H2_POST, sizeof(H2_POST) - 1, sizeof(H2_POST) - 1);
+    h2_frame(s, DIR_C2S, H2_DATA "\x03", PART, strlen(PART), 500);
+}
+
 /* ---- without state */
 
 static void tls(struct sample *s)
@@ -175,6 +214,7 @@ static const struct {
     {"http", "not MCP", http_other},
     {"websocket", "uncompressed", socket_plain},
     {"websocket", "permessage-deflate with context takeover, one side", socket_deflate},
+    {"http2", "answers as JSON", http2},
     {"tls", "", tls},
     {"ssh", "", ssh},
     {"", "not recognised", other},
