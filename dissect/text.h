@@ -50,6 +50,12 @@ enum json_end text_end(struct text *t, enum text_end how, uint32_t *ret_messages
 /* Forgets the text under way without a word. */
 void text_drop(struct text *t);
 
+/* Whether a text is under way. */
+static inline bool text_busy(const struct text *t)
+{
+    return t->rpc != NULL;
+}
+
 /* Tells something about this direction of the channel. */
 void text_finding(const struct text *t, enum finding what, uint64_t amount);
 

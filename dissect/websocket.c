@@ -124,10 +124,10 @@ static void undecodable(struct websocket_side *s)
 static void close_side(struct websocket_side *s, bool capture)
 {
     bool inside = s->state != STATE_LOST && s->message != 0 && s->message != MESSAGE_UNKNOWN;
-    if (inside && capture && s->text.rpc)
+    if (inside && text_busy(&s->text))
         (void)text_end(&s->text, TEXT_END_CUT, NULL);
-    else if (inside && !capture)
-        text_finding(&s->text, FINDING_TRUNCATED_BODY, 1);
+    if (inside && !capture)
+        text_finding(&s->text, FINDING_TRUNCATED_BODY, 1); /* even behind a complete text */
     text_drop(&s->text);
     drop_decoder(s);
     s->state = STATE_OVER;
@@ -137,7 +137,7 @@ static void close_side(struct websocket_side *s, bool capture)
 
 static void read_text(struct websocket_side *s, const uint8_t *bytes, size_t n)
 {
-    if (!s->text.rpc && !text_begin(&s->text, false))
+    if (!text_busy(&s->text) && !text_begin(&s->text, false))
         s->skip = true;
     else if (!text_feed(&s->text, bytes, n))
         s->skip = true; /* until the end, where it is told */
@@ -231,7 +231,7 @@ static void end_message(const struct websocket *w, struct websocket_side *s)
         if (forget)
             drop_decoder(s);
     }
-    if (s->text.rpc)
+    if (text_busy(&s->text))
         (void)text_end(&s->text, TEXT_END_COMPLETE, NULL);
     s->message = 0;
     s->skip = false;
@@ -313,7 +313,7 @@ static size_t take_payload(const struct websocket *w, struct websocket_side *s,
 {
     size_t take = n < s->left ? n : (size_t)s->left;
     payload(s, bytes, take);
-    if (!websocket_frame_is_control(s->opcode) && is_skipped(s) && !s->text.rpc)
+    if (!websocket_frame_is_control(s->opcode) && is_skipped(s) && !text_busy(&s->text))
         transport_note(s->text.tc, RECORD_NOTED_UNREAD, take);
     s->left -= take;
     if (s->left == 0)
