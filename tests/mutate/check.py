@@ -80,7 +80,9 @@ class Run:
     @staticmethod
     def key(event):
         connection = event["connection"]
-        return (connection["client"]["port"], connection["server"]["port"], event["direction"],
+        # Who is the client of a connection whose SYN is missing follows the protocol.
+        ports = sorted((connection["client"]["port"], connection["server"]["port"]))
+        return (*ports, event["direction"],
                 event["method"], json.dumps(event["id"]), event["name"], event["status"],
                 event["error_code"])
 
