@@ -21,6 +21,7 @@
  * whose id is neither integer nor string, which nothing can answer.
  */
 #include "dialogue.h"
+#include "dialogue_squirrel.h"
 #include "emit.h"
 #include "modern.h"
 #include "operations.h"
@@ -70,8 +71,7 @@ static bool event_seen(struct tracker *t, struct channel *ch, const struct messa
     return ch->event_seen;
 }
 
-/* Everything that could explain an odd message was seen. */
-static bool nothing_missed(const struct tracker *t, const struct channel *ch)
+bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch)
 {
     return channel_certain(ch) && !ch->lossy && !ch->opaque && !ch->dropped && !t->forgot &&
            !tracker_lost_since(t, &ch->client, &ch->server, 0);
@@ -133,7 +133,7 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     if (what.redelivered || !usable)
         return;
     bool refused = twin && twin->channel && twin->channel->status >= 300;
-    if (twin && !refused && !twin->lossy && nothing_missed(t, ch))
+    if (twin && !refused && !twin->lossy && dialogue_nothing_missed(t, ch))
         blame(t, &what, "pair:duplicate_id");
     modern_check(t, ch, m, &what.origin);
     pairing_add(t, ch, m, version);
@@ -300,7 +300,7 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
                                    const struct message *m)
 {
     const struct session *s = ch->session;
-    if (!s || !pairing_usable_id(&m->id) || !nothing_missed(t, ch))
+    if (!s || !pairing_usable_id(&m->id) || !dialogue_nothing_missed(t, ch))
         return false;
     if (session_named(s) || s->key.kind == SESSION_KIND_CHANNEL)
         return s->from_start;
@@ -338,7 +338,7 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
     operations_orphan(t, ch, m);
     if (!a && request_would_be_known(t, ch, m))
         blame(t, &what, "pair:unknown_id");
-    else if (again && !a->delivered_again && nothing_missed(t, ch))
+    else if (again && !a->delivered_again && dialogue_nothing_missed(t, ch))
         blame(t, &what, "pair:duplicate_response");
     else if (a && a->how == ANSWERED_GIVEN_UP)
         a->how = ANSWERED_FULLY;
@@ -372,6 +372,10 @@ bool dialogue_stray(struct tracker *t, struct channel *ch, const struct message 
 void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m)
 {
     bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
+    if (m->squirrel) {
+        dialogue_squirrel(t, ch, m);
+        return;
+    }
     if (m->kind == MESSAGE_REQUEST && m->method == METHOD_INITIALIZE && m->dir == DIR_C2S)
         session_draft(t, ch);
     if (asks)

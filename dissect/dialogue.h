@@ -15,6 +15,9 @@ _Static_assert(sizeof(struct dialogue_seen) == 16, "no padding: compared as byte
 /* What one message of an MCP channel does: counts, waits, answers, cancels. */
 void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m);
 
+/* Everything that could explain an odd message on ch was seen. */
+bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch);
+
 /* A message that was kept for its request, see stray.h: ch is a copy of its channel. Pairs it if
  * that can be done now; else judges it if final. False: it is to be kept. */
 bool dialogue_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,

@@ -312,7 +312,7 @@ static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *byte
         l->transport->feed(l->state, dir, bytes, n, at);
         return;
     }
-    probe_data(ctx, c, (struct probe){dir, bytes, n, false}, at);
+    probe_data(ctx, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);
 }
 
 static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap_reason reason,

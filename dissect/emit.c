@@ -4,6 +4,7 @@
  * findings are made in a buffer that lives for the call.
  */
 #include "emit.h"
+#include "dissect/squirrel_type.h"
 #include "tasks.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,6 +57,11 @@ void emit_failure(struct tracker *t, const struct event_origin *origin, const st
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         if (m->flags & faults[i].flag)
             emit_finding(t, origin, faults[i].type, m->dir, &m->last);
+    if (m->squirrel) {
+        if (m->kind == MESSAGE_ERROR)
+            emit_finding(t, origin, squirrel_error_name((uint8_t)m->error_code), m->dir, &m->last);
+        return;
+    }
     char type[TYPE_BYTES] = "jsonrpc:no_code";
     if (m->kind == MESSAGE_ERROR) {
         if (m->flags & MESSAGE_HAS_CODE)

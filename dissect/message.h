@@ -10,9 +10,13 @@
 #include <stdint.h>
 
 /*
- * One JSON-RPC message as the rest of the program knows it: self-contained, no pointer into any
- * buffer, so that it can be copied and queued. Texts are cut at their caps; comparisons use the
- * keyed hashes, which cover the whole text.
+ * One message as the rest of the program knows it: self-contained, no pointer into any buffer, so
+ * that it can be copied and queued. Texts are cut at their caps; comparisons use the keyed hashes,
+ * which cover the whole text.
+ *
+ * A message of the second dialect (dissect/squirrel.h) is told by its `squirrel` member. Its method
+ * is METHOD_OTHER whatever its kind, with the dialect's own message type as the method's text, and
+ * some members have another meaning there, as said below.
  */
 
 enum message_kind { MESSAGE_REQUEST, MESSAGE_NOTIFICATION, MESSAGE_RESULT, MESSAGE_ERROR };
@@ -42,13 +46,14 @@ enum message_flag {
     MESSAGE_MCP_SHAPE = 1 << 8,      /* members that only MCP has, e.g. params.protocolVersion */
     MESSAGE_HAS_EVENT_ID = 1 << 9,   /* event_id is valid */
     MESSAGE_HAS_CODE = 1 << 10,      /* error.code is an integer */
-    MESSAGE_TEXT_CUT = 1 << 11       /* a text below was longer than its cap */
+    MESSAGE_TEXT_CUT = 1 << 11,      /* a text below was longer than its cap */
+    MESSAGE_INTERIM = 1 << 15        /* Squirrel: the answer proper is still to come */
 };
 
 enum message_text {
-    MESSAGE_TEXT_METHOD,       /* only with METHOD_OTHER */
+    MESSAGE_TEXT_METHOD,       /* only with METHOD_OTHER; Squirrel: the message type */
     MESSAGE_TEXT_ID,           /* as JSON: 7 or "seven", quoted when a string */
-    MESSAGE_TEXT_NAME,         /* params.name, params.uri: tool, prompt, resource */
+    MESSAGE_TEXT_NAME,         /* params.name, params.uri: tool, prompt, resource; the operation */
     MESSAGE_TEXT_VERSION,      /* protocolVersion of params, result or _meta */
     MESSAGE_TEXT_PEER_NAME,    /* clientInfo.name or serverInfo.name */
     MESSAGE_TEXT_PEER_VERSION, /* clientInfo.version or serverInfo.version */
@@ -68,13 +73,15 @@ struct message {
     uint64_t bytes;          /* of the JSON text */
     struct rpc_id id;
     struct rpc_id cancels; /* notifications/cancelled: params.requestId;
-                              notifications/subscriptions/acknowledged: subscriptionId of _meta */
-    uint64_t event_id;     /* hash of the SSE event id */
-    int64_t error_code;
-    uint16_t flags; /* enum message_flag */
-    uint8_t kind;   /* enum message_kind */
-    uint8_t dir;    /* enum dir */
-    uint8_t method; /* enum method; METHOD_NONE for responses */
+                              notifications/subscriptions/acknowledged: subscriptionId of _meta;
+                              Squirrel: of the request that a response names */
+    uint64_t event_id;     /* hash of the SSE event id; Squirrel: of the id in the payload, or 0 */
+    int64_t error_code;    /* Squirrel: for squirrel_error_name() */
+    uint16_t flags;        /* enum message_flag */
+    uint8_t kind;          /* enum message_kind */
+    uint8_t dir;           /* enum dir */
+    uint8_t method;        /* enum method; METHOD_NONE for responses */
+    uint8_t squirrel;      /* enum squirrel_type; 0: a JSON-RPC message */
     uint8_t text_len[MESSAGE_TEXT_COUNT];
     uint16_t text_off[MESSAGE_TEXT_COUNT];
     uint16_t text_used;

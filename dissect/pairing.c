@@ -319,7 +319,10 @@ static void remember(struct tracker *t, const struct pending *p, enum exchange_s
 /* All of a request's end but the release of its entry. */
 static void conclude(struct tracker *t, struct pending *p, const struct pairing_outcome *outcome)
 {
-    emit_exchange(t, p, outcome);
+    bool told = p->owes == PENDING_OWES_EXCHANGE ||
+                (p->owes == PENDING_OWES_IF_ANSWERED && outcome->answer);
+    if (told)
+        emit_exchange(t, p, outcome);
     if (p->operation || tracker_links_of(t, outcome->answer))
         operations_exchange(t, p, outcome);
     if (outcome->status != EXCHANGE_PENDING)

@@ -29,6 +29,13 @@ struct pairing_slot {
 
 #define PAIRING_TEXT_BYTES 48
 
+/* What is told of a request when it ends. */
+enum pending_owes {
+    PENDING_OWES_EXCHANGE,
+    PENDING_OWES_IF_ANSWERED, /* an exchange, but only with an answer: it need not get one */
+    PENDING_OWES_NOTHING      /* it waits so that its answer has something to belong to */
+};
+
 /* A waiting request; about 250 bytes. */
 struct pending {
     uint64_t seq; /* key: order of appearance */
@@ -55,6 +62,7 @@ struct pending {
     bool acknowledged;    /* what it asked for is a stream, which is open: the next two are valid */
     int64_t ack_first_ns, ack_last_ns; /* first and last byte of the acknowledgement */
     bool maybe_copy; /* first seen where copies come, after losses: its time is not known */
+    uint8_t owes;    /* enum pending_owes */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];
 };

@@ -27,6 +27,8 @@ const char *finding_name(enum finding finding)
         return "http:malformed";
     case FINDING_BAD_LENGTH:
         return "frame:bad_length";
+    case FINDING_BAD_MAGIC:
+        return "frame:bad_magic";
     case FINDING_LINE_TOO_LONG:
         return "frame:line_too_long";
     case FINDING_BAD_FRAME:

@@ -68,8 +68,9 @@ enum channel_flag {
     CHANNEL_HAS_LAST_EVENT = 1 << 2, /* last_event_hash is valid: resumes a stream */
     CHANNEL_ACCEPTS_BOTH = 1 << 3,   /* Accept names JSON and event streams */
     CHANNEL_ACCEPTS_SSE = 1 << 4,
-    CHANNEL_STUB = 1 << 5,      /* request not seen: midstream or after a gap */
-    CHANNEL_UNCERTAIN = 1 << 6, /* after a gap: request and response may not belong together */
+    CHANNEL_STUB = 1 << 5,       /* request not seen: midstream or after a gap */
+    CHANNEL_UNCERTAIN = 1 << 6,  /* after a gap: request and response may not belong together */
+    CHANNEL_LOCK_STEP = 1 << 12, /* Squirrel: responses come in the order of their requests */
     CHANNEL_REQUEST_MISSING = 1 << 7, /* the response may answer a request that was lost since */
     CHANNEL_HEADER_UNKNOWN = 1 << 8,  /* the request head holds fields that cannot be known: what
                                          it does not show may be there all the same */
@@ -152,7 +153,8 @@ enum finding {
     FINDING_UNDECODABLE,      /* a content coding this build cannot take off */
     FINDING_LOST_MESSAGE,     /* a gap cut into a message or its framing */
     FINDING_BAD_HTTP,         /* start line, field or chunk that is not HTTP */
-    FINDING_BAD_LENGTH,       /* contradictory body length */
+    FINDING_BAD_LENGTH,       /* contradictory body length; a frame length that cannot be */
+    FINDING_BAD_MAGIC,        /* no frame begins where one must */
     FINDING_LINE_TOO_LONG,
     FINDING_BAD_FRAME, /* a frame that its receiver must refuse */
     FINDING_BAD_MASK,  /* a WebSocket client that does not mask, or a server that does */

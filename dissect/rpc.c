@@ -328,6 +328,7 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
     m->kind = (uint8_t)kind;
     m->dir = r->dir;
     m->method = (uint8_t)method_of(r);
+    m->squirrel = 0;
     m->id = rpc_id_from_slot(&r->json, json_slot(&r->json, ID), &r->hash);
     m->cancels = (struct rpc_id){RPC_ID_ABSENT, 0};
     if (m->method == METHOD_N_CANCELLED)
@@ -500,6 +501,11 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
 bool rpc_complete(const struct rpc *r)
 {
     return !r->json.in_element && json_end(&r->json) == JSON_END_COMPLETE;
+}
+
+bool rpc_proves(const struct rpc *r)
+{
+    return r->held_valid ? !(r->held.flags & MESSAGE_NO_VERSION) : r->messages > 0;
 }
 
 enum json_end rpc_end(struct rpc *r, const struct rpc_sink *sink, bool revoked)

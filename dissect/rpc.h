@@ -54,6 +54,9 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
  * be white space or an error. */
 bool rpc_complete(const struct rpc *r);
 
+/* A message of the text says that it is JSON-RPC 2.0. */
+bool rpc_proves(const struct rpc *r);
+
 /* The text ended: hands over a held message, unless revoked, and says how it ended. */
 enum json_end rpc_end(struct rpc *r, const struct rpc_sink *sink, bool revoked);
 

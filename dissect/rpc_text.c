@@ -140,6 +140,13 @@ void rpc_text_add(struct message *m, enum message_text which, const struct json_
     end(m, which, &out);
 }
 
+void rpc_text_add_made(struct message *m, enum message_text which, const char *text, size_t n)
+{
+    struct output out = begin(m, which);
+    put_text(&out, (const uint8_t *)text, n, false, false);
+    end(m, which, &out);
+}
+
 /* The digits of a number that are still a number. */
 static void put_number(struct output *out, const uint8_t *p, size_t n, bool cut)
 {

@@ -6,7 +6,8 @@
 #include "dissect/message.h"
 
 /*
- * From the slots of a JSON scan to the texts and ids of a struct message. Private to rpc.c.
+ * From the slots of a JSON scan to the texts and ids of a struct message. Private to rpc.c
+ * and squirrel.c.
  *
  * Texts of a message are always valid UTF-8: bytes that are none become U+FFFD, and a cut falls
  * between two characters. Each text is added once, in any order.
@@ -15,6 +16,9 @@
 /* Adds a string's decoded text, or a number's digits. */
 void rpc_text_add(struct message *m, enum message_text which, const struct json_scan *s,
                   const struct json_slot *slot);
+
+/* Adds a text that the program made up itself. */
+void rpc_text_add_made(struct message *m, enum message_text which, const char *text, size_t n);
 
 /* Adds a scalar as JSON text, which is valid JSON even if it had to be cut. Objects and arrays give
  * no text. */

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * JSON texts to records (dissect/rpc.h does the reading).
+ * JSON texts to records (dissect/rpc.h and dissect/squirrel.h do the reading).
+ *
+ * Where the dialect is not known, both parsers read the text, and hold its message back until its
+ * end. One that proves its dialect decides for all that follow: a version of JSON-RPC, or a shape
+ * that only Squirrel has. That costs a second scan of the first texts, and no more.
  *
  * What a gap costs: the text that it cuts, told as a lost message.
  */
 #include "text.h"
 #include "dissect/rpc.h"
+#include "dissect/squirrel.h"
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 void text_finding(const struct text *t, enum finding what, uint64_t amount)
@@ -20,21 +26,29 @@ void text_lost(struct text *t)
     text_finding(t, FINDING_LOST_MESSAGE, 1);
 }
 
+/* What ties a message to others goes before it. */
+static void tell_links(const struct text *t)
+{
+    struct record r;
+    transport_record(t->tc, RECORD_LINKS, t->channel, t->at, &r);
+    r.u.links = t->rpc->links;
+    t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
+}
+
 static void on_message(void *ctx, const struct message *m)
 {
-    const struct text *t = ctx;
+    struct text *t = ctx;
     struct record r;
-    if (t->rpc->linked) {
-        transport_record(t->tc, RECORD_LINKS, t->channel, t->at, &r);
-        r.u.links = t->rpc->links;
-        t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
-    }
     transport_record(t->tc, RECORD_MESSAGE, t->channel, t->at, &r);
     memcpy(&r.u.message, m, offsetof(struct message, text) + m->text_used);
     if (t->has_event_id) {
         r.u.message.event_id = t->event_id;
         r.u.message.flags |= MESSAGE_HAS_EVENT_ID;
     }
+    if (t->take && !t->take(t, &r.u.message))
+        return;
+    if (!m->squirrel && t->rpc->linked)
+        tell_links(t);
     t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
 }
 
@@ -43,48 +57,83 @@ static struct rpc_sink message_sink(struct text *t)
     return (struct rpc_sink){t, on_message};
 }
 
-void text_drop(struct text *t)
+static void drop_rpc(struct text *t)
 {
     if (t->rpc)
         transport_rpc_give(t->tc->env, t->rpc);
     t->rpc = NULL;
 }
 
+static void drop_squirrel(struct text *t)
+{
+    if (t->squirrel)
+        squirrel_fini(t->squirrel);
+    free(t->squirrel);
+    t->squirrel = NULL;
+}
+
+void text_drop(struct text *t)
+{
+    drop_rpc(t);
+    drop_squirrel(t);
+}
+
 bool text_begin(struct text *t, bool hold)
 {
-    t->rpc = transport_rpc_take(t->tc->env);
-    if (!t->rpc) {
-        text_lost(t);
-        return false;
+    const struct transport_env *env = t->tc->env;
+    enum dir dir = (enum dir)t->dir;
+    hold = hold || t->dialect == TEXT_EITHER;
+    if (t->dialect != TEXT_SQUIRREL) {
+        t->rpc = transport_rpc_take(env);
+        if (t->rpc)
+            rpc_init(t->rpc, dir, hold, &env->hash, env->hit);
     }
-    rpc_init(t->rpc, (enum dir)t->dir, hold, &t->tc->env->hash, t->tc->env->hit);
-    return true;
+    if (t->dialect != TEXT_RPC) {
+        t->squirrel = malloc(sizeof(*t->squirrel));
+        if (t->squirrel)
+            squirrel_init(t->squirrel, dir, hold, &env->hash, env->hit);
+    }
+    if ((t->rpc || t->dialect == TEXT_SQUIRREL) && (t->squirrel || t->dialect == TEXT_RPC))
+        return true;
+    text_drop(t);
+    text_lost(t);
+    return false;
 }
 
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n)
 {
     struct rpc_sink sink = message_sink(t);
-    return rpc_feed(t->rpc, &sink, bytes, n, t->at);
+    bool rpc = t->rpc && rpc_feed(t->rpc, &sink, bytes, n, t->at);
+    bool squirrel = t->squirrel && squirrel_feed(t->squirrel, &sink, bytes, n, t->at);
+    return rpc || squirrel;
 }
 
 bool text_complete(const struct text *t)
 {
-    return t->rpc && rpc_complete(t->rpc);
+    return t->rpc ? rpc_complete(t->rpc) : t->squirrel && squirrel_complete(t->squirrel);
 }
 
+/* What a text held. */
+struct verdict {
+    enum json_end end;
+    uint64_t elements, others;
+    uint32_t messages;
+    bool empty_array;
+};
+
 /* Says what a text lacked that ended here. */
-static void judge(struct text *t, enum json_end end, enum text_end how)
+static void judge(struct text *t, const struct verdict *v, enum text_end how)
 {
-    switch (end) {
+    switch (v->end) {
     case JSON_END_COMPLETE:
-        if (t->rpc->json.elements > LIMIT_BATCH)
-            text_finding(t, FINDING_LOST_MESSAGE, t->rpc->json.elements - LIMIT_BATCH);
-        if (how == TEXT_END_LENIENT && t->rpc->messages == 0)
+        if (v->elements > LIMIT_BATCH)
+            text_finding(t, FINDING_LOST_MESSAGE, v->elements - LIMIT_BATCH);
+        if (how == TEXT_END_LENIENT && v->messages == 0)
             break;
-        if (t->rpc->empty_array)
+        if (v->empty_array)
             text_finding(t, FINDING_EMPTY_BATCH, 1);
-        else if (t->rpc->not_rpc > 0)
-            text_finding(t, FINDING_NOT_JSONRPC, t->rpc->not_rpc);
+        else if (v->others > 0)
+            text_finding(t, FINDING_NOT_JSONRPC, v->others);
         break;
     case JSON_END_EMPTY:
         break;
@@ -103,14 +152,46 @@ static void judge(struct text *t, enum json_end end, enum text_end how)
     }
 }
 
+static struct verdict end_rpc(struct text *t, const struct rpc_sink *sink, bool revoked)
+{
+    struct verdict v = {.end = rpc_end(t->rpc, sink, revoked)};
+    v.messages = t->rpc->messages;
+    v.others = t->rpc->not_rpc;
+    v.elements = t->rpc->json.elements;
+    v.empty_array = t->rpc->empty_array;
+    return v;
+}
+
+static struct verdict end_squirrel(struct text *t, const struct rpc_sink *sink, bool revoked)
+{
+    struct verdict v = {.end = squirrel_end(t->squirrel, sink, revoked)};
+    v.messages = t->squirrel->messages;
+    v.others = t->squirrel->others;
+    return v;
+}
+
+/* Both parsers read the text: which of them was right? As long as neither is sure, JSON-RPC. */
+static void choose(struct text *t)
+{
+    bool rpc = rpc_proves(t->rpc);
+    if (!rpc && squirrel_proves(t->squirrel))
+        t->dialect = TEXT_SQUIRREL;
+    else if (rpc)
+        t->dialect = TEXT_RPC;
+}
+
 enum json_end text_end(struct text *t, enum text_end how, uint32_t *ret_messages)
 {
     struct rpc_sink sink = message_sink(t);
-    enum json_end end = rpc_end(t->rpc, &sink, how == TEXT_END_REVOKED);
+    bool revoked = how == TEXT_END_REVOKED;
+    if (t->dialect == TEXT_EITHER && t->rpc && t->squirrel && !revoked)
+        choose(t);
+    bool squirrel = t->squirrel && (!t->rpc || t->dialect == TEXT_SQUIRREL);
+    struct verdict v = squirrel ? end_squirrel(t, &sink, revoked) : end_rpc(t, &sink, revoked);
     if (ret_messages)
-        *ret_messages = t->rpc->messages;
-    if (how != TEXT_END_REVOKED)
-        judge(t, end, how);
+        *ret_messages = v.messages;
+    if (!revoked)
+        judge(t, &v, how);
     text_drop(t);
-    return end;
+    return v.end;
 }

@@ -11,15 +11,31 @@
  * the caller's.
  *
  * A parser is held only while a text is being read. The caller owns struct text, which is small;
- * zeroed memory with tc, channel and dir set is a reader at rest.
+ * zeroed memory with tc, channel and dir set is a reader at rest, of JSON-RPC.
  */
+
+struct squirrel; /* dissect/squirrel.h */
+
+/* What language the texts are in. */
+enum text_dialect {
+    TEXT_RPC,
+    TEXT_SQUIRREL,
+    TEXT_EITHER /* read as both, until a text proves to be one: then that */
+};
+
 struct text {
     const struct transport_conn *tc;
     const struct stream_pos *at; /* of the call under way */
-    struct rpc *rpc;             /* while a text is being read */
-    uint64_t event_id;           /* that messages get; valid with has_event_id */
+    struct rpc *rpc;             /* while a text is being read, */
+    struct squirrel *squirrel;   /* either or both */
+    /* The caller may look at each message before it is told, and correct it; false keeps it from
+     * being told. NULL: nobody does. */
+    bool (*take)(struct text *t, struct message *m);
+    void *owner;       /* for take */
+    uint64_t event_id; /* that messages get; valid with has_event_id */
     uint32_t channel;
     uint8_t dir;
+    uint8_t dialect; /* enum text_dialect */
     bool has_event_id;
     bool lost; /* a message was lost; the caller clears it */
 };
@@ -33,7 +49,7 @@ enum text_end {
 };
 
 /* Begins a text. hold: keep its latest message back until the end, because the framing may still
- * revoke it. False: out of memory, told as a lost message. */
+ * revoke it; TEXT_EITHER always does. False: out of memory, told as a lost message. */
 bool text_begin(struct text *t, bool hold);
 
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;

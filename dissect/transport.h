@@ -52,7 +52,8 @@ struct probe {
     enum dir dir;
     const uint8_t *bytes; /* start of the stream, or of a segment when joined is set */
     size_t n;
-    bool joined; /* the stream began before these bytes: midstream or after a gap */
+    bool joined;      /* the stream began before these bytes: midstream or after a gap */
+    bool roles_known; /* who is the client is no guess: PROBE_SWAPPED will not be believed */
 };
 
 struct fields; /* dissect/fields.h */

@@ -3,7 +3,8 @@
  * Events of MCP to counters.
  *
  * A message is typed by its method; a response by the method it answers with ":result" or ":error"
- * behind it. A message that a resumed stream delivers again is a duplicate and nothing else.
+ * behind it. Messages of the Squirrel dialect carry a type of their own. A message that a resumed
+ * stream delivers again is a duplicate and nothing else.
  *
  * Latency is taken from exchanges that were answered, under the request's method, whoever asked. A
  * request whose answer is a stream that stays open has that of its acknowledgement, or none; one
@@ -67,8 +68,9 @@ void protocol_message(struct protocol *p, const struct event_message *e)
         p->transports[e->origin.transport].messages++;
     bool response = e->message->kind == MESSAGE_RESULT || e->message->kind == MESSAGE_ERROR;
     char text[LABELS_TEXT_BYTES];
-    const char *type = response ? text : e->method;
-    size_t n = response ? response_type(e, text) : e->method_len;
+    bool composed = response && !e->message->squirrel;
+    const char *type = composed ? text : e->method;
+    size_t n = composed ? response_type(e, text) : e->method_len;
     struct protocol_type *row = labels_get(&p->types, type, n);
     if (!row || e->message->kind >= PROTOCOL_KINDS || e->message->dir >= DIR_COUNT)
         return;

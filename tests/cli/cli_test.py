@@ -169,7 +169,8 @@ class Documents(unittest.TestCase):
         types = set()
         for name in os.listdir(os.path.join(SOURCE, "dissect")):
             if name.endswith(".c"):
-                types |= set(re.findall(r'"((?:tcp|frame|http|sse|parse|envelope|jsonrpc|tool|pair)'
+                types |= set(re.findall(r'"((?:tcp|frame|http|sse|parse|envelope|jsonrpc|tool|pair|'
+                                        r'stream|squirrel)'
                                         r':[a-z_]+)"', self.read(os.path.join("dissect", name))))
         self.assertGreater(len(types), 20)
         rows = set(re.findall(r"^\| `(\w+:[a-z_]+)` \|", self.page, re.M))
