@@ -181,6 +181,34 @@ static void http2(struct sample *s)
     h2_frame(s, DIR_C2S, H2_DATA "\x03", PART, strlen(PART), 500);
 }
 
+/* ---- lines, and the frames of the Squirrel dialect */
+
+static void lines(struct sample *s)
+{
+    say(s, DIR_C2S, INITIALIZE "\n");
+    say(s, DIR_S2C, WELCOME "\n");
+    idle(s);
+    say(s, DIR_C2S, PART);
+}
+
+static void squirrel_frame(struct sample *s, enum dir dir, const char *json, size_t length)
+{
+    char text[PIECE_BYTES] = {'M', 'C', 'P', 0, 0, 0, (char)(length >> 8), (char)length};
+    memcpy(text + 8, json, strlen(json));
+    add(s, dir, text, 8 + strlen(json));
+}
+
+#define COMMAND "{\"id\":\"c1\",\"message_type\":\"Command\",\"payload\":{\"command\":\"get\"}}"
+#define DONE    "{\"id\":\"r1\",\"message_type\":\"Response\",\"payload\":{\"message_id\":\"c1\"}}"
+
+static void squirrel(struct sample *s)
+{
+    squirrel_frame(s, DIR_C2S, COMMAND, strlen(COMMAND));
+    squirrel_frame(s, DIR_S2C, DONE, strlen(DONE));
+    idle(s);
+    squirrel_frame(s, DIR_C2S, "{\"id\":\"c2\",\"message_type\":\"Comm", 500);
+}
+
 /* ---- without state */
 
 static void tls(struct sample *s)
@@ -215,6 +243,8 @@ static const struct {
     {"websocket", "uncompressed", socket_plain},
     {"websocket", "permessage-deflate with context takeover, one side", socket_deflate},
     {"http2", "answers as JSON", http2},
+    {"lines", "", lines},
+    {"squirrel", "with magic", squirrel},
     {"tls", "", tls},
     {"ssh", "", ssh},
     {"", "not recognised", other},
