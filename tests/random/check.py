@@ -169,7 +169,7 @@ def check(seed, carrier, path):
 
 def main():
     parser = argparse.ArgumentParser(description="random dialogues against their truth")
-    parser.add_argument("--carriers", default="http,websocket,http2")
+    parser.add_argument("--carriers", default=",".join(wire.CARRIERS))
     parser.add_argument("first", type=int, nargs="?", default=0)
     parser.add_argument("end", type=int, nargs="?", default=60)
     options = parser.parse_args()
