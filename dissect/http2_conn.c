@@ -32,8 +32,6 @@ static void drop_range(struct http2_conn *s, uint16_t i)
 /* Adds ids as the i-th range; without memory they are taken for over. */
 static void add_range(struct http2_conn *s, uint16_t i, uint32_t from, uint32_t to)
 {
-    if (from > to)
-        return;
     if (s->range_count >= LIMIT_HTTP2_RANGES) {
         limits_hit_add(s->tc->env->hit, LIMIT_ID_HTTP2_RANGES);
         drop_range(s, 0);
@@ -54,7 +52,9 @@ static bool claim(struct http2_conn *s, uint32_t id)
     if (id % 2 == 0)
         return false;
     if (id > s->highest) {
-        add_range(s, s->range_count, s->highest + (s->highest == 0 ? 1 : 2), id - 2);
+        uint32_t next = s->highest == 0 ? 1 : s->highest + 2;
+        if (id > next)
+            add_range(s, s->range_count, next, id - 2);
         s->highest = id;
         for (int dir = 0; dir < DIR_COUNT; dir++)
             if (s->parser[dir].highest < id)
@@ -281,11 +281,25 @@ static void begin_late(struct http2_conn *s, struct http2_stream *st)
     http2_conn_head(s, st);
 }
 
-/* Whether a body whose head is not known begins like an event stream: with a field or a comment. */
+/* Whether something begins like a line of an event stream: with a field or a comment. */
+static bool begins_line(uint8_t first)
+{
+    return memchr("edir:", first, 5) != NULL;
+}
+
+/* Whether an unknown body is an event stream. */
 static bool begins_events(const struct http2_conn *s, const struct http2_stream *st, uint8_t first)
 {
     bool open = st->content[DIR_S2C] == HTTP_CONTENT_NONE;
-    return s->dir == DIR_S2C && st->unknown[DIR_S2C] && open && memchr("edir:", first, 5);
+    return s->dir == DIR_S2C && st->unknown[DIR_S2C] && open && begins_line(first);
+}
+
+/* The first bytes of a frame of an event stream that lost others: servers send an event a frame. */
+static void mend(struct http2_conn *s, struct http2_stream *st, uint8_t first)
+{
+    if (begins_line(first))
+        body_join(&st->body[DIR_S2C], channel_of(s, st), true, s->at);
+    st->broken = false;
 }
 
 /* The first bytes of a body that may be JSON, or anything if the head is not known. */
@@ -318,6 +332,8 @@ static void plain_body(struct http2_conn *s, struct http2_stream *st, const uint
     bool looking = !st->unknown[s->dir] || st->looking[s->dir];
     if (b->mode == BODY_SNIFF && looking)
         sniff(s, st, &bytes, &n);
+    else if (st->broken && st->looking[s->dir])
+        mend(s, st, *bytes);
     if (b->mode != BODY_SNIFF)
         body_feed(b, bytes, n, s->at);
     else if (!st->looking[s->dir] && st->unknown[s->dir])
@@ -373,6 +389,11 @@ void http2_conn_body_gap(struct http2_conn *s, struct http2_stream *st, uint64_t
     }
     hush_body(s, st);
     body_gap(b, false, s->at);
+    if (b->mode == BODY_SSE && b->coding == CODING_NONE) {
+        st->broken = true;
+        st->looking[s->dir] = false;
+        st->lossy = true;
+    }
 }
 
 void http2_conn_body_end(struct http2_conn *s, struct http2_stream *st, enum body_end how)

@@ -29,6 +29,7 @@ struct http2_stream {
     bool headed[DIR_COUNT];     /* request head; response head that is not 1xx; or they are lost */
     bool unknown[DIR_COUNT];    /* that head may hold what is not known: the body shows itself */
     bool looking[DIR_COUNT];    /* an unknown body waits for the first byte of this frame */
+    bool broken;                /* an event stream that waits for a frame that begins a line */
     bool done[DIR_COUNT];
     bool begun;     /* RECORD_BEGIN was sent */
     bool head_told; /* RECORD_HEAD, too */

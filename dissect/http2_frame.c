@@ -3,16 +3,16 @@
  * Frame heads (RFC 9113 4.1 and 6), and rows of them.
  *
  * A head among other bytes is known by several frames in a row, or by one that fills the segment to
- * the last byte, or that belongs to a stream as they are on the connection. Text never looks like
- * one: the first byte of a length is zero.
+ * the last byte, or that belongs to a stream near those that are known. Text never looks like one:
+ * the first byte of a length is zero.
  */
 #include "http2_frame.h"
 
-#define USUAL_LONGEST      16384 /* RFC 9113 4.2: what every peer accepts */
-#define ROW_LENGTH         4     /* plausible frames in a row that need no further proof */
-#define STREAMS_AHEAD      2000  /* ids that a stream may be ahead of all seen so far */
-#define HTTP2_MAX_SETTINGS 32    /* in one frame */
-#define MAX_GOAWAY         4096  /* with its debug data */
+#define USUAL_LONGEST 16384 /* RFC 9113 4.2: what every peer accepts */
+#define ROW_LENGTH    4     /* plausible frames in a row that need no further proof */
+#define STREAMS_AHEAD 2000  /* ids that a stream may be ahead of all seen so far */
+#define STREAMS_NEAR  20    /* the same where little else speaks for it */
+#define MAX_GOAWAY    4096  /* with its debug data */
 
 struct http2_frame http2_frame_head(const uint8_t *p)
 {
@@ -103,7 +103,7 @@ bool http2_frame_row(const uint8_t *p, size_t n, const struct http2_frame_bounds
         if (!http2_frame_plausible(&f, b))
             return false;
         if (f.length > n - HTTP2_FRAME_HEAD)
-            return count >= 1 || b->highest != 0;
+            return count >= 1 || (b->highest != 0 && f.stream <= b->highest + STREAMS_NEAR);
         p += HTTP2_FRAME_HEAD + f.length;
         n -= HTTP2_FRAME_HEAD + f.length;
     }

@@ -9,8 +9,8 @@
  *
  * In a modern exchange the answer comes in its own response or never. The client that leaves before
  * has cancelled the request; the server that does has lost it, unless packets between the two hosts
- * were lost since: among these may be the one that says who left. Session ids and Last-Event-ID mean
- * nothing. A `notifications/cancelled` is heeded, though nothing asks for it over HTTP.
+ * were lost since: among these may be the one that says who left. Session ids and Last-Event-ID
+ * mean nothing. A `notifications/cancelled` is heeded, though nothing asks for it over HTTP.
  *
  * Clients are told apart by address, name and version (SESSION_KIND_IDENTITY). Such a group counts
  * once the server shows that it takes part: by a result or a notification, or by an error of the

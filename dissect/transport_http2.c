@@ -452,6 +452,20 @@ static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *
     s->message = NULL;
 }
 
+/* A direction is over for a stream; true: so is the stream, and gone. */
+static bool end_stream(struct http2_conn *s, struct http2_stream *st, enum body_end how)
+{
+    if (!st->done[s->dir])
+        http2_conn_body_end(s, st, how);
+    if (s->dir == DIR_C2S)
+        st->done[DIR_C2S] = true;
+    bool complete = st->done[DIR_S2C] && st->done[DIR_C2S];
+    bool cut_off = s->over && (st->done[DIR_C2S] || st->half_lost);
+    if (complete || cut_off)
+        http2_conn_over(s, st, complete ? CHANNEL_END_COMPLETE : (enum channel_end)s->ending);
+    return complete || cut_off;
+}
+
 static void end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
 {
     struct http2_conn *s = state;
@@ -459,18 +473,9 @@ static void end(void *state, enum dir dir, enum stream_end how, const struct str
     s->dir = (uint8_t)dir;
     s->ending = (uint8_t)http_rules_ending(s->tc->conn, how);
     s->over |= dir == DIR_S2C;
-    enum body_end end = how == STREAM_END_CAPTURE ? BODY_END_CAPTURE : BODY_END_CUT;
-    for (uint32_t i = s->count; i-- > 0;) {
-        struct http2_stream *st = s->list[i];
-        if (!st->done[dir])
-            http2_conn_body_end(s, st, end);
-        if (dir == DIR_C2S)
-            st->done[DIR_C2S] = true;
-        if (st->done[DIR_S2C] && st->done[DIR_C2S])
-            http2_conn_over(s, st, CHANNEL_END_COMPLETE);
-        else if (s->over && (st->done[DIR_C2S] || st->half_lost))
-            http2_conn_over(s, st, (enum channel_end)s->ending);
-    }
+    enum body_end body = how == STREAM_END_CAPTURE ? BODY_END_CAPTURE : BODY_END_CUT;
+    for (uint32_t i = 0; i < s->count;)
+        i += !end_stream(s, s->list[i], body);
 }
 
 static void fini(void *state, enum channel_end how, const struct stream_pos *at)
@@ -478,7 +483,7 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     struct http2_conn *s = state;
     s->at = at;
     while (s->count > 0)
-        http2_conn_over(s, s->list[s->count - 1], how);
+        http2_conn_over(s, s->list[0], how);
     http2_conn_fini(s);
 }
 

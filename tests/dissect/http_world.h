@@ -39,6 +39,8 @@ struct world_channel {
     bool begun, ended, head;
     uint16_t flags; /* of BEGIN and HEAD together */
     uint8_t end;
+    struct record_begin begin;
+    struct record_head reply;
     char asked[64];    /* id of the latest request, sent by the client */
     char answered[64]; /* id of the latest response, sent by the server */
 };
@@ -93,11 +95,14 @@ static inline void world_begin(struct world *w, struct world_channel *ch,
     cr_assert(!ch->begun, "%s", w->log);
     ch->begun = true;
     ch->flags |= b->flags;
+    ch->begin = *b;
     w->begun++;
     world_log(w, " begin %s", methods[b->method]);
     for (int i = 0; i < 7; i++)
         if (b->flags & 1 << i)
             world_log(w, " %s", flags[i]);
+    if (b->flags & CHANNEL_HEADER_UNKNOWN)
+        world_log(w, " unknown");
     if (b->version[0])
         world_log(w, " %s", b->version);
 }
@@ -127,6 +132,7 @@ static inline void world_record(void *ctx, const struct record *r)
     case RECORD_HEAD:
         cr_assert(!ch->head);
         ch->head = true;
+        ch->reply = r->u.head;
         ch->flags |= r->u.head.flags & CHANNEL_UNCERTAIN;
         world_log(w, " head %u %s%s%s%s", r->u.head.status, contents[r->u.head.content],
                   r->u.head.flags & CHANNEL_HAS_SESSION ? " session" : "",
@@ -196,6 +202,7 @@ static inline void world_data(struct world_conn *c, enum dir dir, const void *by
 {
     c->at.packet++;
     c->at.ts_ns = ts_ns;
+    dir = (enum dir)((int)dir ^ c->conn.swapped);
     c->sink->data(c->sink->ctx, &c->conn, dir, bytes, n, &c->at);
 }
 
@@ -203,6 +210,7 @@ static inline void world_gap(struct world_conn *c, enum dir dir, uint64_t n, int
 {
     c->at.packet++;
     c->at.ts_ns = ts_ns;
+    dir = (enum dir)((int)dir ^ c->conn.swapped);
     c->sink->gap(c->sink->ctx, &c->conn, dir, n, GAP_LOST, &c->at);
 }
 

@@ -38,10 +38,13 @@ Test(header_value, base64)
     cr_expect_str_eq(of("=?base64?YWI=?="), "ab");
     cr_expect_str_eq(of("=?base64?YWJj?="), "abc");
     cr_expect_str_eq(of("=?base64?YWI?="), "ab");
-    cr_expect_str_eq(of("=?base64?" "?="), "");
+    cr_expect_str_eq(of("=?base64?"
+                        "?="),
+                     "");
     cr_expect_str_eq(of("=?base64?w7/Dvg==?="), "\u00ff\u00fe");
     cr_expect_str_eq(of("=?base64?Pz8/+/+/?="), "???\xfb\xff\xbf");
-    cr_expect_str_eq(of("=?base64?PT9iYXNlNjQ/Pz0=?="), "=?base64?" "?=");
+    cr_expect_str_eq(of("=?base64?PT9iYXNlNjQ/Pz0=?="), "=?base64?"
+                                                        "?=");
 }
 
 Test(header_value, cannot_be_known)

@@ -256,8 +256,9 @@ Test(transport_http1, http_that_is_bad)
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         S2C("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\n"),
     };
-    EXPECT(segments, "1 begin POST mcp\n1 > http:malformed\n1 > frame:bad_length\n1 head 200 -\n"
-                     "1 < http:malformed\n1 < parse:lost_message\n1 end lost\n");
+    EXPECT(segments,
+           "1 begin POST mcp unknown\n1 > http:malformed\n1 > frame:bad_length\n1 head 200 -\n"
+           "1 < http:malformed\n1 < parse:lost_message\n1 end lost\n");
 }
 
 Test(transport_http1, connection_ends_inside)
