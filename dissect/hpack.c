@@ -362,6 +362,8 @@ static bool read_one(struct reader *r)
 enum hpack_result hpack_read(struct hpack *h, const struct hpack_sink *sink, const uint8_t *block,
                              size_t n, struct limits_hit *hit)
 {
+    if (n == 0)
+        return HPACK_WHOLE;
     struct reader r = {.h = h, .sink = sink, .hit = hit, .p = block, .end = block + n};
     bool good = nghttp2_hd_inflate_new2(&r.strings, &memory) == 0;
     while (good && r.p < r.end)

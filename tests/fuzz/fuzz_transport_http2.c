@@ -58,7 +58,12 @@ static size_t piece(struct world *w, const uint8_t *p, size_t size)
     if (size < head)
         return size;
     n = n < size - head ? n : size - head;
-    uint8_t bytes[9 + 255] = {0, 0, (uint8_t)n, p[2], p[3], 0, 0, 0, p[4]};
+    uint8_t bytes[9 + 255] = {0, 0, (uint8_t)n};
+    if (frame) {
+        bytes[3] = p[2];
+        bytes[4] = p[3];
+        bytes[8] = p[4];
+    }
     memcpy(bytes + (frame ? 9 : 0), p + head, n);
     if (frame || n > 0)
         feed(w, dir, bytes, n + (frame ? 9 : 0), op & 2);
