@@ -23,6 +23,7 @@
  */
 #include "channel.h"
 #include "emit.h"
+#include "endpoint.h"
 #include "modern.h"
 
 static struct channel_path path_of(const struct channel *ch)
@@ -177,18 +178,6 @@ static bool is_ambiguous(enum method method)
            method == METHOD_TASKS_CANCEL;
 }
 
-/* A response on an event stream whose request waits between the same hosts. */
-static bool answers_elsewhere(const struct tracker *t, const struct channel *ch,
-                              const struct message *m)
-{
-    if (m->dir != DIR_S2C || ch->method != HTTP_METHOD_GET || !opens_stream(ch) ||
-        !pairing_usable_id(&m->id))
-        return false;
-    struct session_key key = session_key_peers(ch);
-    const struct session *s = table_find(t->sessions, &key);
-    return s && pairing_elsewhere(t, s, ch, DIR_C2S, m->id.hash);
-}
-
 bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m)
 {
     if (ch->mcp)
@@ -202,7 +191,7 @@ bool channel_admits(struct tracker *t, struct channel *ch, const struct message 
         else if (ch->known_path && ch->method == HTTP_METHOD_POST && !ch->dropped)
             proof = proof || !asks || !is_ambiguous(m->method);
         else if (!asks)
-            proof = proof || answers_elsewhere(t, ch, m);
+            proof = proof || endpoint_fits(t, ch, m);
     }
     if (proof)
         promote(t, ch);
@@ -251,16 +240,15 @@ void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_has
 {
     if (ch->session || ch->method != HTTP_METHOD_GET || !channel_is_http(ch))
         return;
-    /* Was the target used before a hole in this stream let the announcement through? */
-    struct session_key key = session_key_peers(ch);
-    const struct session *peers = table_find(t->sessions, &key);
-    ch->announced = !peers || peers->target_hash != target_hash;
+    ch->announced = true;
     ch->target_hash = target_hash;
     if (!ch->mcp)
         promote(t, ch);
     struct session *s = channel_session(t, ch);
-    if (s && s->key.kind == SESSION_KIND_ENDPOINT)
+    if (s && s->key.kind == SESSION_KIND_ENDPOINT) {
         s->from_start = channel_certain(ch) && !ch->lossy;
+        endpoint_bind(t, s); /* the target was used before a hole let the announcement through */
+    }
 }
 
 /* What the status says about the session. */
@@ -312,7 +300,7 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
         if (named)
             session_identify(t, ch, head->session_hash);
         else if (ch->status == 202)
-            session_settle(t, ch);
+            endpoint_infer(t, ch);
     }
     if (ch->session && !(ch->flags & CHANNEL_UNCERTAIN))
         head_of_session(t, ch, ch->session);
@@ -378,6 +366,13 @@ static bool is_initializing(const struct channel *ch)
     return p != NULL;
 }
 
+/* Accepted, but with a body that cannot answer anything. */
+static bool is_empty(const struct channel *ch)
+{
+    return ch->status == 204 || (ch->status == 200 && ch->content != HTTP_CONTENT_JSON &&
+                                 ch->content != HTTP_CONTENT_SSE);
+}
+
 /* The connection that was a session is over. */
 static void forget_session(struct tracker *t, struct session *s)
 {
@@ -387,6 +382,9 @@ static void forget_session(struct tracker *t, struct session *s)
 
 void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
 {
+    if (how == CHANNEL_END_COMPLETE && is_empty(ch))
+        endpoint_infer(t, ch);
+    endpoint_decide(t, ch);
     struct session *s = ch->session;
     bool http = channel_is_http(ch);
     bool lost =
@@ -416,7 +414,7 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
             pairing_give_up(t, p, false);
     }
     bool whole =
-        own || (s && s->key.kind == SESSION_KIND_ENDPOINT && ch->method == HTTP_METHOD_GET);
+        own || (s && s->key.kind == SESSION_KIND_ENDPOINT && ch->method != HTTP_METHOD_POST);
     if (whole && how != CHANNEL_END_CAPTURE)
         session_close(t, s);
     session_leave(t, ch);

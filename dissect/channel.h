@@ -36,6 +36,7 @@ struct channel {
     uint8_t method;    /* enum http_method */
     uint8_t transport; /* enum record_transport */
     uint8_t content;   /* enum http_content */
+    uint8_t fits;      /* answers on it that fit a request of an untied session (endpoint.h) */
     bool mcp;
     bool modern;       /* an exchange of revision 2026-07-28: see modern.h */
     bool answer_named; /* the response head names a session */

@@ -23,6 +23,7 @@
 #include "dialogue.h"
 #include "dialogue_squirrel.h"
 #include "emit.h"
+#include "endpoint.h"
 #include "modern.h"
 #include "operations.h"
 #include "stray.h"
@@ -189,6 +190,8 @@ static const struct session *proven_session(const struct tracker *t, const struc
 {
     if (m->dir == DIR_C2S)
         return ch->session && session_named(ch->session) ? ch->session : NULL;
+    if (ch->announced && ch->session && ch->session->key.kind == SESSION_KIND_ENDPOINT)
+        return ch->session; /* the stream is the session's, whatever request it answers */
     if (!ch->answer_named)
         return has_one_session(t, ch) ? ch->session : NULL;
     struct session_key key = session_key_id(ch, ch->answer_session_hash);
@@ -204,7 +207,8 @@ static struct pending *find_certain(const struct tracker *t, const struct channe
     struct pending *p = s ? pairing_only(t, s, dir_other(m->dir), m->id.hash) : NULL;
     if (!p || p->request.ts_ns > m->first.ts_ns)
         return NULL;
-    return m->dir == DIR_C2S || ch->answer_named || p->conn_id == ch->key.conn_id ? p : NULL;
+    bool elsewhere = m->dir == DIR_C2S || ch->answer_named || s->key.kind == SESSION_KIND_ENDPOINT;
+    return elsewhere || p->conn_id == ch->key.conn_id ? p : NULL;
 }
 
 static struct pending *find_request(const struct tracker *t, const struct channel *ch,
@@ -220,7 +224,8 @@ static struct pending *find_request(const struct tracker *t, const struct channe
     bool refusal = ch->status >= 400 && m->dir == DIR_S2C;
     if (p || !s || refusal || ch->modern)
         return p;
-    return pairing_elsewhere(t, s, ch, dir, m->id.hash);
+    p = pairing_elsewhere(t, s, ch, dir, m->id.hash);
+    return p && p->request.ts_ns <= m->last.ts_ns ? p : NULL;
 }
 
 static struct pairing_outcome outcome_of(const struct channel *ch, const struct message *m)
@@ -327,7 +332,8 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
                ((channel_maybe_resumed(ch) && seen) || (again && (resumed || seen)))) {
         what.redelivered = true;
     } else {
-        bool early = !a || (again && m->dir == DIR_C2S);
+        bool heard = !final && endpoint_hear(t, ch, m);
+        bool early = heard || !a || (again && m->dir == DIR_C2S);
         if (!final && early && !ch->modern && stray_keep(t, ch, m, seen))
             return;
         what.orphan = true;

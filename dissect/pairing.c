@@ -172,6 +172,8 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     keep_texts(p, m);
     p->maybe_copy = m->dir == DIR_S2C && channel_maybe_resumed(ch) &&
                     (ch->lossy || tracker_lost_since(t, &ch->client, &ch->server, 0));
+    p->stub = (ch->flags & CHANNEL_STUB) != 0;
+    p->lossy = s && m->last.ts_ns < s->tied_ns;
     p->channel = ch;
     list_append(&ch->waiting, p);
     t->counters.pending++;
@@ -196,13 +198,15 @@ struct pending *pairing_own(const struct tracker *t, const struct channel *ch, e
     return NULL;
 }
 
-/* In a scope of several clients: whether the answer to p may come on ch. A request whose own
- * response is being read, or that was answered with a JSON body, is not answered elsewhere. */
+/* In a scope of several clients: whether the answer to p may come on ch. The client's comes on the
+ * path of the stream that asked, the server's on a stream that the client resumed. */
 static bool shared_fits(const struct pending *p, const struct channel *ch)
 {
-    if (p->dir == DIR_S2C || !p->channel || p->channel == ch)
+    if (p->channel == ch)
         return true;
-    return ch->method == HTTP_METHOD_GET && (p->channel->status == 0 || p->channel->status == 202);
+    if (p->dir == DIR_S2C)
+        return p->channel ? p->channel->path_hash == ch->path_hash : !p->stub;
+    return channel_resumed(ch) && (!p->channel || p->channel->status == 0);
 }
 
 struct pending *pairing_elsewhere(const struct tracker *t, const struct session *s,
@@ -340,10 +344,17 @@ void pairing_end(struct tracker *t, struct pending *p, const struct pairing_outc
     table_remove(t->pending, p);
 }
 
+/* Nobody knows the stream that would bring its answer. */
+static bool is_unheard(const struct pending *p)
+{
+    const struct session *s = pairing_session(p);
+    return s && s->untied && p->dir == DIR_C2S;
+}
+
 void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere)
 {
-    bool lost =
-        p->lossy || (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
+    bool lost = p->lossy || is_unheard(p) ||
+                (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
     enum exchange_status status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED
                                   : lost          ? EXCHANGE_LOST
                                                   : EXCHANGE_UNANSWERED;
@@ -407,7 +418,7 @@ static int by_appearance(const void *a, const void *b)
 static void finish_one(struct tracker *t, struct pending *p)
 {
     bool elsewhere = !p->channel || p->dir == DIR_S2C;
-    bool lost = p->lossy || (p->channel && p->channel->lossy) ||
+    bool lost = p->lossy || is_unheard(p) || (p->channel && p->channel->lossy) ||
                 (elsewhere && tracker_lost_since(t, &p->client, &p->server, p->request.packet));
     enum exchange_status status = p->acknowledged ? EXCHANGE_ACKNOWLEDGED
                                   : lost          ? EXCHANGE_LOST

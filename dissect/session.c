@@ -25,6 +25,7 @@
 #include "session.h"
 #include "channel.h"
 #include "emit.h"
+#include "endpoint.h"
 #include <assert.h>
 
 struct session_key session_key_id(const struct channel *ch, uint64_t session_hash)
@@ -79,6 +80,7 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
     s->conn_id = ch->key.conn_id;
     s->client = ch->client;
     s->transport = ch->transport;
+    s->tied_ns = INT64_MIN;
     return s;
 }
 
@@ -159,6 +161,12 @@ static void copy_party(struct session *to, const struct session *from)
     memcpy(to->client_version, from->client_version, sizeof(to->client_version));
 }
 
+void session_adopt(struct session *s, const struct channel *ch)
+{
+    if (ch->session && ch->session->key.kind == SESSION_KIND_DRAFT && !s->client_name[0])
+        copy_party(s, ch->session);
+}
+
 static bool is_draft(const struct session *s)
 {
     return s && s->key.kind == SESSION_KIND_DRAFT;
@@ -200,7 +208,6 @@ void session_settle(struct tracker *t, struct channel *ch)
     renew(s, ch);
     if (is_draft(ch->session))
         copy_party(s, ch->session);
-    s->target_hash = ch->target_hash;
     session_enter(t, s, ch);
 }
 
@@ -286,6 +293,7 @@ void session_evict(void *tracker, void *entry)
     struct session *s = entry;
     limits_hit_add(t->hit, LIMIT_ID_SESSIONS);
     t->forgot = true;
+    endpoint_forget(t, s);
     while (s->waiting.first) {
         s->waiting.first->lossy = true;
         pairing_give_up(t, s->waiting.first, true);

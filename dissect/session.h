@@ -34,13 +34,14 @@ struct channel;
 
 struct session {
     struct session_key key;
-    uint64_t scope;       /* what ids are looked up with; never 0 */
-    uint64_t number;      /* in events; 0 = not accepted yet */
-    uint64_t target_hash; /* PEERS: where the latest `initialize` was sent */
-    uint64_t conn_id;     /* where it was first seen */
+    uint64_t scope;   /* what ids are looked up with; never 0 */
+    uint64_t number;  /* in events; 0 = not accepted yet */
+    uint64_t conn_id; /* where it was first seen */
     struct endpoint client;
-    struct channel *first, *last; /* its open channels, in order of appearance */
-    struct pairing_list waiting;  /* requests whose channel is over */
+    struct channel *first, *last;              /* its open channels, in order of appearance */
+    struct pairing_list waiting;               /* requests whose channel is over */
+    struct session *untied_prev, *untied_next; /* endpoint.h */
+    int64_t tied_ns; /* endpoint.h: answers to what was asked before may have gone unheard */
     char version[CHANNEL_VERSION_BYTES];
     char client_name[40], client_version[24];
     char server_name[40], server_version[24];
@@ -49,6 +50,7 @@ struct session {
     bool from_start; /* its `initialize` was captured */
     bool over;       /* ended by DELETE, 404 or the end of its channel */
     bool closed;     /* the listener knows */
+    bool untied;     /* of HTTP+SSE, without a stream so far */
 };
 
 /* The protocol gave it a name, so that its messages are known wherever they come. */
@@ -90,6 +92,9 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
 /* The `initialize` of the channel will be answered without a session id: from now on it is about
  * what the two hosts say to each other. Does nothing on other channels. */
 void session_settle(struct tracker *t, struct channel *ch);
+
+/* The `initialize` of the channel is of s: what it told of the client is. */
+void session_adopt(struct session *s, const struct channel *ch);
 
 /* What a message tells of the parties. initialize_result: it decides the version, and opens the
  * session. May change ch->session. */

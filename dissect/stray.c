@@ -11,6 +11,7 @@
  */
 #include "stray.h"
 #include "dialogue.h"
+#include "endpoint.h"
 
 static const struct rpc_id *meant(const struct message *m)
 {
@@ -83,22 +84,51 @@ void stray_request(struct tracker *t, const struct channel *ch, const struct mes
     }
 }
 
+void stray_tied(struct tracker *t, const struct channel *ch, const struct session *s)
+{
+    struct stray *stray = table_oldest(t->strays);
+    while (stray) {
+        struct stray *next = table_next(t->strays, stray);
+        bool on_stream = memcmp(&stray->channel.key, &ch->key, sizeof(ch->key)) == 0;
+        if (on_stream) {
+            stray->session = s->key;
+            stray->scope = s->scope;
+            stray->channel.announced = true;
+        }
+        if ((on_stream || stray->scope == s->scope) && !stray->busy) {
+            stray->busy = true;
+            if (judge(t, stray, false))
+                table_remove(t->strays, stray);
+            else
+                stray->busy = false;
+        }
+        stray = next;
+    }
+}
+
+/* Its time is over. */
+static void conclude(struct tracker *t, struct stray *stray)
+{
+    struct channel *stream = table_find(t->channels, &stray->channel.key);
+    stray->busy = true;
+    if (stream && stream->fits)
+        endpoint_decide(t, stream);
+    judge(t, stray, true);
+    table_remove(t->strays, stray);
+}
+
 void stray_expire(struct tracker *t)
 {
     struct stray *stray;
-    while ((stray = table_oldest(t->strays)) && stray->deadline_ns <= t->now_ns) {
-        judge(t, stray, true);
-        table_remove(t->strays, stray);
-    }
+    while ((stray = table_oldest(t->strays)) && stray->deadline_ns <= t->now_ns)
+        conclude(t, stray);
 }
 
 void stray_finish(struct tracker *t)
 {
     struct stray *stray;
-    while ((stray = table_oldest(t->strays))) {
-        judge(t, stray, true);
-        table_remove(t->strays, stray);
-    }
+    while ((stray = table_oldest(t->strays)))
+        conclude(t, stray);
 }
 
 void stray_evict(void *tracker, void *entry)

@@ -19,6 +19,8 @@ struct stray {
     bool seen;              /* its SSE event id was seen before */
     bool linked;            /* links is valid */
     struct record_links links;
+    bool busy;  /* it is being judged */
+    bool spent; /* endpoint.h: it was compared, and does not count any more */
     struct message message;
 };
 
@@ -27,6 +29,9 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
 
 /* The request m on ch waits from now on: was it answered already? */
 void stray_request(struct tracker *t, const struct channel *ch, const struct message *m);
+
+/* The stream ch was found to be that of s: judges what waited on it, or in s. */
+void stray_tied(struct tracker *t, const struct channel *ch, const struct session *s);
 
 /* Judges those that waited long enough by t->now_ns. */
 void stray_expire(struct tracker *t);

@@ -9,8 +9,9 @@
 /*
  * What the tracker's files share; private to them. tracker.c owns the tables and turns records into
  * calls, channel.c knows what is MCP, session.c who belongs together, pairing.c what waits for an
- * answer, dialogue.c what a message does to all of them, stray.c which answers wait for their
- * request, operations.c which exchanges are one call, emit.c how the listener is told.
+ * answer, dialogue.c what a message does to all of them, modern.c what revision 2026-07-28 does
+ * differently, stray.c which answers wait for their request, endpoint.c which event stream they
+ * belong to, operations.c which exchanges are one call, emit.c how the listener is told.
  *
  * Order. Records of one connection come in order, but a hole in one connection holds its records
  * back while others go on, until it is declared a gap (capture/stream.h: 10 s at most). So an
@@ -27,6 +28,7 @@
 
 struct channel;
 struct pending;
+struct session;
 
 struct pairing_list {
     struct pending *first, *last;
@@ -59,6 +61,7 @@ struct tracker {
     struct record_links links_before; /* of the record before; valid with links_conn */
     uint64_t links_conn;              /* its connection; 0: the record before had no links */
     bool operations_forgot; /* something that waits for input was dropped or is not known */
+    struct session *untied; /* HTTP+SSE targets without a stream (endpoint.h), newest first */
     struct channel *recent; /* channel of the latest record: mostly that of the next, too */
     struct stream_pos at;   /* of the latest record */
     int64_t now_ns;         /* latest time so far: never runs backwards */

@@ -335,39 +335,6 @@ Test(tracker_streams, answers_without_session_id_stay_in_their_exchange)
     world_free(w);
 }
 
-Test(tracker_streams, http_sse_answers_on_the_stream_of_another_connection)
-{
-    struct world *w = world_new(0, 0);
-    BEGIN(w, 1, 1, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .path = 1);
-    SSE_HEAD(w, 1, 1);
-    BEGIN(w, 2, 1, .path = 2);
-    SAY(w, 2, 1, "initialize", "0", .flags = MESSAGE_MCP_SHAPE, .peer = "cli");
-    world_head(w, 2, 1, 202, HTTP_CONTENT_OTHER, 0);
-    END(w, 2, 1);
-    SAY(w, 1, 1, .id = "0", .dir = DIR_S2C, .version = "2024-11-05", .peer = "srv");
-    BEGIN(w, 2, 2, .path = 2);
-    SAY(w, 2, 2, "tools/list", "1");
-    SAY(w, 1, 1, .id = "1", .dir = DIR_S2C); /* before the 202 */
-    world_head(w, 2, 2, 202, HTTP_CONTENT_OTHER, 0);
-    END(w, 2, 2);
-    BEGIN(w, 2, 3, .path = 2);
-    SAY(w, 2, 3, "tools/call", "2");
-    world_head(w, 2, 3, 202, HTTP_CONTENT_OTHER, 0);
-    END(w, 2, 3);
-    world_finish(w);
-    EXPECT(w, "m c2s initialize 0 s0 -\n"
-              "s open 1 2024-11-05 cli/srv\n"
-              "m s2c initialize:result 0 s1 2024-11-05\n"
-              "x initialize 0 result s1 http=200 3ms\n"
-              "m c2s tools/list 1 s1 2024-11-05\n"
-              "m s2c tools/list:result 1 s1 2024-11-05\n"
-              "x tools/list 1 result s1 http=200 1ms\n"
-              "m c2s tools/call 2 s1 2024-11-05\n"
-              "x tools/call 2 pending s1\n"
-              "s close 1 2024-11-05 cli/srv\n");
-    world_free(w);
-}
-
 static void announce(struct world *w, uint64_t conn, uint32_t channel, uint64_t target)
 {
     struct record r = world_record(w, RECORD_EVENT, conn, channel);

@@ -189,6 +189,7 @@ struct begin {
     uint64_t session, last_event, path, target;
     const char *version;
     const char *mcp_method, *mcp_name; /* Mcp-Method, Mcp-Name */
+    bool stub;                         /* the request was not seen */
 };
 
 #define BEGIN(w, conn, channel, ...) world_begin(w, conn, channel, (struct begin){__VA_ARGS__})
@@ -209,6 +210,11 @@ __attribute__((unused)) static void world_begin(struct world *w, uint64_t conn, 
     if (b.version) {
         r.u.begin.flags |= CHANNEL_MCP_HEADER;
         snprintf(r.u.begin.version, sizeof(r.u.begin.version), "%s", b.version);
+    }
+    if (b.stub) {
+        r.u.begin.method = HTTP_METHOD_UNKNOWN;
+        r.u.begin.flags = CHANNEL_STUB | CHANNEL_UNCERTAIN;
+        r.u.begin.path_hash = r.u.begin.target_hash = 0;
     }
     if (b.mcp_method) {
         r.u.begin.flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_METHOD;
