@@ -21,6 +21,7 @@
  * whose id is neither integer nor string, which nothing can answer.
  */
 #include "dialogue.h"
+#include "batch.h"
 #include "dialogue_squirrel.h"
 #include "emit.h"
 #include "endpoint.h"
@@ -399,6 +400,7 @@ void dialogue_message(struct tracker *t, struct channel *ch, const struct messag
             tracker_copy_text(version, sizeof(version), text, n);
         session_learn(t, ch, m, false);
     }
+    batch_check(t, ch, m, version);
     switch ((enum message_kind)m->kind) {
     case MESSAGE_REQUEST:
         take_request(t, ch, m, version);

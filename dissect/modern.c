@@ -98,15 +98,32 @@ static bool was_repaired(const char *text, size_t n)
     return false;
 }
 
-static void check_name(struct tracker *t, const struct channel *ch, const struct message *m,
-                       const struct event_origin *origin, bool required)
+/* The hash of what Mcp-Name has to repeat; false: nothing, or it is not known. */
+static bool name_in_body(const struct tracker *t, const struct message *m, uint64_t *ret_hash)
 {
+    if (m->method == METHOD_TASKS_GET || m->method == METHOD_TASKS_UPDATE ||
+        m->method == METHOD_TASKS_CANCEL) {
+        const struct record_links *l = tracker_links_of(t, m);
+        bool named = l && (l->flags & LINKS_TASK) && !(l->flags & LINKS_RELATED);
+        *ret_hash = named ? l->task_hash : 0;
+        return named;
+    }
     size_t n;
     const char *name = message_text(m, MESSAGE_TEXT_NAME, &n);
     if (n == 0 || method_info(m->method)->name == METHOD_NAME_NONE || was_repaired(name, n))
+        return false;
+    *ret_hash = hash_bytes(&t->config.hash, name, n);
+    return true;
+}
+
+static void check_name(struct tracker *t, const struct channel *ch, const struct message *m,
+                       const struct event_origin *origin, bool required)
+{
+    uint64_t hash;
+    if (!name_in_body(t, m, &hash))
         return;
     if (ch->flags & CHANNEL_HAS_NAME) {
-        if (hash_bytes(&t->config.hash, name, n) != ch->name_hash)
+        if (hash != ch->name_hash)
             emit_finding(t, origin, "header:name_mismatch", DIR_C2S, &m->last);
     } else if (required) {
         emit_finding(t, origin, "header:missing_name", DIR_C2S, &m->last);
