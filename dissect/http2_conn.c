@@ -404,6 +404,8 @@ void http2_conn_body_end(struct http2_conn *s, struct http2_stream *st, enum bod
         websocket_end(&st->socket->websocket, (enum dir)s->dir, capture, s->at);
         return;
     }
+    if (how == BODY_END_CUT && st->torn[s->dir])
+        how = BODY_END_CAPTURE; /* its end may be among what was lost */
     hush_body(s, st);
     if (b->mode == BODY_SNIFF && st->unknown[s->dir])
         body_fini(b); /* nothing is known of it */

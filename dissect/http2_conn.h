@@ -31,12 +31,13 @@ struct http2_stream {
     bool looking[DIR_COUNT];    /* an unknown body waits for the first byte of this frame */
     bool broken;                /* an event stream that waits for a frame that begins a line */
     bool done[DIR_COUNT];
-    bool begun;     /* RECORD_BEGIN was sent */
-    bool head_told; /* RECORD_HEAD, too */
-    bool connects;  /* asks for a WebSocket */
-    bool lossy;     /* something of it was lost */
-    bool in_hole;   /* its response may be among frames that were lost */
-    bool half_lost; /* frames of the client were lost before its request was over */
+    bool begun;           /* RECORD_BEGIN was sent */
+    bool head_told;       /* RECORD_HEAD, too */
+    bool connects;        /* asks for a WebSocket */
+    bool lossy;           /* something of it was lost */
+    bool in_hole;         /* its response may be among frames that were lost */
+    bool half_lost;       /* the end of the request may be among what was lost */
+    bool torn[DIR_COUNT]; /* frames were lost that may have been its own */
 };
 
 /* Streams that were not seen, though later ones were: they may be open. */

@@ -325,3 +325,21 @@ Test(http2_loss, joined_with_roles_swapped)
     cr_expect(strstr(world.log, "1 > request 1\n"), "%s", world.log);
     cr_expect(strstr(world.log, "3 < result 3\n"), "%s", world.log);
 }
+
+/* The frame that ends a complete response is lost: nobody cut it off. */
+Test(http2_loss, of_the_end_of_a_stream)
+{
+    h2_init(&h);
+    h2_segment(&h, DIR_C2S);
+    ask(3);
+    h2_segment(&h, DIR_S2C);
+    h2_headers(&h, 3, 0, H2_OK);
+    h2_data(&h, 3, 0, h2_result(3));
+    size_t at = bytes_of(DIR_S2C);
+    h2_frame(&h, H2_DATA, H2_END, 3, NULL, 0);
+    h2_segment(&h, DIR_S2C);
+    h2_frame(&h, H2_PING, 0, 0, "12345678", 8);
+    cr_expect_str_eq(hole(DIR_S2C, at, at + 9),
+                     "3 begin POST mcp session both sse\n3 > request 3\n3 head 200 json\n"
+                     "3 < result 3\n3 < tcp:gap 9\n3 end lost\n");
+}
