@@ -119,9 +119,10 @@ static void text_operation(struct lines *l, const struct event_operation *e)
         show_put(f, e->name, e->name_len);
     }
     if (e->kind == OPERATION_TASK)
-        fprintf(f, ", %u polls", (unsigned)e->polls);
+        fprintf(f, ", %u poll%s", (unsigned)e->polls, e->polls == 1 ? "" : "s");
     else
-        fprintf(f, ", %u exchanges%s", (unsigned)e->legs, e->likely ? " (likely)" : "");
+        fprintf(f, ", %u exchange%s%s", (unsigned)e->legs, e->legs == 1 ? "" : "s",
+                e->likely ? " (likely)" : "");
     if (*server)
         fprintf(f, ", server %s, outside %s", server, outside);
     fputc('\n', f);

@@ -14,8 +14,7 @@
  * If not exactly one fits, none is linked: the leg is a call of its own, and after as many such
  * legs as there were candidates these end as unknown. A likely link needs more: between the two
  * hosts nothing was lost and no connection was joined midstream, else the leg may belong to a call
- * that was not seen. What was linked without certainty is told late, for the case that a loss
- * becomes known.
+ * that was not seen.
  *
  * A loss costs a link, never makes one: a leg whose predecessor was lost is a call of its own; an
  * operation whose continuation may have been lost ends as unknown.
@@ -30,22 +29,31 @@
 
 #define WALK_MAX 64
 
-void legs_joined(struct tracker *t, const struct endpoint *client, const struct endpoint *server)
+void legs_missed(struct tracker *t, const struct endpoint *client, const struct endpoint *server)
 {
     struct tracker_peers peers = tracker_peers(client, server);
-    void *entry;
-    if (table_find(t->joined, &peers))
-        return;
-    if (table_count(t->joined) == LIMIT_ENDPOINTS || table_insert(t->joined, &peers, &entry) < 0)
+    void *entry = table_find(t->joined, &peers);
+    bool full = !entry && table_count(t->joined) == LIMIT_ENDPOINTS;
+    if (!entry && (full || table_insert(t->joined, &peers, &entry) < 0))
         t->operations_forgot = true;
+    else
+        ((struct legs_joined *)entry)->count++;
 }
 
-/* A call between the two may be under way of which nothing is known. */
-static bool may_have_missed(const struct tracker *t, const struct pending *p)
+void legs_whole(struct tracker *t, const struct endpoint *client, const struct endpoint *server)
 {
-    struct tracker_peers peers = tracker_peers(&p->client, &p->server);
+    struct tracker_peers peers = tracker_peers(client, server);
+    struct legs_joined *joined = table_find(t->joined, &peers);
+    if (joined && --joined->count == 0)
+        table_remove(t->joined, joined);
+}
+
+bool legs_may_have_missed(const struct tracker *t, const struct endpoint *client,
+                          const struct endpoint *server)
+{
+    struct tracker_peers peers = tracker_peers(client, server);
     return t->operations_forgot || t->forgot || table_find(t->joined, &peers) ||
-           tracker_lost_since(t, &p->client, &p->server, 0);
+           tracker_lost_since(t, client, server, 0);
 }
 
 static struct operation_key key_of(const struct pending *p, enum operation_index kind,
@@ -97,14 +105,13 @@ static bool keys_fit(const struct operation *op, const struct record_links *l)
 /* The operations that a leg may belong to. */
 struct candidates {
     const struct pending *p;
-    const struct message *m;
     const struct record_links *links;
     bool same_host; /* only those of the leg's client host */
 };
 
 static bool fits(const struct candidates *c, const struct operation *op)
 {
-    if (op->state != STATE_WAITING || op->answered.ts_ns > c->m->last.ts_ns)
+    if (op->state != STATE_WAITING || op->answered.ts_ns > c->p->request.ts_ns)
         return false;
     struct endpoint host = op->client;
     host.port = c->p->client.port;
@@ -133,30 +140,27 @@ static void doubt(struct tracker *t, const struct operation_slot *slot, const st
     unsigned steps = 0;
     for (struct operation *next, *op = slot->oldest; op && steps++ < WALK_MAX; op = next) {
         next = op->newer;
-        if (!fits(c, op))
-            continue;
-        if (++op->doubts < n)
+        if (!fits(c, op) || ++op->doubts < n)
             continue;
         op->status = OPERATION_UNKNOWN;
-        operation_end(t, op, &c->m->last, false);
-        operation_unindex(t, op);
+        operation_end(t, op, &c->p->request);
     }
 }
 
-/* A request that answers what an operation waits for: finds it. */
-static struct operation *find_waiting(struct tracker *t, const struct candidates *given)
+/* The operation that waits for what p brings; NULL: none, or not only one. */
+static struct operation *find_waiting(struct tracker *t, const struct pending *p,
+                                      const struct record_links *l)
 {
-    struct candidates c = *given;
-    struct operation_key key = leg_key(t, c.p, c.links);
+    struct operation_key key = leg_key(t, p, l);
+    struct candidates c = {p, l, key.kind == INDEX_KEYS};
     const struct operation_slot *slot = operation_slot(t, &key);
     struct operation *op = NULL;
-    if (!slot || (key.kind == INDEX_KEYS && may_have_missed(t, c.p)))
+    if (!slot || (key.kind == INDEX_KEYS && legs_may_have_missed(t, &p->client, &p->server)))
         return NULL;
     unsigned n = count_fitting(slot, &c, &op);
     if (n > 1 && !c.same_host) {
-        unsigned here;
         c.same_host = true;
-        here = count_fitting(slot, &c, &op);
+        unsigned here = count_fitting(slot, &c, &op);
         c.same_host = here > 0;
         n = here > 0 ? here : n;
     }
@@ -168,58 +172,52 @@ static struct operation *find_waiting(struct tracker *t, const struct candidates
     return op;
 }
 
-void legs_request(struct tracker *t, struct pending *p, const struct message *m,
-                  const struct record_links *l)
+uint64_t legs_request(struct tracker *t, const struct pending *p, const struct record_links *l)
 {
-    struct candidates c = {p, m, l, (l->flags & LINKS_STATE) == 0};
-    struct operation *op = find_waiting(t, &c);
-    p->operation = OPERATION_LOOSE;
+    struct operation *op = find_waiting(t, p, l);
     if (!op)
-        return;
-    p->operation = op->seq;
+        return OPERATION_LOOSE;
     op->state = STATE_RUNNING;
     op->legs++;
     operation_touch(t, op);
+    return op->seq;
 }
 
-void legs_ask(struct tracker *t, struct operation *op, const struct pending *p,
-              const struct pairing_outcome *o)
+void legs_ask(struct tracker *t, struct operation *op, const struct fact *f)
 {
-    const struct record_links *l = tracker_links_of(t, o->answer);
-    struct operation_key key = leg_key(t, p, l);
+    const struct record_links *l = &f->links;
+    struct operation_key key = leg_key(t, &f->p, l);
     if (!op) {
-        op = operation_new(t, OPERATION_MRTR, p->dir);
+        op = operation_new(t, OPERATION_MRTR, f->p.dir);
         if (!op)
             return;
-        operation_set_first(op, p);
+        operation_set_first(op, &f->p);
     }
     op->state = STATE_WAITING;
     op->status = OPERATION_PENDING;
     op->rounds++;
-    op->server_ns += operation_between(p->request.ts_ns, o->answer->last.ts_ns);
-    op->answered = o->answer->last;
+    op->server_ns += operation_between(f->p.request.ts_ns, f->at.ts_ns);
+    op->answered = f->at;
     op->key_count = l->key_count;
     memcpy(op->keys, l->keys, sizeof(op->keys));
     operation_touch(t, op);
     (void)operation_index(t, op, &key);
 }
 
-void legs_end(struct tracker *t, struct operation *op, const struct pending *p,
-              const struct pairing_outcome *o)
+void legs_end(struct tracker *t, struct operation *op, const struct fact *f)
 {
     static const uint8_t statuses[EXCHANGE_STATUS_COUNT] = {
         [EXCHANGE_RESULT] = OPERATION_COMPLETE,        [EXCHANGE_ERROR] = OPERATION_ERROR,
         [EXCHANGE_TOOL_ERROR] = OPERATION_TOOL_ERROR,  [EXCHANGE_CANCELLED] = OPERATION_CANCELLED,
         [EXCHANGE_INPUT_REQUIRED] = OPERATION_UNKNOWN, [EXCHANGE_UNANSWERED] = OPERATION_UNANSWERED,
         [EXCHANGE_LOST] = OPERATION_UNKNOWN,           [EXCHANGE_PENDING] = OPERATION_PENDING};
-    op->status = statuses[o->status];
-    op->server_ns += operation_between(p->request.ts_ns, o->at.ts_ns);
-    op->answered = o->at;
-    bool again = o->status == EXCHANGE_UNANSWERED || o->status == EXCHANGE_PENDING;
-    if (again && !p->maybe_copy) {
+    op->status = f->status < EXCHANGE_STATUS_COUNT ? statuses[f->status] : OPERATION_UNKNOWN;
+    op->server_ns += operation_between(f->p.request.ts_ns, f->at.ts_ns);
+    op->answered = f->at;
+    if (f->status == EXCHANGE_UNANSWERED || f->status == EXCHANGE_PENDING) {
         op->state = STATE_WAITING; /* the client may ask once more */
         operation_touch(t, op);
     } else {
-        operation_end(t, op, &o->at, true);
+        operation_end(t, op, &f->at);
     }
 }

@@ -6,19 +6,31 @@
 
 /* Multi round-trip requests: the exchanges ("legs") of one call, see legs.c. */
 
-/* The request m of p answers what an operation waits for. */
-void legs_request(struct tracker *t, struct pending *p, const struct message *m,
-                  const struct record_links *l);
+/* The request p answers what an operation waits for. Returns the number of the operation, or
+ * OPERATION_LOOSE. */
+uint64_t legs_request(struct tracker *t, const struct pending *p, const struct record_links *l);
 
-/* The answer to p asks for input. op: of p; NULL: p is its first. */
-void legs_ask(struct tracker *t, struct operation *op, const struct pending *p,
-              const struct pairing_outcome *o);
+/* An answer asks for input. op: of its request; NULL: the request is its first. */
+void legs_ask(struct tracker *t, struct operation *op, const struct fact *f);
 
-/* p, which belongs to op, ended in another way. May remove op. */
-void legs_end(struct tracker *t, struct operation *op, const struct pending *p,
-              const struct pairing_outcome *o);
+/* An exchange of op ended in another way. May remove op. */
+void legs_end(struct tracker *t, struct operation *op, const struct fact *f);
 
-/* Between the two, calls may be under way that were not seen. */
-void legs_joined(struct tracker *t, const struct endpoint *client, const struct endpoint *server);
+/* Calls between two hosts that may be under way although they were not seen. */
+struct legs_joined {
+    struct tracker_peers peers; /* key */
+    uint32_t count;             /* what began before the capture */
+};
+
+/* A connection between the two was joined after its beginning, or an answer was seen without its
+ * request. */
+void legs_missed(struct tracker *t, const struct endpoint *client, const struct endpoint *server);
+
+/* Such a connection turned out to be seen whole. */
+void legs_whole(struct tracker *t, const struct endpoint *client, const struct endpoint *server);
+
+/* A call between the two may be under way of which nothing is known. */
+bool legs_may_have_missed(const struct tracker *t, const struct endpoint *client,
+                          const struct endpoint *server);
 
 #endif

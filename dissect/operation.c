@@ -5,9 +5,8 @@
  *   WAITING -> RUNNING -> WAITING ... -> ENDED -> (gone)     MRTR; by an answer that creates a
  * task: OPEN -> ENDED -> TOLD -> (gone)                          task
  *
- * What ended waits TRACKER_GRACE_NS until it is told, if a loss that becomes known may still change
- * it, or its result is yet to be fetched. A task that was told is remembered, so that later polls
- * begin no new one.
+ * A task that ended waits TRACKER_GRACE_NS until it is told, because its result, if it is fetched,
+ * may tell more. One that was told is remembered, so that later polls begin no new one.
  *
  * Limits: LIMIT_OPERATIONS, the one without activity for the longest time is dropped;
  * OPERATION_IDLE_NS without activity does the same.
@@ -15,6 +14,7 @@
 #include "operation.h"
 #include "channel.h"
 #include "emit.h"
+#include "legs.h"
 
 #define OPERATION_IDLE_NS INT64_C(3600000000000)
 
@@ -141,7 +141,7 @@ void operation_set_first(struct operation *op, const struct pending *p)
     op->name_len = (uint8_t)n;
     memcpy(op->name, name, n);
     op->begin = p->request;
-    op->begun = !p->maybe_copy && p->operation == 0;
+    op->begun = !p->maybe_copy && p->operation == 0; /* else it is no first one */
     op->legs = 1;
 }
 
@@ -224,7 +224,8 @@ void operation_leave(struct tracker *t, struct operation *op)
     operation_unindex(t, op);
 }
 
-void operation_close(struct tracker *t, struct operation *op)
+/* Tells one that has ended. Tasks are remembered, others removed. */
+static void close_now(struct tracker *t, struct operation *op)
 {
     list_remove(t, op);
     op->state = STATE_TOLD;
@@ -235,12 +236,11 @@ void operation_close(struct tracker *t, struct operation *op)
     table_remove(t->operations, op);
 }
 
-void operation_end(struct tracker *t, struct operation *op, const struct stream_pos *at,
-                   bool at_once)
+void operation_end(struct tracker *t, struct operation *op, const struct stream_pos *at)
 {
     op->at = *at;
-    if (at_once && !op->likely) {
-        operation_close(t, op);
+    if (op->kind == OPERATION_MRTR) {
+        close_now(t, op);
         return;
     }
     op->state = STATE_ENDED;
@@ -264,7 +264,9 @@ static void give_up(struct tracker *t, struct operation *op, bool capture_ended)
         return;
     if (!over) {
         bool known = op->status == OPERATION_UNANSWERED || capture_ended;
-        if (!known || op->doubts > 0 || lost(t, op))
+        bool hidden =
+            op->key.kind == INDEX_KEYS && legs_may_have_missed(t, &op->client, &op->server);
+        if (!known || op->doubts > 0 || hidden || lost(t, op))
             op->status = OPERATION_UNKNOWN;
         op->at = t->at;
     }
@@ -273,8 +275,6 @@ static void give_up(struct tracker *t, struct operation *op, bool capture_ended)
 
 static void drop(struct tracker *t, struct operation *op)
 {
-    if (op->key.kind == INDEX_KEYS && op->state == STATE_WAITING)
-        t->operations_forgot = true; /* its next leg must not be taken for another's */
     give_up(t, op, false);
     operation_leave(t, op);
 }
@@ -285,6 +285,8 @@ void operation_evict(void *tracker, void *entry)
     const struct operation *op = entry;
     if (op->state != STATE_TOLD)
         limits_hit_add(t->hit, LIMIT_ID_OPERATIONS);
+    if (op->key.kind == INDEX_KEYS && op->state == STATE_WAITING)
+        t->operations_forgot = true; /* its next leg must not be taken for another's */
     drop(t, entry);
 }
 
@@ -292,13 +294,12 @@ void operation_expire(struct tracker *t)
 {
     struct operation *op;
     while ((op = t->operations_first) && op->deadline_ns <= t->now_ns)
-        operation_close(t, op);
+        close_now(t, op);
     while ((op = table_oldest(t->operations)) &&
            later(op->idle_ns, OPERATION_IDLE_NS) <= t->now_ns) {
         drop(t, op);
         table_remove(t->operations, op);
     }
-    t->operations_next_ns = INT64_MAX;
     if (t->operations_first)
         due(t, t->operations_first->deadline_ns);
     if (op)

@@ -66,7 +66,25 @@ struct operation {
     char name[MESSAGE_NAME_BYTES];
 };
 
-#define OPERATION_LOOSE UINT64_MAX /* pending.operation: a leg that was linked to none */
+/* A request or an end of one, or a notification, that may belong to an operation. Facts are kept
+ * for TRACKER_GRACE_NS and then taken in order of their time (facts.c). */
+enum fact_type { FACT_REQUEST, FACT_END, FACT_NOTIFICATION };
+
+struct fact {
+    uint64_t seq;                 /* key */
+    struct fact *earlier, *later; /* by time */
+    int64_t ts_ns;
+    struct pending p; /* a copy without what links it to others; of a notification where it came */
+    struct record_links links; /* of the request, answer or notification; zeros: none */
+    struct stream_pos at;      /* END: where it ended */
+    int64_t code;              /* END: of the error; valid with has_code */
+    uint8_t type;              /* enum fact_type */
+    uint8_t status;            /* END: enum exchange_status */
+    bool answered, has_code;
+    char text[MESSAGE_NAME_BYTES + MESSAGE_METHOD_BYTES];
+};
+
+#define OPERATION_LOOSE UINT64_MAX /* in place of a number: a leg that was linked to none */
 
 /* A new one without key; NULL: out of memory. */
 struct operation *operation_new(struct tracker *t, enum operation_kind kind, enum dir dir);
@@ -86,12 +104,8 @@ void operation_set_origin(struct operation *op, const struct event_origin *origi
 /* p is its first request. */
 void operation_set_first(struct operation *op, const struct pending *p);
 
-/* Its end was seen. at_once: nothing more is expected of it, it may be told. May remove it. */
-void operation_end(struct tracker *t, struct operation *op, const struct stream_pos *at,
-                   bool at_once);
-
-/* Tells one that has ended. Tasks are remembered, others removed. */
-void operation_close(struct tracker *t, struct operation *op);
+/* Its end was seen. MRTR: tells and removes it. Task: it is told after TRACKER_GRACE_NS. */
+void operation_end(struct tracker *t, struct operation *op, const struct stream_pos *at);
 
 /* Takes it out of everything but the table. */
 void operation_leave(struct tracker *t, struct operation *op);

@@ -23,4 +23,19 @@ void operations_notification(struct tracker *t, const struct channel *ch, const 
 /* A response whose request was never seen. */
 void operations_orphan(struct tracker *t, const struct channel *ch, const struct message *m);
 
+/* What the request of an end was found to be. */
+struct operations_leg {
+    uint64_t request; /* key: number of its fact */
+    uint64_t number;  /* of the operation, or OPERATION_LOOSE */
+};
+
+/* Takes and tells what is due by t->now_ns. */
+void operations_expire(struct tracker *t);
+
+/* End of the capture, after pairing_finish(): takes and tells all. */
+void operations_finish(struct tracker *t);
+
+/* Eviction from the table of facts. */
+void operations_evict(void *tracker, void *entry);
+
 #endif

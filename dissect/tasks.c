@@ -7,8 +7,8 @@
  *
  * A task ends with the first message that shows a terminal status: an answer to tasks/get or
  * tasks/cancel, a notification, or the answer to tasks/result. So its duration is right to within
- * the interval of polling. It is told when its result was handed over, at the latest
- * TRACKER_GRACE_NS after its end.
+ * the interval of polling. It is told TRACKER_GRACE_NS after its end, with what its result, fetched
+ * afterwards, tells of it.
  *
  * What a loss costs: the creation or the end, then the duration is not known; or a poll.
  *
@@ -28,10 +28,15 @@ static bool is_task_method(uint8_t method)
            method == METHOD_TASKS_UPDATE;
 }
 
+bool tasks_creation(uint8_t method, const struct record_links *l)
+{
+    return (l->flags & LINKS_CREATED) != 0 && !is_task_method(method);
+}
+
 bool tasks_creates(const struct tracker *t, const struct pending *p, const struct message *m)
 {
     const struct record_links *l = tracker_links_of(t, m);
-    return l && (l->flags & LINKS_CREATED) != 0 && !is_task_method(p->method);
+    return l && tasks_creation(p->method, l);
 }
 
 /* The task of that id which was asked for in direction dir. */
@@ -73,8 +78,7 @@ static struct operation *task_get(struct tracker *t, const struct operation_key 
     return NULL;
 }
 
-void tasks_request(struct tracker *t, struct pending *p, const struct message *m,
-                   const struct record_links *l)
+uint64_t tasks_request(struct tracker *t, const struct pending *p, const struct record_links *l)
 {
     if (l->flags & LINKS_RELATED) { /* who runs the task asks for something */
         struct operation_key key =
@@ -84,14 +88,32 @@ void tasks_request(struct tracker *t, struct pending *p, const struct message *m
             op->rounds++;
             operation_touch(t, op);
         }
-        return;
+        return 0;
     }
     if (!is_task_method(p->method))
-        return;
+        return 0;
     struct operation_key key = task_key(&p->client, &p->server, p->dir, l->task_hash);
     struct event_origin origin = emit_pending_origin(p);
-    struct operation *op = task_get(t, &key, &origin, &m->last);
-    p->operation = op ? op->seq : 0;
+    struct operation *op = task_get(t, &key, &origin, &p->request);
+    return op ? op->seq : 0;
+}
+
+/* A message of that time shows how the task ended. */
+static void end_task(struct tracker *t, struct operation *op, enum operation_status status,
+                     const struct stream_pos *at)
+{
+    bool refines = status == OPERATION_TOOL_ERROR && op->status == OPERATION_COMPLETE;
+    bool says_less = status == OPERATION_COMPLETE && op->status == OPERATION_TOOL_ERROR;
+    bool earlier = at->ts_ns < op->at.ts_ns;
+    if (op->state == STATE_OPEN) {
+        op->status = (uint8_t)status;
+        operation_end(t, op, at);
+    } else if (op->state == STATE_ENDED) {
+        if (refines || (earlier && !says_less))
+            op->status = (uint8_t)status;
+        if (earlier)
+            op->at = *at;
+    }
 }
 
 /* What a message says about a task. */
@@ -101,117 +123,102 @@ static void take_evidence(struct tracker *t, struct operation *op, const struct 
     static const uint8_t statuses[] = {[LINKS_STATUS_COMPLETED] = OPERATION_COMPLETE,
                                        [LINKS_STATUS_FAILED] = OPERATION_FAILED,
                                        [LINKS_STATUS_CANCELLED] = OPERATION_CANCELLED};
-    if (!l || l->status == LINKS_STATUS_NONE || l->status > LINKS_STATUS_CANCELLED)
+    if (l->status == LINKS_STATUS_NONE || l->status > LINKS_STATUS_CANCELLED)
         return;
     op->seen = true;
-    if (op->state != STATE_OPEN || l->status < LINKS_STATUS_COMPLETED)
+    if (l->status < LINKS_STATUS_COMPLETED)
         return;
     bool tool_error = l->status == LINKS_STATUS_COMPLETED && (l->flags & LINKS_IS_ERROR) != 0;
-    op->status = tool_error ? OPERATION_TOOL_ERROR : statuses[l->status];
-    operation_end(t, op, at, (l->flags & LINKS_RESULT) != 0);
+    end_task(t, op, tool_error ? OPERATION_TOOL_ERROR : statuses[l->status], at);
 }
 
 /* The result was handed over, or the real error. */
-static void take_result(struct tracker *t, struct operation *op, const struct pending *p,
-                        const struct pairing_outcome *o)
+static void take_result(struct tracker *t, struct operation *op, const struct fact *f)
 {
-    int64_t wait_ns = operation_between(p->request.ts_ns, o->answer->last.ts_ns);
+    int64_t wait_ns = operation_between(f->p.request.ts_ns, f->at.ts_ns);
     op->wait_ns = wait_ns > op->wait_ns ? wait_ns : op->wait_ns;
     op->fetches++;
     op->seen = true;
-    bool tool_error = o->status == EXCHANGE_TOOL_ERROR;
-    if (op->state == STATE_OPEN) {
-        op->status = o->status == EXCHANGE_ERROR ? OPERATION_ERROR
-                     : tool_error                ? OPERATION_TOOL_ERROR
-                                                 : OPERATION_COMPLETE;
-        operation_end(t, op, &o->answer->last, true);
-    } else if (op->state == STATE_ENDED) {
-        if (tool_error && op->status == OPERATION_COMPLETE)
-            op->status = OPERATION_TOOL_ERROR;
-        if (!op->likely)
-            operation_close(t, op);
-    }
+    end_task(t, op,
+             f->status == EXCHANGE_ERROR        ? OPERATION_ERROR
+             : f->status == EXCHANGE_TOOL_ERROR ? OPERATION_TOOL_ERROR
+                                                : OPERATION_COMPLETE,
+             &f->at);
 }
 
 /* The answer to a request about the task is an error. */
-static void take_refusal(struct tracker *t, struct operation *op, const struct pending *p,
-                         const struct pairing_outcome *o)
+static void take_refusal(struct tracker *t, struct operation *op, const struct fact *f)
 {
     bool known = op->begun || op->seen;
-    bool forgotten = o->has_code && o->code == CODE_UNKNOWN_TASK;
-    if (!known && p->method != METHOD_TASKS_UPDATE) {
+    bool forgotten = f->has_code && f->code == CODE_UNKNOWN_TASK;
+    if (!known && f->p.method != METHOD_TASKS_UPDATE) {
         operation_leave(t, op);
         table_remove(t->operations, op); /* perhaps there never was such a task */
-    } else if (forgotten && op->state == STATE_OPEN && p->method != METHOD_TASKS_CANCEL) {
-        op->status = OPERATION_UNKNOWN;
-        operation_end(t, op, &o->at, true);
-    } else if (p->method == METHOD_TASKS_RESULT && !forgotten && o->answer) {
-        take_result(t, op, p, o);
+    } else if (forgotten && op->state == STATE_OPEN && f->p.method != METHOD_TASKS_CANCEL) {
+        end_task(t, op, OPERATION_UNKNOWN, &f->at);
+    } else if (f->p.method == METHOD_TASKS_RESULT && !forgotten && f->answered) {
+        take_result(t, op, f);
     }
 }
 
-void tasks_answer(struct tracker *t, struct operation *op, const struct pending *p,
-                  const struct pairing_outcome *o)
+void tasks_answer(struct tracker *t, struct operation *op, const struct fact *f)
 {
-    if (!o->answer && o->status != EXCHANGE_ERROR)
+    if (!f->answered && f->status != EXCHANGE_ERROR)
         return;
     operation_touch(t, op);
-    if (o->status == EXCHANGE_ERROR) {
-        take_refusal(t, op, p, o);
-    } else if (p->method == METHOD_TASKS_RESULT) {
-        take_result(t, op, p, o);
+    if (f->status == EXCHANGE_ERROR) {
+        take_refusal(t, op, f);
+    } else if (f->p.method == METHOD_TASKS_RESULT) {
+        take_result(t, op, f);
     } else {
-        op->polls += p->method == METHOD_TASKS_GET;
-        op->rounds += p->method == METHOD_TASKS_UPDATE;
-        take_evidence(t, op, tracker_links_of(t, o->answer), &o->answer->last);
+        op->polls += f->p.method == METHOD_TASKS_GET;
+        op->rounds += f->p.method == METHOD_TASKS_UPDATE;
+        take_evidence(t, op, &f->links, &f->at);
     }
 }
 
-/* The answer to p is a task. leg: the operation so far, if p was asked again. */
-void tasks_create(struct tracker *t, struct operation *leg, const struct pending *p,
-                  const struct pairing_outcome *o)
+void tasks_create(struct tracker *t, struct operation *leg, const struct fact *f)
 {
-    const struct record_links *l = tracker_links_of(t, o->answer);
-    struct operation_key key = task_key(&p->client, &p->server, p->dir, l->task_hash);
+    const struct pending *p = &f->p;
+    struct operation_key key = task_key(&p->client, &p->server, p->dir, f->links.task_hash);
     struct operation *op = task_find(t, &key);
-    if (op && (op->created || op->state == STATE_TOLD ||
-               leg)) { /* told twice, or polled before the retry was answered */
+    if (op && (op->created || op->state == STATE_TOLD || leg)) { /* told twice, or polled before */
         if (leg)
-            legs_end(t, leg, p, o);
+            legs_end(t, leg, f);
         return;
     }
     if (leg)
         op = leg;
     else if (!op)
         op = operation_new(t, OPERATION_TASK, p->dir);
-    if (!op || (op->key.kind != INDEX_TASK && !operation_index(t, op, &key))) {
-        if (op) {
-            operation_leave(t, op);
-            table_remove(t->operations, op);
-        }
+    if (!op)
+        return;
+    if (op->key.kind != INDEX_TASK && !operation_index(t, op, &key)) {
+        operation_leave(t, op);
+        table_remove(t->operations, op);
         return;
     }
-    if (!leg)
-        operation_set_first(op, p);
-    op->kind = OPERATION_TASK;
-    op->created = true;
-    op->creation_ns = operation_between(p->request.ts_ns, o->answer->last.ts_ns);
-    op->answered = o->answer->last;
     if (leg) {
         op->state = STATE_OPEN;
         op->status = OPERATION_PENDING;
+    } else {
+        operation_set_first(op, p);
     }
+    op->kind = OPERATION_TASK;
+    op->created = true;
+    op->creation_ns = operation_between(p->request.ts_ns, f->at.ts_ns);
+    op->answered = f->at;
     operation_touch(t, op);
-    take_evidence(t, op, l, &o->answer->last);
+    take_evidence(t, op, &f->links, &f->at);
 }
 
-void tasks_notification(struct tracker *t, const struct channel *ch, const struct message *m,
-                        const struct record_links *l)
+void tasks_notification(struct tracker *t, const struct fact *f)
 {
-    enum dir asked = dir_other((enum dir)m->dir);
-    struct operation_key key = task_key(&ch->client, &ch->server, asked, l->task_hash);
-    struct event_origin origin = emit_origin(ch, NULL);
-    struct operation *op = task_get(t, &key, &origin, &m->last);
+    const struct pending *p = &f->p;
+    enum dir asked = dir_other((enum dir)p->dir);
+    struct operation_key key = task_key(&p->client, &p->server, asked, f->links.task_hash);
+    struct event_origin origin = emit_pending_origin(p);
+    struct operation *op = task_get(t, &key, &origin, &p->request);
     if (op)
-        take_evidence(t, op, l, &m->last);
+        take_evidence(t, op, &f->links, &p->request);
 }

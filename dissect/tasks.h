@@ -6,23 +6,22 @@
 
 /* Tasks: creation, polls, result and notifications of one, see tasks.c. */
 
-/* True if the answer m to p hands over a task. */
+/* True if an answer to that method with those links hands over a task. */
+bool tasks_creation(uint8_t method, const struct record_links *l);
+
+/* The same of the answer m to p, which is under way. */
 bool tasks_creates(const struct tracker *t, const struct pending *p, const struct message *m);
 
-/* The answer to p is a task. leg: the operation of p, if it was asked again; NULL: none. */
-void tasks_create(struct tracker *t, struct operation *leg, const struct pending *p,
-                  const struct pairing_outcome *o);
+/* An answer is a task. leg: the operation of its request, if it was asked again; NULL: none. */
+void tasks_create(struct tracker *t, struct operation *leg, const struct fact *f);
 
-/* The request m of p names a task. */
-void tasks_request(struct tracker *t, struct pending *p, const struct message *m,
-                   const struct record_links *l);
+/* The request p names a task. Returns the number of the operation that it asks for, or 0. */
+uint64_t tasks_request(struct tracker *t, const struct pending *p, const struct record_links *l);
 
-/* p, which asked for op, ended. May remove op. */
-void tasks_answer(struct tracker *t, struct operation *op, const struct pending *p,
-                  const struct pairing_outcome *o);
+/* A request that asked for op ended. May remove op. */
+void tasks_answer(struct tracker *t, struct operation *op, const struct fact *f);
 
-/* The notification m on ch names a task. */
-void tasks_notification(struct tracker *t, const struct channel *ch, const struct message *m,
-                        const struct record_links *l);
+/* A notification names a task. */
+void tasks_notification(struct tracker *t, const struct fact *f);
 
 #endif

@@ -17,6 +17,7 @@
 #include "dialogue.h"
 #include "emit.h"
 #include "legs.h"
+#include "operations.h"
 #include "stray.h"
 #include "tracker_state.h"
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static void arrive(struct tracker *t, const struct stream_pos *at)
     pairing_expire(t);
     stray_expire(t);
     if (t->operations_next_ns <= t->now_ns)
-        operation_expire(t);
+        operations_expire(t);
 }
 
 /* Bytes that a connection lost but no finding told of: nothing was read after them. */
@@ -80,7 +81,9 @@ static void note_hidden_loss(struct tracker *t, const struct record *r, struct t
 static void take_conn(struct tracker *t, const struct record *r)
 {
     if (r->conn_event == CONN_EVENT_OPENED && r->u.conn.midstream)
-        legs_joined(t, &r->client, &r->server);
+        legs_missed(t, &r->client, &r->server);
+    if (r->conn_event == CONN_EVENT_GONE && r->u.conn.midstream && r->u.conn.whole)
+        legs_whole(t, &r->client, &r->server);
     struct tracker_link *link = table_find(t->links, &r->conn_id);
     struct event_connection e = {.event = r->conn_event,
                                  .conn = &r->u.conn,
@@ -265,11 +268,14 @@ static bool make_tables(struct tracker *t)
         make_table(t, PLAN(LIMIT_OPERATIONS, struct operation, uint64_t, operation_evict));
     t->operation_keys =
         make_table(t, PLAN(LIMIT_OPERATIONS, struct operation_slot, struct operation_key, NULL));
+    t->facts = make_table(t, PLAN(LIMIT_OPERATION_FACTS, struct fact, uint64_t, operations_evict));
+    t->operation_legs =
+        make_table(t, PLAN(LIMIT_OPERATIONS, struct operations_leg, uint64_t, NULL));
     t->joined =
-        make_table(t, PLAN(LIMIT_ENDPOINTS, struct tracker_peers, struct tracker_peers, NULL));
+        make_table(t, PLAN(LIMIT_ENDPOINTS, struct legs_joined, struct tracker_peers, NULL));
     return t->channels && t->links && t->sessions && t->pending && t->ids && t->answered &&
            t->seen && t->endpoints && t->strays && t->losses && t->operations &&
-           t->operation_keys && t->joined;
+           t->operation_keys && t->joined && t->facts && t->operation_legs;
 }
 
 struct tracker *tracker_new(const struct tracker_config *config, const struct event_sink *sink,
@@ -312,7 +318,7 @@ void tracker_finish(struct tracker *t, const struct stream_pos *at)
     arrive(t, at);
     stray_finish(t);
     pairing_finish(t);
-    operation_finish(t);
+    operations_finish(t);
     for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
         session_farewell(t, s);
 }
@@ -341,5 +347,7 @@ void tracker_free(struct tracker *t)
     table_free(t->operations);
     table_free(t->operation_keys);
     table_free(t->joined);
+    table_free(t->facts);
+    table_free(t->operation_legs);
     free(t);
 }

@@ -54,8 +54,11 @@ struct tracker {
     struct table *operations;     /* struct operation, by sequence number */
     struct table *operation_keys; /* struct operation_slot */
     struct table *joined;         /* pairs of hosts whose dialogue began before the capture */
+    struct table *facts;          /* struct fact, by sequence number */
+    struct table *operation_legs; /* struct operations_leg */
+    struct fact *facts_first, *facts_last;                /* in order of their time */
     struct operation *operations_first, *operations_last; /* over, but not told yet */
-    int64_t operations_next_ns;                           /* when operation_expire() is due */
+    int64_t operations_next_ns;                           /* when operations_expire() is due */
     const struct message *linked; /* the message under way that has links; NULL: it has none */
     const struct record_links *links_of_linked;
     struct record_links links_before; /* of the record before; valid with links_conn */

@@ -172,6 +172,7 @@ def check_report(report, truth, differences):
     differences.equal("exchanges total", exchanges["total"],
                       len(truth["pairs"]) + len(truth["unanswered"]))
     check_stray(protocol, truth, differences)
+    check_operation_rows(protocol, truth, differences)
 
 
 def check_stray(protocol, truth, differences):
@@ -235,6 +236,7 @@ def check_events(lines, truth, differences):
     """Every exchange one by one; returns the report of the summary line."""
     exchanges = collections.defaultdict(list)
     messages = collections.Counter()
+    check_operations([line for line in lines if line["event"] == "operation"], truth, differences)
     report = None
     for line in lines:
         if line["event"] == "exchange":
@@ -270,6 +272,71 @@ def check_events(lines, truth, differences):
         if rest:
             differences.add(f"exchange that nobody logged: {key} {rest[0]['status']}")
     return report
+
+
+def operation_key(op):
+    """What tells operations apart, from a line of the truth or of the report."""
+    direction = RECEIVED[op["dir"]] if "dir" in op else op.get("direction", "received")
+    return op["kind"], op["method"], op.get("name"), direction
+
+
+def operation_times(where, op, event, differences):
+    """The asker's clock runs from before the request is sent until the end has arrived; that of the
+    other side, which is the client's for what the server asks, from arrival to departure."""
+    inner = op.get("dir") == "s2c"
+    for key, limit in (("total_time", op["ms"]), ("creation_time", op.get("creation_ms"))):
+        wire = event[key]
+        if op["status"] == "pending" and key == "total_time":
+            differences.equal(f"{where} {key}", wire, None)
+            continue
+        if limit is None:
+            continue
+        fits = wire is not None and (wire * 1000 >= limit - SLACK_MS if inner else
+                                     0 < wire * 1000 <= limit + SLACK_MS)
+        if not fits:
+            differences.add(f"{where}: {key} {wire}, the client saw {limit} ms")
+    if event["kind"] == "mrtr" and event["total_time"] is not None:
+        split = event["server_time"] + event["outside_time"]
+        if abs(split - event["total_time"]) > 1e-6:
+            differences.add(f"{where}: {split} is not {event['total_time']}")
+
+
+def check_operations(events, truth, differences):
+    """Calls in several rounds, and tasks, as the client that made them logged them. Of one kind,
+    method and name they are told in the order in which they ended, so that they are looked for.
+    What nothing on the wire tells apart (at_once) has to be reported as unknown."""
+    if "operations" not in truth:
+        return
+    left = list(events)
+    for op in sorted(truth["operations"], key=lambda o: (o["t_ms"], o["ms"] or 0)):
+        where = f"operation {operation_key(op)} at {op['t_ms']:.0f}"
+        want = {"status": "unknown" if op.get("at_once") else op["status"],
+                "exchanges": 1 if op.get("at_once") else op["exchanges"],
+                "rounds": op["rounds"], "polls": op["polls"], "fetches": op["fetches"]}
+        if op["kind"] == "mrtr" and not op.get("at_once"):
+            want["certainty"] = "certain" if op["state"] else "likely"
+        fitting = [e for e in left if operation_key(e) == operation_key(op) and
+                   all(e[k] == v for k, v in want.items())]
+        if not fitting:
+            differences.add(f"{where}: no {want}")
+            continue
+        event = min(fitting, key=lambda e: abs((e["total_time"] or 0) * 1000 - (op["ms"] or 0)))
+        left.remove(event)
+        if not op.get("at_once"):
+            operation_times(where, op, event, differences)
+    for event in left:
+        differences.add(f"operation that nobody logged: {operation_key(event)} {event['status']}")
+
+
+def check_operation_rows(protocol, truth, differences):
+    if "operations" not in truth:
+        return
+    want, got = collections.Counter(), {}
+    for op in truth["operations"]:
+        want[op["kind"], op["method"], op.get("name")] += 1
+    for row in protocol["operations"]:
+        got[row["kind"], row["method"], row["name"]] = row["count"]
+    differences.equal("operations", got, dict(want))
 
 
 def check_lines(text, truth, differences):

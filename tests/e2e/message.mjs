@@ -33,6 +33,7 @@ export function describe(message, bytes) {
   } else {
     record.kind = 'result';
     if (message.result?.isError === true) record.is_error = true;
+    if (message.result?.resultType === 'input_required') record.input_required = true;
     if (message.result?.protocolVersion) record.protocol_version = message.result.protocolVersion;
   }
   return record;

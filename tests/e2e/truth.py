@@ -108,7 +108,8 @@ def pair_row(request, answer, latencies):
     row = {"dir": request["dir"], "method": request["method"], "id": request["id"]}
     if "tool" in request:
         row["tool"] = request["tool"]
-    row["outcome"] = "result-isError" if answer.get("is_error") else outcome
+    row["outcome"] = ("result-isError" if answer.get("is_error") else
+                      "result-input_required" if answer.get("input_required") else outcome)
     if outcome == "error":
         row["error_code"] = answer["error_code"]
     latency = latencies.get((request["client"], request["dir"], json.dumps(request["id"])))
@@ -202,6 +203,8 @@ def coverage_classes(server_log):
 
 def build(server_log, client_log):
     """The facts of a recording as a dictionary; see pcaps/README.md for the members."""
+    operations = [line["operation"] for line in client_log if "operation" in line]
+    client_log = [line for line in client_log if "operation" not in line]
     exchanges = [line for line in server_log if line["record"] == "http"]
     by_number = {e["http"]: e for e in exchanges}
     messages = []
@@ -249,6 +252,7 @@ def build(server_log, client_log):
                        for m in unanswered],
         "orphan_responses": [place(m) for m in pairing.orphans],
         "one_side_only": agreement(wire, client_log) if client_log else [],
+        **({"operations": operations} if operations else {}),
         "pairs": [pair_row(request, answer, latencies) for request, answer in pairing.pairs],
     }
 
