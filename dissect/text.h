@@ -69,7 +69,7 @@ void text_drop(struct text *t);
 /* Whether a text is under way. */
 static inline bool text_busy(const struct text *t)
 {
-    return t->rpc != NULL;
+    return t->rpc || t->squirrel;
 }
 
 /* Tells something about this direction of the channel. */

@@ -5,11 +5,12 @@
  * JSON text; control frames may stand between the frames of one.
  *
  * Theory of operation. Payload is read where it lies, or, if it is masked, through a small buffer
- * on the stack. What is not JSON is skipped without being unmasked. Compressed messages go through
- * coding.h; the decoder is kept from message to message only where the sender refers back (context
- * takeover). After a loss a message is decoded without what it may refer to: the decoder notices
- * any reference to bytes that it does not have, so what it gives is right, or nothing. Most such
- * messages are undecodable then, which is told once.
+ * on the stack. What is not JSON is skipped without being unmasked. Texts are JSON-RPC or the
+ * Squirrel dialect's, whose web UI speaks WebSocket: text.h decides by the first that proves it.
+ * Compressed messages go through coding.h; the decoder is kept from message to message only where
+ * the sender refers back (context takeover). After a loss a message is decoded without what it may
+ * refer to: the decoder notices any reference to bytes that it does not have, so what it gives is
+ * right, or nothing. Most such messages are undecodable then, which is told once.
  *
  * State of a direction, and what a gap costs there:
  *
@@ -220,7 +221,16 @@ static void begin_message(const struct websocket *w, struct websocket_side *s,
         undecodable(s);
 }
 
-static void end_message(const struct websocket *w, struct websocket_side *s)
+/* A whole text. The dialect that one direction proved is the other's, too. */
+static void end_text(struct websocket *w, struct websocket_side *s)
+{
+    struct text *other = &w->side[!s->text.dir].text;
+    (void)text_end(&s->text, TEXT_END_COMPLETE, NULL);
+    if (other->dialect == TEXT_EITHER)
+        other->dialect = s->text.dialect;
+}
+
+static void end_message(struct websocket *w, struct websocket_side *s)
 {
     bool forget = w->options.no_context_takeover[s->text.dir];
     if (s->decoder && s->coded) {
@@ -232,7 +242,7 @@ static void end_message(const struct websocket *w, struct websocket_side *s)
             drop_decoder(s);
     }
     if (text_busy(&s->text))
-        (void)text_end(&s->text, TEXT_END_COMPLETE, NULL);
+        end_text(w, s);
     s->message = 0;
     s->skip = false;
     s->coded = false;
@@ -253,7 +263,7 @@ static void begin_data(const struct websocket *w, struct websocket_side *s,
         begin_message(w, s, f);
 }
 
-static void end_frame(const struct websocket *w, struct websocket_side *s)
+static void end_frame(struct websocket *w, struct websocket_side *s)
 {
     s->state = STATE_HEAD;
     if (s->opcode == WEBSOCKET_CLOSE)
@@ -262,7 +272,7 @@ static void end_frame(const struct websocket *w, struct websocket_side *s)
         end_message(w, s);
 }
 
-static void begin_frame(const struct websocket *w, struct websocket_side *s,
+static void begin_frame(struct websocket *w, struct websocket_side *s,
                         const struct websocket_frame *f)
 {
     if (!websocket_frame_valid(f)) {
@@ -289,7 +299,7 @@ static void begin_frame(const struct websocket *w, struct websocket_side *s,
 }
 
 /* Reads a frame head, or a part of it that is kept. Returns how many bytes that took. */
-static size_t take_head(const struct websocket *w, struct websocket_side *s, const uint8_t *bytes,
+static size_t take_head(struct websocket *w, struct websocket_side *s, const uint8_t *bytes,
                         size_t n)
 {
     struct websocket_frame f;
@@ -308,8 +318,8 @@ static size_t take_head(const struct websocket *w, struct websocket_side *s, con
     return n;
 }
 
-static size_t take_payload(const struct websocket *w, struct websocket_side *s,
-                           const uint8_t *bytes, size_t n)
+static size_t take_payload(struct websocket *w, struct websocket_side *s, const uint8_t *bytes,
+                           size_t n)
 {
     size_t take = n < s->left ? n : (size_t)s->left;
     payload(s, bytes, take);
@@ -333,6 +343,7 @@ void websocket_init(struct websocket *w, const struct transport_conn *tc, uint32
         s->text.tc = tc;
         s->text.channel = channel;
         s->text.dir = (uint8_t)dir;
+        s->text.dialect = TEXT_EITHER;
         if (options->joined)
             lose(s);
     }
@@ -367,7 +378,7 @@ void websocket_feed(struct websocket *w, enum dir dir, const uint8_t *bytes, siz
 }
 
 /* A hole inside the payload of a frame. */
-static void payload_gap(const struct websocket *w, struct websocket_side *s, uint64_t n)
+static void payload_gap(struct websocket *w, struct websocket_side *s, uint64_t n)
 {
     s->left -= n;
     s->mask_at = (s->mask_at + n) % 4;

@@ -392,13 +392,13 @@ Test(websocket, gap_in_a_payload)
     script_say(&script, DIR_S2C, TEXT, RESULT("1") "          ");
     result("2");
     size_t n = script.segment[2].n;
-    cr_expect_str_eq(lose(2, n - 5, n - 1), "1 begin ?\n1 < result 1\n1 < tcp:gap 4\n"
+    cr_expect_str_eq(lose(2, n - 5, n - 1), "1 begin ?\n1 < tcp:gap 4\n1 < result 1\n"
                                             "1 < result 2\n1 end closed\n");
     begin("");
     script_say(&script, DIR_S2C, 1, RESULT("1"));
     script_say(&script, DIR_S2C, PING, "0123456789");
     script_say(&script, DIR_S2C, FIN, "  ");
-    cr_expect_str_eq(lose(3, 2, 12), "1 begin ?\n1 < result 1\n1 < tcp:gap 10\n1 end closed\n");
+    cr_expect_str_eq(lose(3, 2, 12), "1 begin ?\n1 < tcp:gap 10\n1 < result 1\n1 end closed\n");
     script_say(&script, DIR_S2C, 1, "{\"jsonrpc\"");
     script_say(&script, DIR_S2C, FIN, ":2}");
     result("3");
