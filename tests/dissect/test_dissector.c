@@ -70,8 +70,8 @@ Test(dissector, swaps_roles)
         cr_expect(conn.conn.roles_known);
         cr_expect_eq(conn_client(&conn.conn)->port, 50000);
         if (small)
-            data(DIR_C2S, CALL + 6, sizeof(CALL) - 7);
-        data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+            data(DIR_S2C, CALL + 6, sizeof(CALL) - 7);
+        data(DIR_C2S, ANSWER, sizeof(ANSWER) - 1);
         world_close(&world, &conn, STREAM_END_FIN);
         cr_expect(strstr(world.log, "1 > request 1\n"), "%s", world.log);
         cr_expect(strstr(world.log, "1 < result 1\n"), "%s", world.log);

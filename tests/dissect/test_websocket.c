@@ -536,7 +536,7 @@ Test(websocket, joined_the_other_way_round)
     cr_assert(world_open(&world, &c, true));
     world_data(&c, DIR_S2C, script.segment[0].text, script.segment[0].n, 1);
     cr_expect_eq(c.conn.swapped, 1);
-    world_data(&c, DIR_S2C, script.segment[1].text, script.segment[1].n, 1);
+    world_data(&c, DIR_C2S, script.segment[1].text, script.segment[1].n, 1);
     world_close(&world, &c, STREAM_END_FIN);
     cr_expect_str_eq(world.log, "1 begin ? stub\n1 > request 2\n1 < result 2\n1 end closed\n");
 }
