@@ -16,7 +16,8 @@
  *
  * 1 and 2 come as m->cancels, 3 as m->event_id. What goes by order alone (5, 6, equal ids, and the
  * ids "default" and "unknown", which everybody uses) needs a connection seen from its start without
- * loss. Events and errors that name no request end none.
+ * loss; without that, a response whose request is not found puts all that wait in doubt. Events and
+ * errors that name no request end none.
  *
  * Not every request owes an answer: a setup message may get one; a handshake is also answered by
  * the other side's handshake; a notification on lines is answered by servers that answer every
@@ -173,9 +174,19 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
         wait_for_answer(t, ch, m, PENDING_OWES_NOTHING);
 }
 
+/* Where order is not known, a response without a request may be the answer to any that waits. */
+static void doubt_waiting(struct channel *ch, enum dir dir)
+{
+    for (struct pending *p = ch->waiting.first; p; p = p->next)
+        if (p->dir == dir)
+            p->lossy = true;
+}
+
 /* A response that nothing waits for. */
 static void take_orphan(struct tracker *t, struct channel *ch, const struct message *m)
 {
+    if (!in_order(ch))
+        doubt_waiting(ch, dir_other((enum dir)m->dir));
     struct telling what = {.origin = emit_origin(ch, NULL), .m = m, .orphan = true};
     const struct rpc_id *id = pairing_usable_id(&m->cancels) ? &m->cancels : &m->id;
     struct answered *a = NULL;

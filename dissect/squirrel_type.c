@@ -89,6 +89,31 @@ const char *squirrel_type_name(enum squirrel_type type)
     return names[type];
 }
 
+int squirrel_type_is_client(enum squirrel_type type)
+{
+    switch (type) {
+    case SQUIRREL_TYPE_COMMAND:
+    case SQUIRREL_TYPE_REQUEST:
+    case SQUIRREL_TYPE_QUERY:
+    case SQUIRREL_TYPE_AUTH_REQUEST:
+        return 1;
+    case SQUIRREL_TYPE_RESPONSE:
+    case SQUIRREL_TYPE_COMMAND_RESPONSE:
+    case SQUIRREL_TYPE_AUTH_RESPONSE:
+        return 0;
+    case SQUIRREL_TYPE_NONE:
+    case SQUIRREL_TYPE_SETUP:
+    case SQUIRREL_TYPE_HANDSHAKE:
+    case SQUIRREL_TYPE_HANDSHAKE_RESPONSE:
+    case SQUIRREL_TYPE_ERROR:
+    case SQUIRREL_TYPE_EVENT:
+    case SQUIRREL_TYPE_NOTIFICATION:
+    case SQUIRREL_TYPE_OTHER:
+        break;
+    }
+    return -1;
+}
+
 static bool begins_with(const char *text, size_t n, const char *word)
 {
     size_t length = strlen(word);

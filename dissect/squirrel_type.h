@@ -34,6 +34,9 @@ enum squirrel_type squirrel_type_find(const char *text, size_t n);
 /* The type in lower case, as reports show it; "" for NONE and OTHER. Static storage. */
 const char *squirrel_type_name(enum squirrel_type type);
 
+/* Who sends messages of that type: 1 the client, 0 the server, -1 either. */
+int squirrel_type_is_client(enum squirrel_type type);
+
 /* The class of an error by its code, or by the beginning of its text: a number for
  * squirrel_error_name(); 0: none that is known. */
 uint8_t squirrel_error_find(const char *text, size_t n);
