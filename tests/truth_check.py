@@ -86,6 +86,10 @@ def check_messages(protocol, truth, differences):
     want = counted(truth)
     for key in sorted(set(got) | set(want), key=str):
         differences.equal(f"messages {key}", got[key], want[key])
+    if "types" in truth:  # each message has a type of its own, responses too
+        for direction, name in (("c2s", "messages_received"), ("s2c", "messages_sent")):
+            differences.equal(name, protocol[name], truth["types"][direction])
+        return
     typed = collections.Counter()
     answered = {}
     for pair in truth["pairs"]:
@@ -142,7 +146,7 @@ def check_report(report, truth, differences):
     if truth["sessions"] or truth.get("unnamed_sessions"):
         sessions = len(truth["sessions"]) + truth.get("unnamed_sessions", 0)
         differences.equal("sessions", protocol["sessions"], sessions)
-        if len(truth["protocol_versions"]) == 1:  # else the truth does not tell whose is which
+        if len(truth["protocol_versions"]) == 1 and "types" not in truth:  # else the truth does not tell whose is which
             differences.equal("sessions by version", protocol["protocol_versions"],
                               {truth["protocol_versions"][0]: sessions})
     if "coverage_connections" in truth:
@@ -153,6 +157,8 @@ def check_report(report, truth, differences):
     errors = protocol["protocol_errors"]
     codes = {k.removeprefix("jsonrpc:"): v for k, v in errors.items() if k.startswith("jsonrpc:")}
     differences.equal("errors by code", codes, truth["errors_by_code"])
+    types = {k: v for k, v in errors.items() if k.startswith("squirrel:")}
+    differences.equal("errors by type", types, truth.get("errors_by_type", {}))
     differences.equal("tool:is_error", errors.get("tool:is_error", 0),
                       sum(t["is_error_count"] for t in truth["tool_calls"].values()))
     differences.equal("parse errors", {k: v for k, v in errors.items() if k.startswith("parse:")}, {})
@@ -209,6 +215,8 @@ def check_pair(pair, event, differences):
     differences.equal(f"{where} status", event["status"], STATUS[pair["outcome"]])
     if "tool" in pair and pair["tool"] != "undefined":
         differences.equal(f"{where} name", event.get("name"), pair["tool"])
+    if "operation" in pair:
+        differences.equal(f"{where} name", event.get("name"), pair["operation"])
     if pair["outcome"] == "error":
         differences.equal(f"{where} error_code", event.get("error_code"), pair["error_code"])
     differences.equal(f"{where} request_bytes", event["request_bytes"], pair["req_bytes"])

@@ -28,6 +28,11 @@ def tally(messages):
     return counts
 
 
+def answered_id(message):
+    """The id of the request that a response ends, where that is not its own."""
+    return message.get("answers", message.get("id"))
+
+
 class Pairing:
     """Finds the answer of each request; knows a client by its own header, not by its session."""
 
@@ -58,8 +63,11 @@ class Pairing:
 
     def answer(self, message):
         asked = "s2c" if message["dir"] == "c2s" else "c2s"
-        key = (message["client"], asked, json.dumps(message.get("id")))
-        if message.get("id") is None:
+        named = answered_id(message)
+        key = (message["client"], asked, json.dumps(named))
+        if "answers" in message and named is None:
+            return  # it ends no request
+        if named is None:
             # An HTTP refusal has no id; it answers the request that its POST carried.
             key = next((k for k, m in self.open.items() if m.get("http") == message.get("http")), key)
         request = self.open.pop(key, None)
@@ -83,7 +91,7 @@ def client_latencies(log):
             begun[line["client"], line["dir"], json.dumps(line["id"])] = line["t_ms"]
             continue
         asked = "s2c" if line["dir"] == "c2s" else "c2s"
-        key = (line["client"], asked, json.dumps(line.get("id")))
+        key = (line["client"], asked, json.dumps(answered_id(line)))
         if key in begun:
             latencies[key] = line["t_ms"] - begun.pop(key)
     return latencies
@@ -106,12 +114,11 @@ def tool_calls(pairs, unanswered):
 def pair_row(request, answer, latencies):
     outcome = "error" if answer["kind"] == "error" else "result"
     row = {"dir": request["dir"], "method": request["method"], "id": request["id"]}
-    if "tool" in request:
-        row["tool"] = request["tool"]
+    row |= {key: request[key] for key in ("tool", "operation") if key in request}
     row["outcome"] = ("result-isError" if answer.get("is_error") else
                       "result-input_required" if answer.get("input_required") else outcome)
     if outcome == "error":
-        row["error_code"] = answer["error_code"]
+        row["error_code"] = answer.get("error_code")
     latency = latencies.get((request["client"], request["dir"], json.dumps(request["id"])))
     row["t_req_ms"] = round(request["t_ms"], 3)
     row["client_latency_ms"] = None if latency is None else round(latency, 3)
@@ -201,6 +208,14 @@ def coverage_classes(server_log):
     return {"coverage_connections": dict(sorted(classes.items()))} if classes else {}
 
 
+def squirrel_facts(messages):
+    """What differs for messages of the Squirrel dialect: types and errors of their own."""
+    types = {d: dict(sorted(collections.Counter(m["method"] for m in messages
+                                                if m["dir"] == d).items())) for d in ("c2s", "s2c")}
+    errors = collections.Counter(m["error_type"] for m in messages if "error_type" in m)
+    return {"types": types, "errors_by_type": dict(sorted(errors.items()))}
+
+
 def build(server_log, client_log):
     """The facts of a recording as a dictionary; see pcaps/README.md for the members."""
     operations = [line["operation"] for line in client_log if "operation" in line]
@@ -216,17 +231,19 @@ def build(server_log, client_log):
     pairing = Pairing()
     for message in wire:
         pairing.feed(message)
-    unanswered = list(pairing.open.values())
+    unanswered = [m for m in pairing.open.values() if not m.get("optional")]
     modern = modern_sessions(pairing)
     cancels = [m for m in wire if m.get("method") == "notifications/cancelled"]
     cancelled = {(m["client"], json.dumps(m["request_id"])) for m in cancels}
     repeated = {id(m) for m in pairing.replayed}
     errors = collections.Counter(str(m["error_code"]) for m in wire
-                                 if m["kind"] == "error" and id(m) not in repeated)
+                                 if "error_code" in m and id(m) not in repeated)
     latencies = client_latencies(client_log)
     refused = sum(line.get("refused", 0) for line in client_log)
     versions = [m["protocol_version"] for m in wire
-                if m["kind"] == "result" and "protocol_version" in m] + list(modern.values())
+                if (m["kind"] == "result" or "squirrel" in m) and "protocol_version" in m]
+    versions += modern.values()
+    squirrel = [m for m in wire if "squirrel" in m]
     return {
         "protocol_versions": sorted(set(versions)),
         "tcp_connections": sum(line["record"] == "connection" for line in server_log),
@@ -244,7 +261,8 @@ def build(server_log, client_log):
         # Without a session id every initialize that was answered begins one.
         "unnamed_sessions": sum(request["method"] == "initialize" and not request["session"] and
                                 answer["kind"] == "result" for request, answer in pairing.pairs)
-                            + len(modern),
+                            + len(modern) + len({m["client"] for m in squirrel}),
+        **(squirrel_facts(squirrel) if squirrel else {}),
         **({"header_findings": header_findings(wire, by_number)} if modern else {}),
         "cancelled": [{"dir": m["dir"], "requestId": m["request_id"], "session": m["session"]}
                       for m in cancels],
