@@ -167,6 +167,47 @@ Test(event_line, ids_are_json_where_they_can_be)
     }
 }
 
+Test(event_line, operations_tell_what_they_know)
+{
+    struct event_operation e = {.origin = scene_origin(&conn, 1, "2026-07-28"),
+                                .kind = OPERATION_MRTR,
+                                .method = "tools/call",
+                                .method_len = 10,
+                                .name = "deploy",
+                                .name_len = 6,
+                                .status = OPERATION_COMPLETE,
+                                .likely = true,
+                                .legs = 3,
+                                .timed = true,
+                                .duration_ns = 3 * SCENE_MS,
+                                .server_ns = SCENE_MS,
+                                .outside_ns = 2 * SCENE_MS};
+    json_t *line = event_line_operation(&e);
+    cr_expect_str_eq(json_string_value(json_object_get(line, "kind")), "mrtr");
+    cr_expect_str_eq(json_string_value(json_object_get(line, "certainty")), "likely");
+    cr_expect_str_eq(json_string_value(json_object_get(line, "direction")), "received");
+    cr_expect_eq(json_integer_value(json_object_get(line, "exchanges")), 3);
+    cr_expect_eq(json_real_value(json_object_get(line, "outside_time")), 0.002);
+    cr_expect(json_is_null(json_object_get(line, "creation_time")));
+    cr_expect(json_is_null(json_object_get(line, "result_wait")));
+    json_decref(line);
+    e.kind = OPERATION_TASK;
+    e.status = OPERATION_UNKNOWN;
+    e.method = "?";
+    e.method_len = 1;
+    e.name = NULL;
+    e.timed = false;
+    line = event_line_operation(&e);
+    cr_expect(json_is_null(json_object_get(line, "method")));
+    cr_expect(json_is_null(json_object_get(line, "name")));
+    cr_expect(json_is_null(json_object_get(line, "total_time")));
+    cr_expect(json_is_null(json_object_get(line, "server_time")));
+    cr_expect_str_eq(json_string_value(json_object_get(line, "status")), "unknown");
+    json_decref(line);
+    for (int i = 0; i < OPERATION_STATUS_COUNT; i++)
+        cr_expect_neq(*event_operation_status_name((enum operation_status)i), '\0');
+}
+
 Test(event_line, reasons_are_all_named)
 {
     for (int failure = 1; failure <= CONN_FAILURE_UNREACHABLE; failure++)
@@ -191,13 +232,16 @@ Test(event_line, every_failing_allocation_gives_null_or_the_line)
     struct event_exchange ended = scene_exchange(&conn, "tools/call", "a\xff", EXCHANGE_RESULT);
     struct event_connection c = {.event = CONN_EVENT_CLOSED, .conn = &conn};
     struct event_session s = {.origin = scene_origin(&conn, 1, "x"), .client_name = "n"};
+    struct event_operation o = {
+        .origin = scene_origin(&conn, 1, "x"), .method = "?", .method_len = 1};
     json_set_alloc_funcs(counted_malloc, free);
-    for (int which = 0; which < 4; which++) {
+    for (int which = 0; which < 5; which++) {
         for (uint64_t n = 1;; n++) {
             fail_alloc_at(n);
             json_t *line = which == 0   ? event_line_message(&said)
                            : which == 1 ? event_line_exchange(&ended)
                            : which == 2 ? event_line_connection(&c)
+                           : which == 3 ? event_line_operation(&o)
                                         : event_line_session(&s);
             line = event_line_perspective(line, PERSPECTIVE_CLIENT);
             char *text = line ? event_line_text(line) : NULL;
