@@ -104,7 +104,8 @@ static void make_message(struct message *m, const uint8_t *b, const struct strea
     if (m->method == METHOD_OTHER)
         put_text(m, MESSAGE_TEXT_METHOD, "vendor/own");
     put_text(m, MESSAGE_TEXT_ID, ids[b[4] & 3]);
-    put_text(m, MESSAGE_TEXT_VERSION, b[7] & 1 ? "2025-06-18" : "");
+    static const char *const versions[] = {"", "2025-06-18", "2025-03-26", "2026-07-28"};
+    put_text(m, MESSAGE_TEXT_VERSION, versions[(b[7] & 1) | (b[7] >> 6 & 2)]);
     put_text(m, MESSAGE_TEXT_PEER_NAME, b[7] & 2 ? "someone" : "");
 }
 
@@ -130,9 +131,10 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
                                            .target_hash = b[2] >> 5 & 1,
                                            .session_hash = b[2] >> 1 & 3,
                                            .last_event_hash = b[2] >> 3 & 3,
-                                           .flags = b[3] & 127,
-                                           .method = b[4] % (HTTP_METHOD_OTHER + 1)};
-        memcpy(r->u.begin.version, b + 5, 3);
+                                           .flags = (uint16_t)((b[3] & 127) | (b[4] >> 5) << 8),
+                                           .method = (b[4] & 31) % (HTTP_METHOD_OTHER + 1)};
+        memcpy(r->u.begin.version, b[7] & 1 ? "2026-07-28" : (const char *)b + 5,
+               b[7] & 1 ? 10 : 3);
         break;
     case RECORD_HEAD:
         r->u.head = (struct record_head){.session_hash = b[2] & 3,
@@ -162,7 +164,7 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
         r->u.finding = (struct record_finding){.amount = b[2], .finding = b[3], .dir = b[4] & 1};
         break;
     case RECORD_END:
-        r->end = b[2] & 3;
+        r->end = b[2] % (CHANNEL_END_ABORTED + 1);
         break;
     }
 }
