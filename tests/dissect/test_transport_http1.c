@@ -249,6 +249,87 @@ Test(transport_http1, bodies_that_are_no_json)
                      "7 begin POST\n7 > parse:empty_batch\n7 head 202 -\n7 end complete\n");
 }
 
+/* Read on at the next start line; what belongs to what is not certain any more. */
+Test(transport_http1, lengths_that_are_wrong)
+{
+    static const struct segment too_short[] = {
+        C2S(POST(46, CALL("1"))),   S2C(JSON(20, RESULT("1"))), C2S(POST(46, CALL("2"))),
+        S2C(JSON(36, RESULT("2"))), C2S(POST(46, CALL("3"))),   S2C(JSON(36, RESULT("3"))),
+    };
+    EXPECT(too_short, "1 begin POST\n"
+                      "1 > request 1\n"
+                      "1 head 200 json\n"
+                      "1 < parse:truncated_json\n"
+                      "1 end complete\n"
+                      "2 begin POST\n"
+                      "2 > request 2\n"
+                      "2 < http:malformed\n"
+                      "3 begin POST\n"
+                      "3 > request 3\n"
+                      "2 end lost\n"
+                      "3 head 200 json uncertain\n"
+                      "3 < result 3\n"
+                      "3 end complete\n");
+    static const struct segment too_long[] = {
+        C2S(POST(46, CALL("1"))),   S2C(JSON(40, RESULT("1"))), C2S(POST(46, CALL("2"))),
+        S2C(JSON(36, RESULT("2"))), C2S(POST(46, CALL("3"))),   S2C(JSON(36, RESULT("3"))),
+    };
+    EXPECT(too_long, "1 begin POST\n"
+                     "1 > request 1\n"
+                     "1 head 200 json\n"
+                     "1 < result 1\n"
+                     "2 begin POST\n"
+                     "2 > request 2\n"
+                     "1 < parse:malformed_json\n"
+                     "1 end complete\n"
+                     "2 < http:malformed\n"
+                     "3 begin POST\n"
+                     "3 > request 3\n"
+                     "2 end lost\n"
+                     "3 head 200 json uncertain\n"
+                     "3 < result 3\n"
+                     "3 end complete\n");
+    static const struct segment too_long_question[] = {
+        C2S(POST(50, CALL("1"))),   S2C(JSON(36, RESULT("1"))), C2S(POST(46, CALL("2"))),
+        S2C(JSON(36, RESULT("2"))), C2S(POST(46, CALL("3"))),   S2C(JSON(36, RESULT("3"))),
+    };
+    EXPECT(too_long_question, "1 begin POST\n"
+                              "1 > request 1\n"
+                              "1 head 200 json\n"
+                              "1 < result 1\n"
+                              "1 > parse:malformed_json\n"
+                              "1 end complete\n"
+                              "2 begin ? stub uncertain\n"
+                              "2 > http:malformed\n"
+                              "2 head 200 json uncertain\n"
+                              "2 < result 2\n"
+                              "2 end complete\n"
+                              "3 begin POST\n"
+                              "3 > request 3\n"
+                              "3 head 200 json uncertain\n"
+                              "3 < result 3\n"
+                              "3 end complete\n");
+    static const struct segment too_short_question[] = {
+        C2S(POST(20, CALL("1"))),   S2C(JSON(36, RESULT("1"))), C2S(POST(46, CALL("2"))),
+        S2C(JSON(36, RESULT("2"))), C2S(POST(46, CALL("3"))),   S2C(JSON(36, RESULT("3"))),
+    };
+    EXPECT(too_short_question, "1 begin POST\n"
+                               "1 > parse:truncated_json\n"
+                               "1 head 200 json\n"
+                               "1 < result 1\n"
+                               "1 end complete\n"
+                               "2 begin ? stub uncertain\n"
+                               "2 > http:malformed\n"
+                               "2 head 200 json uncertain\n"
+                               "2 < result 2\n"
+                               "2 end complete\n"
+                               "3 begin POST\n"
+                               "3 > request 3\n"
+                               "3 head 200 json uncertain\n"
+                               "3 < result 3\n"
+                               "3 end complete\n");
+}
+
 Test(transport_http1, http_that_is_bad)
 {
     static const struct segment segments[] = {
