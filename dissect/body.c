@@ -28,6 +28,7 @@ struct body_stream {
     struct sse sse;
     struct buf endpoint; /* data of an `endpoint` event under way */
     uint8_t event;       /* EVENT_* of the event under way */
+    bool partial;        /* that one's first lines may be lost: its type, its id */
 };
 
 /* The end of a JSON body. */
@@ -105,6 +106,8 @@ static void end_event_text(struct body *b, const struct sse_event *e)
     uint32_t messages;
     note_id(&b->text, e);
     enum text_end how = b->text.has_event_id ? TEXT_END_LENIENT : TEXT_END_COMPLETE;
+    if (b->stream->partial)
+        how = TEXT_END_PARTIAL;
     enum json_end end = text_end(&b->text, revoked ? TEXT_END_REVOKED : how, &messages);
     bool nothing = end == JSON_END_COMPLETE && messages == 0 && b->text.has_event_id;
     if (revoked)
@@ -127,6 +130,7 @@ static void on_event(void *ctx, const struct sse_event *e)
         emit_event(b, e);
     buf_fini(&s->endpoint);
     s->event = EVENT_NEW;
+    s->partial = false;
 }
 
 /* Told by the caller that the event is gone; what it means depends on why. */
@@ -167,8 +171,17 @@ static void begin_stream(struct body *b)
         return;
     }
     b->stream->event = EVENT_NEW;
+    b->stream->partial = false;
     buf_init(&b->stream->endpoint, LIMIT_ENDPOINT_URI);
     sse_init(&b->stream->sse, &b->text.tc->env->hash, b->text.tc->env->hit);
+}
+
+/* Goes on behind a hole. */
+static void resync(struct body *b, bool at_line)
+{
+    struct sse_sink sink = event_sink(b);
+    sse_gap(&b->stream->sse, &sink, at_line);
+    b->stream->partial = at_line;
 }
 
 static void end_stream(struct body *b, enum body_end how)
@@ -280,8 +293,7 @@ void body_join(struct body *b, uint32_t channel, bool at_line, const struct stre
     body_start(b, BODY_SSE, channel, at);
     if (b->mode != BODY_SSE)
         return;
-    struct sse_sink sink = event_sink(b);
-    sse_gap(&b->stream->sse, &sink, at_line);
+    resync(b, at_line);
 }
 
 enum body_look body_look(const uint8_t **bytes, size_t *n)
@@ -347,14 +359,12 @@ void body_gap(struct body *b, bool at_line, const struct stream_pos *at)
         skip_unread(b);
         text_lost(&b->text);
         return;
-    case BODY_SSE: {
-        struct sse_sink sink = event_sink(b);
-        sse_gap(&b->stream->sse, &sink, at_line);
+    case BODY_SSE:
+        resync(b, at_line);
         text_lost(&b->text);
         if (b->coding != CODING_NONE)
             stop_decoding(b);
         return;
-    }
     }
 }
 

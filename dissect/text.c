@@ -190,7 +190,7 @@ enum json_end text_end(struct text *t, enum text_end how, uint32_t *ret_messages
     struct verdict v = squirrel ? end_squirrel(t, &sink, revoked) : end_rpc(t, &sink, revoked);
     if (ret_messages)
         *ret_messages = v.messages;
-    if (!revoked)
+    if (!revoked && how != TEXT_END_PARTIAL)
         judge(t, &v, how);
     text_drop(t);
     return v.end;

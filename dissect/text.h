@@ -43,6 +43,7 @@ struct text {
 enum text_end {
     TEXT_END_COMPLETE, /* the framing says that this was all */
     TEXT_END_LENIENT,  /* the same, but JSON without any message is nothing to tell */
+    TEXT_END_PARTIAL,  /* complete, but what framed its beginning was lost: nothing but messages */
     TEXT_END_REVOKED,  /* complete, but it does not count: nothing is told */
     TEXT_END_CUT, /* the connection or the capture ended inside: an incomplete text is silent */
     TEXT_END_LOST /* a gap cut it: an incomplete text is a lost message */

@@ -22,7 +22,8 @@
  * ended: nothing more is read
  *
  * A frame that every receiver would refuse (reserved opcode or bit, odd control frame) is told, and
- * leads to LOST, too. A wrong mask bit is told once; such frames are read.
+ * leads to LOST, too. A wrong mask bit is told once; such frames are read. Behind LOST, until a
+ * message has been read, either only means that the guess was wrong, and nothing is told.
  *
  * Memory: no buffers; a parser while a message is being read; a decoder (coding.h) while a
  * compressed one is, or for as long as the connection lasts with context takeover.
@@ -106,6 +107,7 @@ static void lose(struct websocket_side *s)
     text_drop(&s->text);
     drop_decoder(s);
     s->state = STATE_LOST;
+    s->unsure = true;
     s->message = MESSAGE_UNKNOWN;
     s->skip = true;
     s->coded = false;
@@ -225,7 +227,8 @@ static void begin_message(const struct websocket *w, struct websocket_side *s,
 static void end_text(struct websocket *w, struct websocket_side *s)
 {
     struct text *other = &w->side[!s->text.dir].text;
-    (void)text_end(&s->text, TEXT_END_COMPLETE, NULL);
+    if (text_end(&s->text, TEXT_END_COMPLETE, NULL) == JSON_END_COMPLETE)
+        s->unsure = false;
     if (other->dialect == TEXT_EITHER)
         other->dialect = s->text.dialect;
 }
@@ -255,7 +258,8 @@ static void begin_data(const struct websocket *w, struct websocket_side *s,
 {
     bool first = f->opcode != WEBSOCKET_CONTINUATION;
     if (first ? s->message != 0 && s->message != MESSAGE_UNKNOWN : s->message == 0) {
-        text_finding(&s->text, FINDING_BAD_FRAME, 1);
+        if (!s->unsure)
+            text_finding(&s->text, FINDING_BAD_FRAME, 1);
         drop_message(s);
         s->message = MESSAGE_UNKNOWN;
     }
@@ -275,13 +279,16 @@ static void end_frame(struct websocket *w, struct websocket_side *s)
 static void begin_frame(struct websocket *w, struct websocket_side *s,
                         const struct websocket_frame *f)
 {
-    if (!websocket_frame_valid(f)) {
-        text_finding(&s->text, FINDING_BAD_FRAME, 1);
-        text_lost(&s->text);
+    bool masked_well = f->masked == (s->text.dir == DIR_C2S);
+    if (!websocket_frame_valid(f) || (s->unsure && !masked_well)) {
+        if (!s->unsure) {
+            text_finding(&s->text, FINDING_BAD_FRAME, 1);
+            text_lost(&s->text);
+        }
         lose(s);
         return;
     }
-    if (f->masked != (s->text.dir == DIR_C2S) && !s->mask_told) {
+    if (!masked_well && !s->mask_told) {
         s->mask_told = true;
         text_finding(&s->text, FINDING_BAD_MASK, 1);
     }

@@ -41,6 +41,7 @@ struct websocket_side {
     bool skip;        /* nothing of the message can be read, or is worth it */
     bool opaque_told; /* FINDING_UNDECODABLE, since the last message that could be read */
     bool mask_told;   /* FINDING_BAD_MASK */
+    bool unsure;      /* frames were guessed; no message has confirmed that yet */
 };
 
 struct websocket {

@@ -516,6 +516,17 @@ Test(loss, joined_event_stream)
         "1 begin ? stub uncertain\n1 < result 1\n1 < parse:lost_message\n1 end lost\n");
 }
 
+/* What says that an event is no message may be missing: an id that primes, an `endpoint` type. */
+Test(loss, joined_behind_the_first_lines_of_an_event)
+{
+    static const char *const data[] = {"data: {}\n\n", "data: /messages?id=1\n\n", "data: 1\n\n"};
+    for (int i = 0; i < 3; i++) {
+        struct segment segments[] = {{DIR_S2C, data[i], 0, 0}, {DIR_S2C, "data: {}\n\n", 0, 0}};
+        cr_expect_str_eq(join(segments, 2),
+                         "1 begin ? stub uncertain\n1 < parse:not_jsonrpc\n1 end lost\n");
+    }
+}
+
 /* More open requests than the cap: nothing is associated any more, nothing breaks. */
 Test(loss, too_many_open_requests)
 {

@@ -422,6 +422,23 @@ Test(websocket, gap_over_frames)
     }
 }
 
+/* What was taken for frames behind a loss were none: that is nobody's fault. */
+Test(websocket, gap_and_a_wrong_guess)
+{
+    static const char *const odd[] = {"\x83\x00{}", "\x81\x80{}{}"}; /* reserved; masked */
+    for (int i = 0; i < 2; i++) {
+        begin("");
+        result("1");
+        script_bytes(&script, DIR_S2C, "\x8a\x00", 2);
+        script_bytes(&script, DIR_S2C, odd[i], i == 0 ? 4 : 6);
+        result("8");
+        cr_expect_str_eq(lose(2, 0, script.segment[2].n),
+                         "1 begin ?\n1 < tcp:gap 38\n1 < parse:lost_message\n1 < result 8\n"
+                         "1 end closed\n",
+                         "%d: %s", i, world.log);
+    }
+}
+
 /* Behind a loss the rest of a fragmented message is left, and said nothing of. */
 Test(websocket, gap_in_fragments)
 {
