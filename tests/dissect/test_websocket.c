@@ -433,7 +433,7 @@ Test(websocket, gap_and_a_wrong_guess)
         script_bytes(&script, DIR_S2C, odd[i], i == 0 ? 4 : 6);
         result("8");
         cr_expect_str_eq(lose(2, 0, script.segment[2].n),
-                         "1 begin ?\n1 < tcp:gap 38\n1 < parse:lost_message\n1 < result 8\n"
+                         "1 begin ?\n1 < tcp:gap 50\n1 < parse:lost_message\n1 < result 8\n"
                          "1 end closed\n",
                          "%d: %s", i, world.log);
     }
