@@ -498,3 +498,19 @@ Test(tracker_modern, header_fields_and_body)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         check(&cases[i]);
 }
+
+Test(tracker_modern, the_name_of_a_task_request_is_the_task)
+{
+    static const struct {
+        const char *name;
+        const char *findings;
+    } cases[] = {{"t-1", ""}, {"t-2", "name_mismatch "}, {NULL, "missing_name "}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct heads h = {{.version = NOW, .mcp_method = "tasks/get", .mcp_name = cases[i].name},
+                          {"tasks/get", "1", .version = NOW, .flags = MESSAGE_MCP_SHAPE},
+                          cases[i].findings};
+        h.say.links.flags = LINKS_TASK;
+        h.say.links.task_hash = hash_bytes(&world_key, "t-1", 3);
+        check(&h);
+    }
+}
