@@ -227,6 +227,10 @@ static void begin_message(const struct websocket *w, struct websocket_side *s,
 static void end_text(struct websocket *w, struct websocket_side *s)
 {
     struct text *other = &w->side[!s->text.dir].text;
+    if (s->unsure && !text_complete(&s->text)) {
+        text_drop(&s->text);
+        return;
+    }
     if (text_end(&s->text, TEXT_END_COMPLETE, NULL) == JSON_END_COMPLETE)
         s->unsure = false;
     if (other->dialect == TEXT_EITHER)

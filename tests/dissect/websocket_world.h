@@ -139,4 +139,21 @@ static inline void script_say_coded(struct script *s, enum dir dir, const char *
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\",\"params\":{\"name\":\"add\"}}"
 #define RESULT(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":{\"content\":[]}}"
 
+#define DEFLATE "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+#define DEFLATE_EACH                                                                               \
+    "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "                   \
+    "client_no_context_takeover\r\n"
+#define MCP "Sec-WebSocket-Protocol: mcp\r\n"
+
+/* Nothing is made up whatever is lost: only what was sent, each at most once, in order. */
+static inline void check_order(const char *log, const char *what, size_t from, size_t to)
+{
+    int last = -1;
+    for (const char *p = strstr(log, what); p; p = strstr(p + 1, what)) {
+        int id = atoi(p + strlen(what));
+        cr_assert(id > last && id < 8, "%zu..%zu: %s", from, to, log);
+        last = id;
+    }
+}
+
 #endif
