@@ -2,7 +2,8 @@
 // The client side of every recording: the official SDK client, whose transport is logged message by
 // message to $CLIENT_LOG. One function a scenario.
 //
-// usage: node client.mjs SCENARIO URL
+// usage: node client.mjs SCENARIO URL [http2]
+//   http2   WebSockets on streams of HTTP/2
 import { once } from 'node:events';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
@@ -20,6 +21,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { WebSocket } from 'ws';
 import { describe, now, openLog } from './message.mjs';
+import { SocketOverHttp2 } from './ws_http2.mjs';
 
 const log = openLog(process.env.CLIENT_LOG);
 const url = new URL(process.argv[3]);
@@ -39,7 +41,7 @@ function watch(transport, name) {
 }
 
 // The SDK takes the global one; what the path of the server says decides on compression.
-globalThis.WebSocket = class extends WebSocket {
+globalThis.WebSocket = class extends (process.argv[4] === 'http2' ? SocketOverHttp2 : WebSocket) {
   constructor(to, protocols) {
     super(to, protocols, { perMessageDeflate: to.pathname === '/plain' ? false : { threshold: 0 } });
   }
@@ -315,12 +317,15 @@ const scenarios = {
     await raw('stranger', { jsonrpc: '2.0', id: 77, method: 'ping' }, { 'mcp-session-id': 'no-such-session' });
   },
 
-  // One connection without compression, one with and one without context takeover: requests of both
+  // One socket without compression, one with and one without context takeover: requests of both
   // sides, fragments with a ping between them, binary messages, a cancelled and an abandoned call.
   async websocket() {
-    const one = async (name) => {
+    const one = async (name, number) => {
       const answer = { role: 'assistant', content: { type: 'text', text: 'a sample' }, model: 'none' };
-      const prepare = (client) => client.setRequestHandler(CreateMessageRequestSchema, () => answer);
+      const prepare = (client) => {
+        client._requestMessageId = 100 * number; // tells its messages from those of the others
+        client.setRequestHandler(CreateMessageRequestSchema, () => answer);
+      };
       const session = await connect(name, { sampling: {} }, prepare, { url: new URL(name, url) });
       const { client, transport, call } = session;
       await client.listTools();
@@ -334,15 +339,15 @@ const scenarios = {
       await Promise.all([30, 20, 10].map((ms) => call('work', { ms })));
       const socket = transport._socket;
       const odd = (id, ms) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'work', arguments: { ms } } });
-      const pieces = JSON.stringify(odd('fragments', 1)).match(/.{1,30}/g);
-      logMessage(name, 'c2s', odd('fragments', 1));
+      const pieces = JSON.stringify(odd(`fragments-${name}`, 1)).match(/.{1,30}/g);
+      logMessage(name, 'c2s', odd(`fragments-${name}`, 1));
       for (const piece of pieces.slice(0, -1)) {
         socket.send(piece, { fin: false });
         socket.ping('between');
       }
       socket.send(pieces.at(-1));
-      logMessage(name, 'c2s', odd('binary', 2));
-      socket.send(Buffer.from(JSON.stringify(odd('binary', 2))), { binary: true });
+      logMessage(name, 'c2s', odd(`binary-${name}`, 2));
+      socket.send(Buffer.from(JSON.stringify(odd(`binary-${name}`, 2))), { binary: true });
       await sleep(50);
       const abort = new AbortController();
       const cancelled = call('hang', {}, { signal: abort.signal });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Loaded into a server with `node --import`: what http_log.mjs does, for HTTP/2 servers.
+// Loaded into a server with `node --import`: what http_log.mjs does, for HTTP/2 servers. What a stream
+// carries that opens a WebSocket is left to ws_log.mjs.
 import http2 from 'node:http2';
 import { now, openLog } from './message.mjs';
 import { logEvent, logJson } from './http_log.mjs';
@@ -69,6 +70,6 @@ const prototype = Object.getPrototypeOf(http2.createServer());
 const { emit } = prototype;
 prototype.emit = function (type, ...args) {
   if (type === 'connection') log({ record: 'connection', port: args[0].remotePort });
-  if (type === 'stream') watch(args[0], args[1]);
+  if (type === 'stream' && args[1][':method'] !== 'CONNECT') watch(args[0], args[1]);
   return emit.call(this, type, ...args);
 };

@@ -2,8 +2,10 @@
 // An MCP server on the official SDK over WebSocket, by the package `ws`. The path says how messages
 // are compressed: /plain, /takeover, /no-takeover.
 //
-// usage: node ws_server.mjs PORT
+// usage: node ws_server.mjs PORT [http2]
+//   http2   on streams of HTTP/2 in clear text, by prior knowledge
 import http from 'node:http';
+import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
@@ -13,6 +15,7 @@ import {
   ListToolsRequestSchema,
   McpError,
 } from '@modelcontextprotocol/sdk/types.js';
+import { acceptSocket } from './ws_http2.mjs';
 
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
@@ -95,14 +98,37 @@ for (const [path, perMessageDeflate] of Object.entries(compression)) {
   servers.set(path, new WebSocketServer({ noServer: true, perMessageDeflate }));
 }
 
-const listener = http.createServer((_, res) => res.writeHead(426).end());
-listener.on('upgrade', (req, socket, head) => {
-  const { pathname } = new URL(req.url, 'ws://server');
-  const server = servers.get(pathname);
-  server.handleUpgrade(req, socket, head, (accepted) => {
-    server.emit('connection', accepted, req);
-    newServer().connect(new SocketTransport(accepted));
+let accepted = 0;
+
+function serve(path, socket, request) {
+  const server = newServer();
+  server._requestMessageId = 100 * accepted++; // tells its messages from those of the others
+  servers.get(path).emit('connection', socket, request);
+  server.connect(new SocketTransport(socket));
+}
+
+const pathOf = (url) => new URL(url, 'ws://server').pathname;
+
+function overHttp1() {
+  const listener = http.createServer((_, res) => res.writeHead(426).end());
+  listener.on('upgrade', (req, socket, head) => {
+    const path = pathOf(req.url);
+    servers.get(path).handleUpgrade(req, socket, head, (ws) => serve(path, ws, req));
   });
-});
+  return listener;
+}
+
+function overHttp2() {
+  const listener = http2.createServer({ settings: { enableConnectProtocol: true } });
+  listener.on('stream', (stream, headers) => {
+    const url = headers[':path'];
+    const path = pathOf(url);
+    const ws = acceptSocket(stream, headers, compression[path]);
+    serve(path, ws, { url, socket: stream.session.socket });
+  });
+  return listener;
+}
+
+const listener = process.argv[3] === 'http2' ? overHttp2() : overHttp1();
 listener.listen(Number(process.argv[2]), '127.0.0.1', () => console.log('listening on port'));
 process.on('SIGTERM', () => process.exit(0));
