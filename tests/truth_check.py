@@ -215,8 +215,8 @@ def check_pair(pair, event, differences):
     differences.equal(f"{where} status", event["status"], STATUS[pair["outcome"]])
     if "tool" in pair and pair["tool"] != "undefined":
         differences.equal(f"{where} name", event.get("name"), pair["tool"])
-    if "operation" in pair:
-        differences.equal(f"{where} name", event.get("name"), pair["operation"])
+    if "command" in pair:
+        differences.equal(f"{where} name", event.get("name"), pair["command"])
     if pair["outcome"] == "error":
         differences.equal(f"{where} error_code", event.get("error_code"), pair["error_code"])
     differences.equal(f"{where} request_bytes", event["request_bytes"], pair["req_bytes"])

@@ -102,7 +102,7 @@ function describe(message) {
   if (version) result.protocol_version = version.major === undefined ? version : `${version.major}.${version.minor}`;
   const tool = message.payload?.tool;
   const operation = message.command ?? message.payload?.command ?? (tool && `${tool.id}.${tool.capability}`);
-  if (result.kind === 'request' && operation) result.operation = operation;
+  if (result.kind === 'request' && operation) result.command = operation;
   return result;
 }
 

@@ -114,7 +114,7 @@ def tool_calls(pairs, unanswered):
 def pair_row(request, answer, latencies):
     outcome = "error" if answer["kind"] == "error" else "result"
     row = {"dir": request["dir"], "method": request["method"], "id": request["id"]}
-    row |= {key: request[key] for key in ("tool", "operation") if key in request}
+    row |= {key: request[key] for key in ("tool", "command") if key in request}
     row["outcome"] = ("result-isError" if answer.get("is_error") else
                       "result-input_required" if answer.get("input_required") else outcome)
     if outcome == "error":
