@@ -208,6 +208,19 @@ static bool take(struct text *t, struct message *m)
 
 /* ---- payloads */
 
+static void drop_decoder(struct side *side)
+{
+    decoder_free(side->decoder);
+    side->decoder = NULL;
+}
+
+/* Nobody reads the rest of the payload. */
+static void skip_payload(struct side *side)
+{
+    drop_decoder(side);
+    side->state = STATE_SKIP;
+}
+
 static void decoded(void *ctx, const uint8_t *bytes, size_t n)
 {
     (void)text_feed(ctx, bytes, n);
@@ -226,7 +239,7 @@ static void feed_text(struct frames *s, struct side *side, const uint8_t *bytes,
         return;
     text_drop(&side->text);
     finding(s, side, FINDING_UNDECODABLE, 1);
-    side->state = STATE_SKIP;
+    skip_payload(side);
 }
 
 /* The first byte of a payload shows what it is. */
@@ -237,26 +250,20 @@ static void begin_payload(struct frames *s, struct side *side, uint8_t first)
         s->framing == SQUIRREL_FRAMING_LENGTH ? squirrel_head_coding(first) : CODING_NONE;
     if (coding == CODING_UNKNOWN) {
         finding(s, side, FINDING_UNDECODABLE, 1);
-        side->state = STATE_SKIP;
+        skip_payload(side);
         return;
     }
     if (coding != CODING_NONE) {
         side->decoder = decoder_new(coding, s->tc->env->decoder_bytes, s->tc->env->hit);
         if (!side->decoder) {
             lose(s, side);
-            side->state = STATE_SKIP;
+            skip_payload(side);
             return;
         }
     }
     begin(s, side->text.at);
     if (!text_begin(&side->text, side->doubtful || s->trial > 0))
-        side->state = STATE_SKIP;
-}
-
-static void drop_decoder(struct side *side)
-{
-    decoder_free(side->decoder);
-    side->decoder = NULL;
+        skip_payload(side);
 }
 
 /* The payload is complete, or cut short by a head inside of it. */

@@ -191,6 +191,23 @@ Test(transport_squirrel, compressed, .init = reset)
     free(coded[1]);
 }
 
+/* A gap in a payload that is damaged already. */
+Test(transport_squirrel, compressed_damaged_and_cut, .init = reset)
+{
+    static const char command[] = COMMAND("c2", "b");
+    size_t n;
+    uint8_t *coded = encode_all(CODING_GZIP, command, sizeof(command) - 1, &n);
+    const struct piece pieces[] = {F2C(COMMAND("c1", "a")),
+                                   F2S(RESPONSE("c1", "c1")),
+                                   frame_of(DIR_C2S, false, 90, "\x1f\x8b\x08nonsense", 11),
+                                   {DIR_C2S, NULL, 79},
+                                   frame_of(DIR_C2S, false, (uint32_t)n, coded, n)};
+    RUN_BOTH(&world, pieces);
+    EXPECT(&world, FIRST_TWO_LOG "!parse:undecodable 1 >\n!tcp:gap 1 >\n" COMMAND_LOG(
+                       "c2", "b") "=lost command \"c2\"\n");
+    free(coded);
+}
+
 /* ---- wrong framing */
 
 Test(transport_squirrel, bad_magic, .init = reset)
