@@ -225,11 +225,12 @@ void modern_end(struct tracker *t, const struct channel *ch, struct pending *p,
         pairing_doom(t, p);
         return;
     }
-    if (p->acknowledged && how == CHANNEL_END_CLOSED && !p->lossy) {
+    bool lost = p->lossy || tracker_lost_since(t, &p->client, &p->server, p->request.packet);
+    if (p->acknowledged && how == CHANNEL_END_CLOSED && !lost) {
         struct event_origin origin = emit_origin(ch, p->version);
         emit_finding(t, &origin, "stream:dropped", DIR_S2C, &t->at);
     }
-    if (!p->acknowledged && how == CHANNEL_END_ABORTED && !p->lossy)
+    if (!p->acknowledged && how == CHANNEL_END_ABORTED && !lost)
         pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = t->at});
     else
         pairing_give_up(t, p, true);

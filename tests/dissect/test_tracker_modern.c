@@ -211,11 +211,15 @@ Test(tracker_modern, after_losses_nothing_is_claimed)
     ASK(w, 2, 2, "tools/call", "2", .name = "t");
     world_end(w, 2, 2, CHANNEL_END_LOST);
     ASK(w, 2, 3, "tools/call", "3", .name = "t");
-    world_end(w, 2, 3, CHANNEL_END_CAPTURE);
+    world_finding(w, 3, 1, FINDING_LOST_MESSAGE, 1); /* elsewhere between the two hosts */
+    world_end(w, 2, 3, CHANNEL_END_ABORTED);
+    ASK(w, 2, 4, "tools/call", "4", .name = "t");
+    world_end(w, 2, 4, CHANNEL_END_CAPTURE);
     world_finish(w);
     cr_expect_eq(world_count(w, "x tools/call 1 lost"), 1, "%s", w->log);
     cr_expect_eq(world_count(w, "x tools/call 2 lost"), 1, "%s", w->log);
-    cr_expect_eq(world_count(w, "x tools/call 3 pending"), 1, "%s", w->log);
+    cr_expect_eq(world_count(w, "x tools/call 3 lost"), 1, "%s", w->log);
+    cr_expect_eq(world_count(w, "x tools/call 4 pending"), 1, "%s", w->log);
     world_free(w);
 }
 
