@@ -237,6 +237,7 @@ bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct
                                     .begin = e->begin,
                                     .begun = e->begun,
                                     .joined = !response,
+                                    .request_lost = s->parser[DIR_C2S].lost_sync,
                                     .request = latest ? request : &unknown,
                                     .response = response ? response : &unknown,
                                     .at = s->at};
@@ -244,6 +245,8 @@ bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct
     if (!s->upgrade)
         return false;
     exchanges_release(&s->exchanges, e);
+    if (!response)
+        exchanges_close(&s->exchanges, CHANNEL_END_LOST, true);
     http1_conn_tunnel(s);
     return true;
 }

@@ -64,6 +64,7 @@ struct transport_upgrade {
     struct record_begin begin; /* its request head */
     bool begun;                /* RECORD_BEGIN of that channel was told */
     bool joined;               /* the response was lost, with what followed it: see probe() */
+    bool request_lost;         /* bytes of the request were, and perhaps of what followed it */
     const struct fields *request, *response; /* the heads, empty if lost; borrowed for the call */
     const struct stream_pos *at;
 };

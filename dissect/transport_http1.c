@@ -27,8 +27,8 @@
  *
  * Behind 101 or CONNECT no HTTP is read. If the 101's Upgrade field names another transport, that
  * one takes the connection over, with the channel of the exchange that asked (upgrade.h); a request
- * body that is still under way is read to its end first. A 101 that was lost is noticed when behind
- * the loss something stands that its transport recognises.
+ * body that is still under way is read to its end first. A 101 that was lost, or not captured, is
+ * noticed when something stands where it is missing that its transport recognises.
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
@@ -404,6 +404,11 @@ static void find_upgraded(struct http1_conn *s, const struct probe *p)
     (void)http1_conn_hand_over(s, exchanges_latest(&s->exchanges), NULL);
 }
 
+static bool lacks_responses(const struct http1_conn *s)
+{
+    return s->parser[DIR_S2C].lost_sync || conn_sent(s->tc->conn, DIR_S2C)->packets == 0;
+}
+
 static enum probe_result probe(const struct probe *p)
 {
     enum dir sender = DIR_C2S;
@@ -451,7 +456,7 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
         return;
     }
     s->at = at;
-    if (s->fields[DIR_C2S].upgrade != TRANSPORT_NONE && s->parser[DIR_S2C].lost_sync)
+    if (s->fields[DIR_C2S].upgrade != TRANSPORT_NONE && lacks_responses(s))
         find_upgraded(s, &(struct probe){dir, bytes, n, true});
     if (dir == DIR_S2C && (s->joined || s->parser[DIR_S2C].lost_sync))
         before_response(s, bytes, n);

@@ -396,7 +396,10 @@ static int init(void *state, const struct transport_conn *tc, bool joined)
 static int upgrade(void *state, const struct transport_conn *tc, const struct transport_upgrade *u)
 {
     struct http2_conn *s = state;
-    (void)init(s, tc, false);
+    (void)init(s, tc, u->joined);
+    if (u->request_lost)
+        http2_init(&s->parser[DIR_C2S], true, true, tc->env->hit);
+    s->touched = u->joined; /* what the server began with may be lost */
     s->offset = u->channel - 1;
     struct http2_stream *st = http2_conn_open(s, 1);
     if (!st)
@@ -405,6 +408,8 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
     st->begun = u->begun;
     st->headed[DIR_C2S] = true;
     st->done[DIR_C2S] = true;
+    st->in_hole = u->joined;
+    st->torn[DIR_S2C] = u->joined;
     return 0;
 }
 

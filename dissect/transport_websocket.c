@@ -82,6 +82,7 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
     s->exchange = u->begun ? s->channel++ : 0;
     struct websocket_options options = u->response->socket;
     options.joined = u->joined;
+    options.client_joined = u->request_lost;
     websocket_init(&s->socket, tc, s->channel, &options);
     uint16_t flags = u->joined ? CHANNEL_STUB : 0;
     if (u->joined ? u->request->mcp_socket : u->response->mcp_socket)

@@ -355,7 +355,7 @@ void websocket_init(struct websocket *w, const struct transport_conn *tc, uint32
         s->text.channel = channel;
         s->text.dir = (uint8_t)dir;
         s->text.dialect = TEXT_EITHER;
-        if (options->joined)
+        if (options->joined || (options->client_joined && dir == DIR_C2S))
             lose(s);
     }
 }

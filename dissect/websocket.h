@@ -18,6 +18,7 @@
 struct websocket_options {
     bool deflate;                /* permessage-deflate */
     bool no_context_takeover[2]; /* by enum dir of the sender */
+    bool client_joined;          /* bytes of the client may be missing before its first */
     bool joined;                 /* begun in the middle: no handshake was seen */
 };
 
