@@ -26,32 +26,47 @@ enum {                        /* http1.seen */
 /* A chunk size or length beyond this is taken for an error, not for data. */
 #define HTTP1_HEAD_LENGTH_MAX (UINT64_C(1) << 60)
 
-/* The first LF, or NULL; in *ret_colon the first colon in front of it, or NULL. One pass, without a
- * call: a head has a dozen short lines. */
-static inline const uint8_t *http1_head_scan(const uint8_t *p, size_t n, const uint8_t **ret_colon)
+#define HTTP1_HEAD_BLOCK 64
+
+/* Where bytes of a block are: bit i is its byte i. */
+struct http1_head_marks {
+    uint64_t lfs, colons;
+};
+
+static inline struct http1_head_marks http1_head_mark_block(const uint8_t p[HTTP1_HEAD_BLOCK])
 {
-    const uint8_t *end = p + n, *colon = NULL;
+    struct http1_head_marks m = {0, 0};
 #if defined(__x86_64__)
     const __m128i lf = _mm_set1_epi8('\n'), dots = _mm_set1_epi8(':');
-    for (; end - p >= 16; p += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        unsigned lfs = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, lf));
-        unsigned colons = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, dots));
-        if (lfs)
-            colons &= (lfs & -lfs) - 1;
-        if (!colon && colons)
-            colon = p + __builtin_ctz(colons);
-        if (lfs) {
-            *ret_colon = colon;
-            return p + __builtin_ctz(lfs);
-        }
+    for (unsigned i = 0; i < HTTP1_HEAD_BLOCK; i += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        m.lfs |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, lf)) << i;
+        m.colons |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, dots)) << i;
+    }
+#else
+    for (unsigned i = 0; i < HTTP1_HEAD_BLOCK; i++) {
+        m.lfs |= (uint64_t)(p[i] == '\n') << i;
+        m.colons |= (uint64_t)(p[i] == ':') << i;
     }
 #endif
-    for (; p < end && *p != '\n'; p++)
-        if (*p == ':' && !colon)
-            colon = p;
-    *ret_colon = colon;
-    return p < end ? p : NULL;
+    return m;
+}
+
+/* The block at p of an input that lasts from first to end; what is behind the end has no marks. */
+static inline struct http1_head_marks http1_head_mark(const uint8_t *first, const uint8_t *p,
+                                                      const uint8_t *end)
+{
+    size_t left = (size_t)(end - p);
+    if (left >= HTTP1_HEAD_BLOCK)
+        return http1_head_mark_block(p);
+    unsigned missing = HTTP1_HEAD_BLOCK - (unsigned)left;
+    if (end - first >= HTTP1_HEAD_BLOCK) {
+        struct http1_head_marks m = http1_head_mark_block(end - HTTP1_HEAD_BLOCK);
+        return (struct http1_head_marks){m.lfs >> missing, m.colons >> missing};
+    }
+    uint8_t copy[HTTP1_HEAD_BLOCK] = {0};
+    memcpy(copy, p, left);
+    return http1_head_mark_block(copy);
 }
 
 static inline bool http1_head_is_blank(uint8_t c)
