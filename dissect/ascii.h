@@ -20,16 +20,33 @@ static inline uint64_t ascii_lower8(uint64_t bytes)
     return bytes | upper >> 2;
 }
 
+/* Mostly the bytes are lower case already. */
+static inline bool ascii_same8(uint64_t bytes, uint64_t word)
+{
+    return bytes == word || ascii_lower8(bytes) == word;
+}
+
+/* Four to seven bytes as eight, those in the middle twice. */
+static inline uint64_t ascii_load(const char *p, size_t n)
+{
+    uint32_t head, tail;
+    memcpy(&head, p, 4);
+    memcpy(&tail, p + n - 4, 4);
+    return (uint64_t)tail << 32 | head;
+}
+
 /* Do the n bytes at p equal the lower-case word of n bytes? */
 static inline bool ascii_equal(const void *p, const char *word, size_t n)
 {
     const char *bytes = p;
     uint64_t a, b;
+    if (n >= 4 && n < 8)
+        return ascii_same8(ascii_load(bytes, n), ascii_load(word, n));
     for (bool any = n >= 8; any; any = n > 0) { /* the last step takes some bytes twice */
         size_t step = n < 8 ? 8 - n : 0;
         memcpy(&a, bytes - step, 8);
         memcpy(&b, word - step, 8);
-        if (ascii_lower8(a) != b)
+        if (!ascii_same8(a, b))
             return false;
         bytes += 8 - step;
         word += 8 - step;
