@@ -3,8 +3,8 @@
  * A log-linear histogram. Values below 64 have a bucket each; above, every octave [2^e, 2^(e+1)) is
  * cut into 64 equal buckets, so a bucket is at most 1/64 of its lower bound wide and its middle is
  * at most 1/128 = 0.8 % away from any value in it. A page holds one octave; real durations touch
- * three to eight of the 58 octaves, so pages are made on demand and found by counting the bits of
- * `octaves` below their own.
+ * three to eight of the 58 octaves, so pages are made on demand, in one block, and found by
+ * counting the bits of `octaves` below their own.
  *
  * Deviation: with m = floor(sum / n), the exact integer S = squares - 2 m sum + n m^2 is the sum of
  * (x - m)^2. All of it is computed modulo 2^128, which is exact as long as S itself fits, however
@@ -51,25 +51,23 @@ static struct histogram_page *add_page(struct histogram *h, struct budget *budge
         return NULL;
     }
     unsigned n = (unsigned)__builtin_popcountll(h->octaves);
-    struct histogram_page **pages = realloc(h->pages, (n + 1) * sizeof(struct histogram_page *));
+    struct histogram_page *pages = realloc(h->pages, (n + 1) * sizeof(*pages));
     if (!pages)
         return NULL;
     h->pages = pages;
-    struct histogram_page *page = calloc(1, sizeof(*page));
-    if (!page)
-        return NULL;
-    unsigned i = page_index(h, octave);
-    memmove(&pages[i + 1], &pages[i], (n - i) * sizeof(struct histogram_page *));
-    pages[i] = page;
+    struct histogram_page *page = &pages[page_index(h, octave)];
+    memmove(page + 1, page, (size_t)(&pages[n] - page) * sizeof(*page));
+    memset(page, 0, sizeof(*page));
     h->octaves |= UINT64_C(1) << octave;
     budget->pages--;
     return page;
 }
 
-static struct histogram_page *page_of(struct histogram *h, struct budget *budget, unsigned octave)
+static inline struct histogram_page *page_of(struct histogram *h, struct budget *budget,
+                                             unsigned octave)
 {
     if (h->octaves >> octave & 1)
-        return h->pages[page_index(h, octave)];
+        return &h->pages[page_index(h, octave)];
     return add_page(h, budget, octave);
 }
 
@@ -78,7 +76,18 @@ static uint32_t add_saturated(uint32_t a, uint32_t b)
     return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
-void histogram_record(struct histogram *h, struct budget *budget, int64_t ns)
+/* Counts a value in its page; false: there is none. */
+static inline bool place(struct histogram *h, struct budget *budget, int64_t ns)
+{
+    unsigned octave, sub;
+    locate((uint64_t)ns, &octave, &sub);
+    struct histogram_page *page = page_of(h, budget, octave);
+    if (page)
+        page->count[sub] = add_saturated(page->count[sub], 1);
+    return page != NULL;
+}
+
+bool histogram_record(struct histogram *h, struct budget *budget, int64_t ns)
 {
     if (ns < 0)
         ns = 0;
@@ -89,25 +98,23 @@ void histogram_record(struct histogram *h, struct budget *budget, int64_t ns)
     h->count++;
     h->sum += ns;
     h->squares += (unsigned __int128)ns * (unsigned __int128)ns;
-    unsigned octave, sub;
-    locate((uint64_t)ns, &octave, &sub);
-    if (!h->latest || h->latest_octave != octave) {
-        h->latest = page_of(h, budget, octave);
-        h->latest_octave = octave;
-    }
-    if (h->latest)
-        h->latest->count[sub] = add_saturated(h->latest->count[sub], 1);
-    else
-        h->missed++;
+    bool placed = place(h, budget, ns);
+    h->missed += !placed;
+    return placed;
 }
 
-void histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from)
+/* `missed` may be less than nothing, modulo 2^64, until the other one is merged. */
+void histogram_record_missed(struct histogram *h, struct budget *budget, int64_t ns)
 {
-    if (from->count == 0)
-        return;
-    if (h->count == 0 || from->min < h->min)
+    h->missed -= place(h, budget, ns < 0 ? 0 : ns);
+}
+
+bool histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from)
+{
+    bool complete = true;
+    if (from->count > 0 && (h->count == 0 || from->min < h->min))
         h->min = from->min;
-    if (h->count == 0 || from->max > h->max)
+    if (from->count > 0 && (h->count == 0 || from->max > h->max))
         h->max = from->max;
     h->count += from->count;
     h->missed += from->missed;
@@ -117,8 +124,9 @@ void histogram_merge(struct histogram *h, struct budget *budget, const struct hi
     for (unsigned octave = 0; octave < 64; octave++) {
         if (!(from->octaves >> octave & 1))
             continue;
-        const struct histogram_page *source = from->pages[i++];
+        const struct histogram_page *source = &from->pages[i++];
         struct histogram_page *page = page_of(h, budget, octave);
+        complete = complete && page;
         for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++) {
             if (page)
                 page->count[sub] = add_saturated(page->count[sub], source->count[sub]);
@@ -126,6 +134,7 @@ void histogram_merge(struct histogram *h, struct budget *budget, const struct hi
                 h->missed += source->count[sub];
         }
     }
+    return complete;
 }
 
 double histogram_mean(const struct histogram *h)
@@ -159,7 +168,7 @@ bool histogram_percentile(const struct histogram *h, uint32_t per_mille, int64_t
     for (unsigned octave = 0; octave < 64 && seen < rank; octave++) {
         if (!(h->octaves >> octave & 1))
             continue;
-        const struct histogram_page *page = h->pages[i++];
+        const struct histogram_page *page = &h->pages[i++];
         for (unsigned sub = 0; sub < HISTOGRAM_SUB && seen < rank; sub++) {
             seen += page->count[sub];
             if (seen >= rank)
@@ -174,9 +183,6 @@ bool histogram_percentile(const struct histogram *h, uint32_t per_mille, int64_t
 
 void histogram_fini(struct histogram *h)
 {
-    unsigned n = (unsigned)__builtin_popcountll(h->octaves);
-    for (unsigned i = 0; i < n; i++)
-        free(h->pages[i]);
     free(h->pages);
     memset(h, 0, sizeof(*h));
 }

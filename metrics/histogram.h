@@ -23,19 +23,23 @@ struct histogram {
     __int128 sum;              /* ns */
     unsigned __int128 squares; /* of ns, modulo 2^128: see histogram.c */
     uint64_t count;
-    uint64_t missed; /* counted above but in no page: memory or cap */
     int64_t min, max;
     uint64_t octaves; /* bit o: octave o has a page */
-    struct histogram_page **pages;
-    struct histogram_page *latest; /* the page used last, or NULL */
-    unsigned latest_octave;
+    struct histogram_page *pages;
+    uint64_t missed; /* counted above but in no page: memory or cap */
 };
 
-/* Adds one duration; a negative one (time ran backwards) counts as 0. O(1). */
-void histogram_record(struct histogram *h, struct budget *budget, int64_t ns);
+/* Adds one duration; a negative one (time ran backwards) counts as 0. O(1). False: its page could
+ * not be had. */
+bool histogram_record(struct histogram *h, struct budget *budget, int64_t ns);
 
-/* Adds all of `from`; the result is that of recording both into one. */
-void histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from);
+/* For a duration that another histogram, which will be merged into h, missed: h takes it into a
+ * page of its own if it can. */
+void histogram_record_missed(struct histogram *h, struct budget *budget, int64_t ns);
+
+/* Adds all of `from`; the result is that of recording both into one. False: not all pages could be
+ * had. */
+bool histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from);
 
 /* In nanoseconds; the histogram must not be empty. */
 double histogram_mean(const struct histogram *h);

@@ -122,8 +122,7 @@ Test(histogram, merging_equals_recording_into_one)
     cr_assert_eq(merged.max, whole.max);
     cr_assert_eq(merged.octaves, whole.octaves);
     for (int i = 0; i < __builtin_popcountll(whole.octaves); i++)
-        cr_assert_arr_eq(merged.pages[i]->count, whole.pages[i]->count,
-                         sizeof(whole.pages[i]->count));
+        cr_assert_arr_eq(merged.pages[i].count, whole.pages[i].count, sizeof(whole.pages[i].count));
     struct histogram none = {0};
     histogram_merge(&merged, &budget, &none);
     cr_assert_eq(merged.min, whole.min);
