@@ -2,14 +2,16 @@
 #ifndef METRICS_BUDGET_H
 #define METRICS_BUDGET_H
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include <stdint.h>
 
 /* What a group of tables may still allocate; every table of the group takes from the same one. */
 struct budget {
     struct limits_hit *hit;
-    uint32_t rows;  /* named rows left, see labels.h */
-    uint32_t pages; /* histogram pages left */
+    uint32_t rows;        /* named rows left, see labels.h */
+    uint32_t pages;       /* histogram pages left */
+    struct hash_key hash; /* of texts */
 };
 
 #endif

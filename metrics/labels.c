@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A sorted array of pointers: found by halving, inserted by moving pointers. With a thousand texts
- * at most, ten comparisons beat hashing a padded key, and a map of a few texts costs a few hundred
- * bytes, which matters because every server endpoint has six of them.
- *
- * Most look-ups repeat one of a few texts, so the last finds are kept by length and last byte, and
- * only another text costs a search.
+ * A sorted array of pointers, in which only new texts are looked for, and an index of hashes for
+ * the others. A label is one block: header, text, value; so finding one touches two lines of the
+ * cache, the index's and the label's own.
  *
  * Order: no name first, then by bytes, which is the order of code points. Locale plays no part.
  */
@@ -14,13 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 8
+#define FIRST_ROOM 8 /* a power of two; the index has twice as many places */
 
 void labels_init(struct labels *l, uint32_t max, uint16_t value_bytes, enum limit_id limit,
                  struct budget *budget)
 {
     *l = (struct labels){
         .budget = budget, .max = max, .value_bytes = value_bytes, .limit = (uint16_t)limit};
+}
+
+static uint32_t hash_of(const struct labels *l, const char *text, size_t n)
+{
+    return text ? (uint32_t)hash_quick(&l->budget->hash, text, n) : 0;
 }
 
 static int compare(const char *text, size_t n, const struct label *label)
@@ -50,33 +52,66 @@ static struct label *find(const struct labels *l, const char *text, size_t n, ui
     return NULL;
 }
 
-static struct label *insert(struct labels *l, const char *text, size_t n, uint32_t at)
+static void index_label(struct label **index, uint32_t mask, struct label *label)
 {
-    if (l->count == l->room) {
-        uint32_t room = l->room ? l->room * 2 : FIRST_ROOM;
-        struct label **sorted = realloc(l->sorted, room * sizeof(struct label *));
-        if (!sorted)
-            return NULL;
-        l->sorted = sorted;
-        l->room = room;
+    uint32_t i = label->hash & mask;
+    while (index[i])
+        i = (i + 1) & mask;
+    index[i] = label;
+}
+
+static bool have_room(struct labels *l)
+{
+    if (l->count < l->room)
+        return true;
+    uint32_t room = l->room ? l->room * 2 : FIRST_ROOM;
+    struct label **index = calloc((size_t)room * 2, sizeof(struct label *));
+    struct label **sorted = index ? realloc(l->sorted, room * sizeof(struct label *)) : NULL;
+    if (!sorted) {
+        free(index);
+        return false;
     }
-    struct label *label = calloc(1, sizeof(*label) + l->value_bytes + n + 1);
+    for (uint32_t i = 0; i < l->count; i++)
+        index_label(index, room * 2 - 1, sorted[i]);
+    free(l->index);
+    l->index = index;
+    l->index_mask = room * 2 - 1;
+    l->sorted = sorted;
+    l->room = room;
+    return true;
+}
+
+static struct label *make_label(const struct labels *l, const char *text, size_t n)
+{
+    size_t head = (sizeof(struct label) + n + 1 + 15) & ~(size_t)15; /* values have 16-byte words */
+    struct label *label = calloc(1, head + l->value_bytes);
     if (!label)
         return NULL;
+    label->value = (char *)label + head;
     if (text) {
-        char *copy = (char *)label->value + l->value_bytes;
+        char *copy = (char *)(label + 1);
         memcpy(copy, text, n);
         label->text = copy;
         label->text_len = (uint16_t)n;
     }
+    label->hash = hash_of(l, text, n);
+    return label;
+}
+
+static struct label *insert(struct labels *l, const char *text, size_t n, uint32_t at)
+{
+    struct label *label = have_room(l) ? make_label(l, text, n) : NULL;
+    if (!label)
+        return NULL;
     memmove(&l->sorted[at + 1], &l->sorted[at], (l->count - at) * sizeof(struct label *));
     l->sorted[at] = label;
+    index_label(l->index, l->index_mask, label);
     l->count++;
     return label;
 }
 
 /* Adds a text that find() did not find; the rest share one label. */
-static void *add(struct labels *l, const char *text, size_t n, uint32_t at)
+static struct label *add(struct labels *l, const char *text, size_t n, uint32_t at)
 {
     if (l->count >= l->max || l->budget->rows == 0) {
         limits_hit_add(l->budget->hit,
@@ -85,42 +120,64 @@ static void *add(struct labels *l, const char *text, size_t n, uint32_t at)
         n = sizeof(LABELS_OTHER) - 1;
         struct label *other = find(l, text, n, &at);
         if (other)
-            return other->value;
+            return other;
     } else {
         l->budget->rows--;
     }
-    struct label *label = insert(l, text, n, at);
-    return label ? label->value : NULL;
+    return insert(l, text, n, at);
 }
 
-static struct label **recent_of(struct labels *l, const char *text, size_t n)
+static __attribute__((noinline)) struct label *get_new(struct labels *l, const char *text, size_t n)
 {
-    size_t mix = text && n > 0 ? n ^ (unsigned char)text[n - 1] : 0;
-    return &l->recent[mix & (LABELS_RECENT - 1)];
+    char clean[3 * LABELS_TEXT_BYTES];
+    uint32_t at = 0;
+    if (text && !text_is_clean(text, n)) {
+        n = text_clean(text, n, clean);
+        text = clean;
+    }
+    struct label *label = find(l, text, n, &at);
+    return label ? label : add(l, text, n, at);
 }
 
 /* Labels are clean, so a text that equals one needs no look at its bytes. */
-void *labels_get(struct labels *l, const char *text, size_t n)
+struct label *labels_get(struct labels *l, const char *text, size_t n)
 {
-    uint32_t at = 0;
     if (!text)
         n = 0;
     else if (n > LABELS_TEXT_BYTES)
         n = LABELS_TEXT_BYTES;
-    struct label **recent = recent_of(l, text, n);
-    if (*recent && compare(text, n, *recent) == 0)
-        return (*recent)->value;
-    struct label *label = find(l, text, n, &at);
-    if (label) {
-        *recent = label;
-        return label->value;
+    if (l->index) {
+        uint32_t hash = hash_of(l, text, n);
+        struct label *label;
+        for (uint32_t i = hash; (label = l->index[i & l->index_mask]); i++) {
+            if (label->hash == hash && compare(text, n, label) == 0)
+                return label;
+        }
     }
-    if (!text || text_is_clean(text, n))
-        return add(l, text, n, at);
-    char clean[3 * LABELS_TEXT_BYTES];
-    n = text_clean(text, n, clean);
-    label = find(l, clean, n, &at);
-    return label ? label->value : add(l, clean, n, at);
+    return get_new(l, text, n);
+}
+
+static bool can_join(const struct label *label, const struct label *whole)
+{
+    return whole && compare(label->text, label->text_len, whole) == 0 &&
+           compare(LABELS_OTHER, sizeof(LABELS_OTHER) - 1, whole) != 0;
+}
+
+struct label *labels_get_joined(struct labels *l, const char *text, size_t n,
+                                struct label **ret_also)
+{
+    struct label *label = labels_get(l, text, n);
+    *ret_also = NULL;
+    if (!l->whole || (label && label->whole))
+        return label;
+    struct label *whole = labels_get(l->whole, text, n);
+    if (label && !label->settled && can_join(label, whole))
+        label->whole = whole;
+    else
+        *ret_also = whole;
+    if (label)
+        label->settled = true;
+    return label;
 }
 
 void labels_fini(struct labels *l, void (*release)(void *value))
@@ -131,7 +188,7 @@ void labels_fini(struct labels *l, void (*release)(void *value))
         free(l->sorted[i]);
     }
     free(l->sorted);
-    memset(l->recent, 0, sizeof(l->recent));
-    l->sorted = NULL;
+    free(l->index);
+    l->sorted = l->index = NULL;
     l->count = l->room = 0;
 }

@@ -2,10 +2,11 @@
 /*
  * Events and packets to tables, in total and per server endpoint.
  *
- * Every event goes to two sets of tables, the server's and the total. Under mcp_only a server is
- * not `counted` at first: its connections and bytes stay its own until it speaks MCP, when they are
- * merged into the total and it counts from there. So the total needs no second pass and its peaks
- * are those of the servers it counts.
+ * Packets and events of connections go to two sets of tables, the server's and the total. Under
+ * mcp_only a server is not `counted` at first: its connections and bytes stay its own until it
+ * speaks MCP, when they are merged into the total and it counts from there. So the total's peaks
+ * are those of the servers it counts. What MCP said is counted at the server, which is a part of
+ * the total (protocol.h); the report adds the parts.
  *
  * Packets are the hot path. A connection's tag says which server it belongs to: index << 2, bit 1
  * when its connection counters were moved, bit 0 the roles as they were taken into account. Bytes
@@ -53,6 +54,7 @@ static struct tables_server *server_new(struct monitor *m, const struct endpoint
     s->counted = !m->config.mcp_only;
     bandwidth_init(&s->t.bandwidth);
     protocol_init(&s->t.protocol, m->config.max_message_types, &m->server_budget);
+    protocol_join(&s->t.protocol, &m->total.protocol);
     return s;
 }
 
@@ -371,7 +373,6 @@ static void on_message(void *ctx, const struct event_message *e)
     else
         count_speaker(m, s, &e->origin);
     protocol_message(&s->t.protocol, e);
-    protocol_message(&m->total.protocol, e);
     if (!m->rows || e->redelivered)
         return;
     struct tables_connection *row = table_find(m->rows, &e->origin.conn_id);
@@ -385,7 +386,6 @@ static void on_exchange(void *ctx, const struct event_exchange *e)
 {
     struct monitor *m = ctx;
     protocol_exchange(&mcp_server(m, &e->origin.server)->t.protocol, e);
-    protocol_exchange(&m->total.protocol, e);
 }
 
 static void on_operation(void *ctx, const struct event_operation *e)
@@ -405,7 +405,8 @@ static void on_finding(void *ctx, const struct event_finding *e)
 /* Counts a session under the version that it has now, and no longer under an earlier one. */
 static void count_version(struct protocol *p, const char *version, struct protocol_count **at)
 {
-    struct protocol_count *now = labels_get(&p->versions, version, strlen(version));
+    struct label *label = labels_get(&p->versions, version, strlen(version));
+    struct protocol_count *now = label ? label->value : NULL;
     if (!now || now == *at)
         return;
     if (*at)
@@ -495,6 +496,8 @@ struct monitor *monitor_new(const struct monitor_config *config, struct limits_h
     m->hit = hit;
     m->total_budget = (struct budget){hit, UINT32_MAX, LIMIT_HISTOGRAM_PAGES};
     m->server_budget = (struct budget){hit, LIMIT_TABLE_ROWS, LIMIT_HISTOGRAM_PAGES};
+    hash_key_random(&m->total_budget.hash);
+    m->server_budget.hash = m->total_budget.hash;
     m->width_ns = bandwidth_width(m->config.window_ns);
     m->first_ns = INT64_MAX;
     m->last_ns = INT64_MIN;

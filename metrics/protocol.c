@@ -11,6 +11,10 @@
  * whose answer is a task, or that waits for one's result, has none: operations have those times. A
  * tool's own latency leaves out what did not end the call, a request for input.
  *
+ * A part counts for its whole what can be added later without a difference: rows that have their
+ * own text in both, see labels.h. A duration whose page a part could not have is put into a page of
+ * the whole at once, which has a budget of its own.
+ *
  * Short of memory, a counter that cannot be made is left out; nothing else is affected.
  */
 #include "protocol.h"
@@ -38,9 +42,28 @@ void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget
 
 static void count_error(struct protocol *p, const char *type, uint64_t amount)
 {
-    struct protocol_count *error = labels_get(&p->errors, type, strlen(type));
-    if (error)
-        error->count += amount;
+    struct label *label = labels_get(&p->errors, type, strlen(type));
+    if (label)
+        ((struct protocol_count *)label->value)->count += amount;
+}
+
+void protocol_init_sum(struct protocol *p, struct budget *budget)
+{
+    protocol_init(p, UINT32_MAX, budget);
+    p->errors.max = p->versions.max = UINT32_MAX;
+    for (int i = 0; i < PROTOCOL_NAMES; i++)
+        p->names[i].max = UINT32_MAX;
+    for (int i = 0; i < PROTOCOL_OPERATION_KINDS; i++)
+        p->operations[i].max = UINT32_MAX;
+}
+
+void protocol_join(struct protocol *p, struct protocol *whole)
+{
+    p->whole = whole;
+    p->types.whole = &whole->types;
+    p->latencies.whole = &whole->latencies;
+    for (int i = 0; i < PROTOCOL_NAMES; i++)
+        p->names[i].whole = &whole->names[i];
 }
 
 /* The message type of a response; both kinds are told apart however long the method is. */
@@ -54,6 +77,15 @@ static size_t response_type(const struct event_message *e, char text[LABELS_TEXT
     memcpy(text, e->method, n);
     memcpy(text + n, behind[!result], tail);
     return n + tail;
+}
+
+static void count_type(const struct label *label, const struct message *m)
+{
+    if (!label || m->kind >= PROTOCOL_KINDS || m->dir >= DIR_COUNT)
+        return;
+    struct protocol_type *row = label->value;
+    row->at[m->kind][m->dir].count++;
+    row->at[m->kind][m->dir].bytes += m->bytes;
 }
 
 void protocol_message(struct protocol *p, const struct event_message *e)
@@ -71,11 +103,9 @@ void protocol_message(struct protocol *p, const struct event_message *e)
     bool composed = response && !e->message->squirrel;
     const char *type = composed ? text : e->method;
     size_t n = composed ? response_type(e, text) : e->method_len;
-    struct protocol_type *row = labels_get(&p->types, type, n);
-    if (!row || e->message->kind >= PROTOCOL_KINDS || e->message->dir >= DIR_COUNT)
-        return;
-    row->at[e->message->kind][e->message->dir].count++;
-    row->at[e->message->kind][e->message->dir].bytes += e->message->bytes;
+    struct label *also, *label = labels_get_joined(&p->types, type, n, &also);
+    count_type(label, e->message);
+    count_type(also, e->message);
 }
 
 static bool has_latency(const struct event_exchange *e)
@@ -102,6 +132,29 @@ static bool has_latency(const struct event_exchange *e)
     return false;
 }
 
+/* Records into a row of p; `whole` is that of the whole if the two are joined, or NULL. */
+static void record(const struct protocol *p, struct histogram *h, struct histogram *whole,
+                   int64_t ns)
+{
+    if (!histogram_record(h, p->budget, ns) && whole)
+        histogram_record_missed(whole, p->whole->budget, ns);
+}
+
+static void count_call(const struct protocol *p, const struct label *label,
+                       const struct event_exchange *e)
+{
+    if (!label)
+        return;
+    struct protocol_name *row = label->value;
+    struct protocol_name *whole = label->whole ? label->whole->value : NULL;
+    row->status[e->status]++;
+    row->request_bytes += e->request_bytes;
+    if (e->answered)
+        row->response_bytes += e->response_bytes;
+    if (has_latency(e) && e->status != EXCHANGE_INPUT_REQUIRED)
+        record(p, &row->latency, whole ? &whole->latency : NULL, e->latency_ns);
+}
+
 static void count_name(struct protocol *p, const struct event_exchange *e)
 {
     enum protocol_names which = PROTOCOL_NAMES;
@@ -118,15 +171,21 @@ static void count_name(struct protocol *p, const struct event_exchange *e)
     case METHOD_NAME_NONE:
         return;
     }
-    struct protocol_name *row = labels_get(&p->names[which], e->name, e->name ? e->name_len : 0);
-    if (!row)
+    struct label *also,
+        *label = labels_get_joined(&p->names[which], e->name, e->name ? e->name_len : 0, &also);
+    count_call(p, label, e);
+    count_call(p->whole, also, e);
+}
+
+static void count_latency(const struct protocol *p, const struct label *label,
+                          const struct event_exchange *e)
+{
+    if (!label)
         return;
-    row->status[e->status]++;
-    row->request_bytes += e->request_bytes;
-    if (e->answered)
-        row->response_bytes += e->response_bytes;
-    if (has_latency(e) && e->status != EXCHANGE_INPUT_REQUIRED)
-        histogram_record(&row->latency, p->budget, e->latency_ns);
+    struct protocol_latency *row = label->value;
+    struct protocol_latency *whole = label->whole ? label->whole->value : NULL;
+    record(p, &row->latency, whole ? &whole->latency : NULL, e->latency_ns);
+    record(p, &row->first_byte, whole ? &whole->first_byte : NULL, e->first_byte_ns);
 }
 
 void protocol_exchange(struct protocol *p, const struct event_exchange *e)
@@ -137,11 +196,9 @@ void protocol_exchange(struct protocol *p, const struct event_exchange *e)
     count_name(p, e);
     if (!has_latency(e))
         return;
-    struct protocol_latency *row = labels_get(&p->latencies, e->method, e->method_len);
-    if (!row)
-        return;
-    histogram_record(&row->latency, p->budget, e->latency_ns);
-    histogram_record(&row->first_byte, p->budget, e->first_byte_ns);
+    struct label *also, *label = labels_get_joined(&p->latencies, e->method, e->method_len, &also);
+    count_latency(p, label, e);
+    count_latency(p->whole, also, e);
 }
 
 void protocol_operation(struct protocol *p, const struct event_operation *e)
@@ -153,9 +210,10 @@ void protocol_operation(struct protocol *p, const struct event_operation *e)
     int n = snprintf(text, sizeof(text), "%.*s%s%.*s", (int)e->method_len, e->method,
                      e->name ? " " : "", e->name ? (int)e->name_len : 0, e->name ? e->name : "");
     size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
-    struct protocol_operation *row = labels_get(&p->operations[e->kind], text, used);
-    if (!row)
+    struct label *label = labels_get(&p->operations[e->kind], text, used);
+    if (!label)
         return;
+    struct protocol_operation *row = label->value;
     row->status[e->status]++;
     row->likely += e->likely;
     row->legs += e->legs;
@@ -191,7 +249,7 @@ const char *protocol_version(const struct protocol *p)
     uint64_t most = 0;
     for (uint32_t i = 0; i < p->versions.count; i++) {
         const struct label *label = p->versions.sorted[i];
-        const struct protocol_count *sessions = (const void *)label->value;
+        const struct protocol_count *sessions = label->value;
         if (sessions->count > 0 && sessions->count >= most) {
             most = sessions->count; /* in order of the dates that name them: the newest wins */
             best = label->text;
@@ -199,6 +257,119 @@ const char *protocol_version(const struct protocol *p)
     }
     return best;
 }
+
+/* ------------------------------------------------------------------------------- sums */
+
+static bool add_type(struct protocol *sum, void *to, const void *from)
+{
+    (void)sum;
+    struct protocol_type *x = to;
+    const struct protocol_type *y = from;
+    for (int kind = 0; kind < PROTOCOL_KINDS; kind++) {
+        for (int dir = 0; dir < DIR_COUNT; dir++) {
+            x->at[kind][dir].count += y->at[kind][dir].count;
+            x->at[kind][dir].bytes += y->at[kind][dir].bytes;
+        }
+    }
+    return true;
+}
+
+static bool add_latency(struct protocol *sum, void *to, const void *from)
+{
+    struct protocol_latency *x = to;
+    const struct protocol_latency *y = from;
+    return histogram_merge(&x->latency, sum->budget, &y->latency) &&
+           histogram_merge(&x->first_byte, sum->budget, &y->first_byte);
+}
+
+static bool add_name(struct protocol *sum, void *to, const void *from)
+{
+    struct protocol_name *x = to;
+    const struct protocol_name *y = from;
+    for (int i = 0; i < EXCHANGE_STATUS_COUNT; i++)
+        x->status[i] += y->status[i];
+    x->request_bytes += y->request_bytes;
+    x->response_bytes += y->response_bytes;
+    return histogram_merge(&x->latency, sum->budget, &y->latency);
+}
+
+static bool add_operation(struct protocol *sum, void *to, const void *from)
+{
+    struct protocol_operation *x = to;
+    const struct protocol_operation *y = from;
+    for (int i = 0; i < OPERATION_STATUS_COUNT; i++)
+        x->status[i] += y->status[i];
+    x->likely += y->likely;
+    x->legs += y->legs;
+    x->rounds += y->rounds;
+    x->polls += y->polls;
+    x->fetches += y->fetches;
+    return histogram_merge(&x->total, sum->budget, &y->total) &&
+           histogram_merge(&x->server, sum->budget, &y->server) &&
+           histogram_merge(&x->outside, sum->budget, &y->outside) &&
+           histogram_merge(&x->creation, sum->budget, &y->creation) &&
+           histogram_merge(&x->wait, sum->budget, &y->wait);
+}
+
+static bool add_count(struct protocol *sum, void *to, const void *from)
+{
+    (void)sum;
+    ((struct protocol_count *)to)->count += ((const struct protocol_count *)from)->count;
+    return true;
+}
+
+/* Adds the rows of `from` to a map of sum; joined: only those that the whole does not have. */
+static bool add_rows(struct protocol *sum, struct labels *to, const struct labels *from,
+                     bool joined, bool (*add)(struct protocol *sum, void *to, const void *from))
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct label *label = from->sorted[i];
+        if (joined && !label->whole)
+            continue;
+        struct label *same = labels_get(to, label->text, label->text_len);
+        if (!same || !add(sum, same->value, label->value))
+            return false;
+    }
+    return true;
+}
+
+static bool add_both(struct protocol *sum, const struct protocol *from, bool joined)
+{
+    for (int i = 0; i < EXCHANGE_STATUS_COUNT; i++)
+        sum->exchanges[i] += from->exchanges[i];
+    for (int i = 0; i < TRANSPORT_COUNT; i++)
+        sum->transports[i].messages += from->transports[i].messages;
+    sum->orphan_responses += from->orphan_responses;
+    sum->duplicate_responses += from->duplicate_responses;
+    sum->late_responses += from->late_responses;
+    bool done = add_rows(sum, &sum->types, &from->types, joined, add_type) &&
+                add_rows(sum, &sum->latencies, &from->latencies, joined, add_latency);
+    for (int i = 0; i < PROTOCOL_NAMES; i++)
+        done = done && add_rows(sum, &sum->names[i], &from->names[i], joined, add_name);
+    return done;
+}
+
+bool protocol_add_part(struct protocol *sum, const struct protocol *part)
+{
+    return add_both(sum, part, true);
+}
+
+bool protocol_add_whole(struct protocol *sum, const struct protocol *whole)
+{
+    for (int i = 0; i < TRANSPORT_COUNT; i++)
+        sum->transports[i].connections += whole->transports[i].connections;
+    sum->sessions += whole->sessions;
+    sum->incomplete_messages += whole->incomplete_messages;
+    bool done = add_both(sum, whole, false) &&
+                add_rows(sum, &sum->errors, &whole->errors, false, add_count) &&
+                add_rows(sum, &sum->versions, &whole->versions, false, add_count);
+    for (int i = 0; i < PROTOCOL_OPERATION_KINDS; i++)
+        done =
+            done && add_rows(sum, &sum->operations[i], &whole->operations[i], false, add_operation);
+    return done;
+}
+
+/* ------------------------------------------------------------------------------- end */
 
 static void release_latency(void *value)
 {

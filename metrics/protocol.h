@@ -52,6 +52,7 @@ enum protocol_names { PROTOCOL_TOOLS, PROTOCOL_RESOURCES, PROTOCOL_PROMPTS, PROT
 
 struct protocol {
     struct budget *budget;
+    struct protocol *whole;                             /* NULL: it is no part */
     struct labels types;                                /* struct protocol_type */
     struct labels latencies;                            /* struct protocol_latency */
     struct labels errors;                               /* struct protocol_count */
@@ -73,6 +74,19 @@ struct protocol {
 
 /* budget must outlive the tables; max_types caps message types and latency types. */
 void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget);
+
+/* The same without caps, for a sum. */
+void protocol_init_sum(struct protocol *p, struct budget *budget);
+
+/* Makes p, which is empty, a part of `whole`, which must outlive it: messages and exchanges are
+ * counted in p alone, as far as that loses nothing, until protocol_add_part(). Operations, findings
+ * and what the monitor counts are not. */
+void protocol_join(struct protocol *p, struct protocol *whole);
+
+/* Adds to `sum`, which no events are counted in, all of a whole as it stands, or what only a part
+ * of it has. False: out of memory. */
+bool protocol_add_whole(struct protocol *sum, const struct protocol *whole);
+bool protocol_add_part(struct protocol *sum, const struct protocol *part);
 
 void protocol_message(struct protocol *p, const struct event_message *e);
 void protocol_exchange(struct protocol *p, const struct event_exchange *e);

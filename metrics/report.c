@@ -153,6 +153,23 @@ static json_t *finished(const struct report_view *v, json_t *object)
     return NULL;
 }
 
+/* The total: what was counted in it, and what its servers counted for it. */
+static void put_total(struct report_view *v, json_t *object)
+{
+    const struct monitor *m = v->m;
+    struct budget budget = {m->hit, UINT32_MAX, UINT32_MAX, m->total_budget.hash};
+    struct tables total = m->total;
+    protocol_init_sum(&total.protocol, &budget);
+    bool done = protocol_add_whole(&total.protocol, &m->total.protocol);
+    for (uint32_t i = TABLES_SHARED; i < m->server_count && done; i++)
+        done = protocol_add_part(&total.protocol, &m->servers[i]->t.protocol);
+    if (done)
+        report_tables(v, object, &total);
+    else
+        v->failed = true;
+    protocol_fini(&total.protocol);
+}
+
 json_t *report_build(const struct monitor *m, const struct report_capture *capture)
 {
     struct report_view v = view_of(m);
@@ -167,7 +184,7 @@ json_t *report_build(const struct monitor *m, const struct report_capture *captu
     report_put(&v, object, "generator", generator);
     report_put(&v, object, "capture", capture_object(&v, capture));
     report_put(&v, object, "coverage", report_coverage(&v, &m->total));
-    report_tables(&v, object, &m->total);
+    put_total(&v, object);
     report_put(&v, object, "servers", servers(&v));
     if (m->rows)
         report_put(&v, object, "connections", report_connections(&v));
@@ -181,7 +198,7 @@ json_t *report_metrics(const struct monitor *m, int64_t now_ns)
     v.now_ns = now_ns;
     v.duration_ns = v.any_packet ? now_ns - m->first_ns : 0;
     json_t *object = json_object();
-    report_tables(&v, object, &m->total);
+    put_total(&v, object);
     return finished(&v, object);
 }
 

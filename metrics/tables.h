@@ -57,7 +57,7 @@ struct monitor {
     int64_t bucket;              /* of the latest packet, and the time where it begins */
     int64_t bucket_ns;
     int64_t first_ns, last_ns; /* of all packets; first > last: none yet */
-    struct tables total;
+    struct tables total;       /* its protocol: what was not counted at a server for it */
     struct tables_server **servers;
     uint32_t server_count, server_room; /* including index 0 */
     uint32_t max_servers;               /* LIMIT_SERVERS */

@@ -19,9 +19,9 @@ TestSuite(labels, .init = setup);
 
 static void count(const char *text)
 {
-    uint64_t *n = labels_get(&l, text, text ? strlen(text) : 0);
-    if (n)
-        (*n)++;
+    struct label *label = labels_get(&l, text, text ? strlen(text) : 0);
+    if (label)
+        ++*(uint64_t *)label->value;
 }
 
 static uint64_t at(uint32_t i)

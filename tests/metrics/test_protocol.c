@@ -194,9 +194,8 @@ Test(protocol, version_of_most_sessions_and_of_ties_the_newest)
     } cases[] = {{"2025-03-26", 3}, {"2024-11-05", 3}, {"2025-11-25", 0}, {"2026-07-28", 2}};
     cr_assert_null(protocol_version(&p));
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct protocol_count *n =
-            labels_get(&p.versions, cases[i].version, strlen(cases[i].version));
-        n->count = cases[i].sessions;
+        struct label *label = labels_get(&p.versions, cases[i].version, strlen(cases[i].version));
+        ((struct protocol_count *)label->value)->count = cases[i].sessions;
     }
     cr_assert_str_eq(protocol_version(&p), "2025-03-26");
 }
@@ -286,4 +285,129 @@ Test(protocol, operations_count_by_kind_method_and_name)
     cr_expect_eq(row->wait.max, 4 * SCENE_MS);
     cr_expect_eq(row->polls, 3);
     cr_expect_eq(row->likely, 1);
+}
+
+/* ---- parts of a whole */
+
+static uint32_t random_state;
+
+static uint32_t random_below(uint32_t n)
+{
+    random_state = random_state * 1664525 + 1013904223;
+    return (random_state >> 8) % n;
+}
+
+static void same_histogram(const struct histogram *a, const struct histogram *b)
+{
+    cr_assert_eq(a->count, b->count);
+    cr_assert_eq(a->missed, b->missed);
+    cr_assert(a->sum == b->sum && a->squares == b->squares);
+    cr_assert(a->min == b->min && a->max == b->max);
+    for (uint32_t per_mille = 100; per_mille <= 1000; per_mille += 300) {
+        int64_t x = 0, y = 0;
+        cr_assert_eq(histogram_percentile(a, per_mille, &x),
+                     histogram_percentile(b, per_mille, &y));
+        cr_assert_eq(x, y);
+    }
+}
+
+static void same_texts(const struct labels *a, const struct labels *b)
+{
+    cr_assert_eq(a->count, b->count);
+    for (uint32_t i = 0; i < a->count; i++) {
+        cr_assert_eq(!a->sorted[i]->text, !b->sorted[i]->text);
+        if (a->sorted[i]->text)
+            cr_assert_str_eq(a->sorted[i]->text, b->sorted[i]->text);
+    }
+}
+
+static void same_protocol(const struct protocol *a, const struct protocol *b)
+{
+    cr_assert_arr_eq(a->exchanges, b->exchanges, sizeof(a->exchanges));
+    cr_assert_eq(a->orphan_responses, b->orphan_responses);
+    cr_assert_eq(a->transports[TRANSPORT_HTTP1].messages, b->transports[TRANSPORT_HTTP1].messages);
+    same_texts(&a->types, &b->types);
+    for (uint32_t i = 0; i < a->types.count; i++)
+        cr_assert_arr_eq(a->types.sorted[i]->value, b->types.sorted[i]->value,
+                         sizeof(struct protocol_type));
+    same_texts(&a->latencies, &b->latencies);
+    for (uint32_t i = 0; i < a->latencies.count; i++) {
+        const struct protocol_latency *x = a->latencies.sorted[i]->value;
+        const struct protocol_latency *y = b->latencies.sorted[i]->value;
+        same_histogram(&x->latency, &y->latency);
+        same_histogram(&x->first_byte, &y->first_byte);
+    }
+    same_texts(&a->names[PROTOCOL_TOOLS], &b->names[PROTOCOL_TOOLS]);
+    for (uint32_t i = 0; i < a->names[PROTOCOL_TOOLS].count; i++) {
+        const struct protocol_name *x = a->names[PROTOCOL_TOOLS].sorted[i]->value;
+        const struct protocol_name *y = b->names[PROTOCOL_TOOLS].sorted[i]->value;
+        cr_assert_arr_eq(x->status, y->status, sizeof(x->status));
+        cr_assert_eq(x->request_bytes, y->request_bytes);
+        same_histogram(&x->latency, &y->latency);
+    }
+}
+
+/* Counts something at random in a part, and the same in a table that knows nothing of parts. */
+static void count_something(struct protocol *part, struct protocol *direct)
+{
+    static const char *const methods[] = {"tools/call", "other", "a", "b", "c", "d", "e", "f"};
+    static const char *const tools[] = {"x", "other", NULL, "y", "z", "\xff", "w", "v"};
+    struct message message = {.kind = (uint8_t)random_below(PROTOCOL_KINDS),
+                              .dir = (uint8_t)random_below(DIR_COUNT),
+                              .bytes = random_below(1000)};
+    const char *method = methods[random_below(8)];
+    struct event_message e = {.origin = scene_origin(&conn, 1, ""),
+                              .message = &message,
+                              .method = method,
+                              .method_len = strlen(method),
+                              .orphan = random_below(9) == 0};
+    protocol_message(part, &e);
+    protocol_message(direct, &e);
+    struct event_exchange x =
+        scene_exchange(&conn, "tools/call", tools[random_below(8)], EXCHANGE_RESULT);
+    x.method = method;
+    x.method_len = strlen(method);
+    x.name_kind = METHOD_NAME_TOOL;
+    x.latency_ns = INT64_C(1) << random_below(12);
+    x.first_byte_ns = x.latency_ns / 2;
+    protocol_exchange(part, &x);
+    protocol_exchange(direct, &x);
+}
+
+/* Whatever cap is reached where: the sum is what counting everything twice would have given. */
+Test(protocol, parts_and_whole_add_up_to_what_was_counted)
+{
+    enum { PARTS = 3 };
+    for (random_state = 1; random_state < 200; random_state++) {
+        uint32_t state = random_state;
+        struct limits_hit part_hit = {0}, whole_hit = {0}, direct_hit = {0}, sum_hit = {0};
+        uint32_t types = 1 + random_below(30), pages = random_below(600);
+        struct budget of_parts = {&part_hit, random_below(60), random_below(60)};
+        struct budget of_whole = {&whole_hit, 10000, pages};
+        struct budget of_direct = {&direct_hit, 10000, pages};
+        struct budget of_sum = {&sum_hit, UINT32_MAX, UINT32_MAX};
+        struct protocol part[PARTS], whole, direct, sum;
+        protocol_init(&whole, types, &of_whole);
+        protocol_init(&direct, types, &of_direct);
+        for (int i = 0; i < PARTS; i++) {
+            protocol_init(&part[i], types, &of_parts);
+            protocol_join(&part[i], &whole);
+        }
+        for (int i = 0; i < 300; i++)
+            count_something(&part[random_below(PARTS)], &direct);
+        protocol_init_sum(&sum, &of_sum);
+        cr_assert(protocol_add_whole(&sum, &whole));
+        for (int i = 0; i < PARTS; i++)
+            cr_assert(protocol_add_part(&sum, &part[i]));
+        if (direct_hit.count[LIMIT_ID_HISTOGRAM_PAGES] == 0) /* else the sum knows more */
+            same_protocol(&sum, &direct);
+        cr_assert_eq(whole_hit.count[LIMIT_ID_MESSAGE_TYPES],
+                     direct_hit.count[LIMIT_ID_MESSAGE_TYPES]);
+        for (int i = 0; i < PARTS; i++)
+            protocol_fini(&part[i]);
+        protocol_fini(&sum);
+        protocol_fini(&whole);
+        protocol_fini(&direct);
+        random_state = state;
+    }
 }
