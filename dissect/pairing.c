@@ -293,6 +293,16 @@ const struct session *pairing_session(const struct pending *p)
     return p->channel ? p->channel->session : p->session;
 }
 
+static void keep_method(struct answered *a, const struct pending *p)
+{
+    size_t n;
+    const char *text = pairing_method(p, &n);
+    if (n > ANSWERED_METHOD_BYTES || !(a->other = malloc(n)))
+        return;
+    memcpy(a->other, text, n);
+    a->method_len = (uint8_t)n;
+}
+
 static void remember(struct tracker *t, const struct pending *p, enum exchange_status status)
 {
     struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
@@ -312,12 +322,10 @@ static void remember(struct tracker *t, const struct pending *p, enum exchange_s
     a->delivered_again = p->delivered_again;
     a->method = p->method;
     a->method_len = 0;
-    size_t n;
-    const char *text = pairing_method(p, &n);
-    if (p->method == METHOD_OTHER && n <= sizeof(a->other)) {
-        memcpy(a->other, text, n);
-        a->method_len = (uint8_t)n;
-    }
+    free(a->other);
+    a->other = NULL;
+    if (p->method == METHOD_OTHER)
+        keep_method(a, p);
 }
 
 /* All of a request's end but the release of its entry. */
@@ -456,8 +464,17 @@ void pairing_evict(void *tracker, void *entry)
     conclude(t, entry, &(struct pairing_outcome){.status = status, .at = t->at});
 }
 
+void pairing_evict_answered(void *tracker, void *entry)
+{
+    struct answered *a = entry;
+    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_ANSWERED);
+    free(a->other);
+}
+
 void pairing_fini(struct tracker *t)
 {
     for (struct pending *p = table_oldest(t->pending); p; p = table_next(t->pending, p))
         free(p->overflow);
+    for (struct answered *a = table_oldest(t->answered); a; a = table_next(t->answered, a))
+        free(a->other);
 }

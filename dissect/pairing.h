@@ -82,10 +82,12 @@ struct answered {
     uint32_t channel_number;
     uint8_t how; /* enum answered_how */
     uint8_t method;
-    uint8_t method_len; /* of `other`; 0: longer than that */
+    uint8_t method_len; /* of `other`; 0: longer than ANSWERED_METHOD_BYTES */
     bool delivered_again;
-    char other[ANSWERED_METHOD_BYTES]; /* text of METHOD_OTHER */
+    char *other; /* text of METHOD_OTHER, or NULL */
 };
+
+_Static_assert(sizeof(struct answered) <= 48, "with every request one goes through the caches");
 
 /* How a request ended. */
 struct pairing_outcome {
@@ -167,8 +169,9 @@ void pairing_expire(struct tracker *t);
 /* End of the capture: ends all, oldest first. */
 void pairing_finish(struct tracker *t);
 
-/* Eviction from the tables. */
+/* Eviction from the tables of waiting and of answered requests. */
 void pairing_evict(void *tracker, void *entry);
+void pairing_evict_answered(void *tracker, void *entry);
 
 /* Frees what the entries own. */
 void pairing_fini(struct tracker *t);

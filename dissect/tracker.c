@@ -210,12 +210,6 @@ static void take_record(void *ctx, const struct record *r)
     t->links_conn = 0;
 }
 
-static void evict_answered(void *tracker, void *entry)
-{
-    (void)entry;
-    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_ANSWERED);
-}
-
 static void evict_seen(void *tracker, void *entry)
 {
     (void)entry;
@@ -256,8 +250,8 @@ static bool make_tables(struct tracker *t)
     t->sessions = make_table(t, PLAN(sessions, struct session, struct session_key, session_evict));
     t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
-    t->answered =
-        make_table(t, PLAN(LIMIT_ANSWERED, struct answered, struct pairing_key, evict_answered));
+    t->answered = make_table(
+        t, PLAN(LIMIT_ANSWERED, struct answered, struct pairing_key, pairing_evict_answered));
     t->seen = make_table(
         t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen, evict_seen));
     t->endpoints = make_table(
@@ -332,7 +326,7 @@ void tracker_free(struct tracker *t)
 {
     if (!t)
         return;
-    if (t->pending)
+    if (t->pending && t->answered)
         pairing_fini(t);
     table_free(t->channels);
     table_free(t->links);
