@@ -13,10 +13,11 @@
  * BETWEEN (complete, unless another part follows), DONE, BAD, LIMIT. A decoder cannot go on behind
  * a gap: its owner ends it.
  *
- * Memory: the libraries allocate through take(), which counts. Live bytes of a decoder: 7 KB, with
- * 32 KB for the window once that is needed (gzip, deflate); br 6 KB and a window as large as its
- * output, up to what its head says; zstd 400 KB and the window that its head says (2 MB as sent by
- * Node for streams). None may take more than twice LIMIT_CODING_WINDOW.
+ * Memory: the libraries allocate through take(), which counts. A decoder holds 7 KB before its
+ * first byte and 40 KB then (gzip, deflate); 5 KB, then 19 KB and a window that grows with the
+ * output up to what the head says (br); 96 KB, then 2.6 MB for a stream as usual encoders send it,
+ * or less for a frame that says how small it is (zstd). None may take more than twice
+ * LIMIT_CODING_WINDOW.
  *
  * Damage: br and zstd may keep back what came in the same call in front of it.
  *
