@@ -445,7 +445,7 @@ Test(http_coding, every_hole)
     size_t uncertain, pairs = 0;
     script_begin();
     for (int i = 0; i < CODINGS_COUNT; i++) {
-        char id[4];
+        char id[12];
         snprintf(id, sizeof(id), "%d", i + 1);
         ask(id);
         char body[64];
