@@ -14,10 +14,12 @@
  * LIMIT_PROBE_BYTES of each direction are kept and replayed. A stream that began before the capture
  * or behind a gap is tried at the start of every segment, LIMIT_PROBE_SEGMENTS times.
  *
- * The transport's state lies behind its link in one allocation.
+ * The transport's state lies behind its link in one allocation. When a connection turned into
+ * another transport (upgrade.h), a smaller link takes the place of the first one's.
  */
 #include "dissect/dissector.h"
 #include "dissect/transport.h"
+#include "upgrade.h"
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,7 @@ struct link {
     struct kept *kept;                 /* NULL: nothing kept */
     uint64_t noted[RECORD_NOTED_COUNT];
     uint16_t tries;
+    bool turned; /* see struct transport_conn; false again when that was seen to */
     bool joined;
     bool ended[DIR_COUNT];
     alignas(max_align_t) uint8_t state[];
@@ -96,8 +99,40 @@ static struct link *link_new(struct dissector *d, struct conn *c, const struct t
     l->tc.env = &d->env;
     l->tc.conn = c;
     l->tc.noted = l->noted;
+    l->tc.turned = &l->turned;
     l->transport = t;
     return l;
+}
+
+/* ---- feeding, and turning into another transport */
+
+static void turn(struct dissector *d, struct conn *c, struct link *l, const struct stream_pos *at)
+{
+    l->turned = false;
+    struct link *next = link_new(d, c, &transport_upgraded);
+    struct upgrade *u = next ? l->transport->release(l->state) : NULL;
+    if (!u) {
+        free(next);
+        return;
+    }
+    memcpy(next->state, &u, sizeof(u));
+    memcpy(next->ended, l->ended, sizeof(next->ended));
+    next->joined = l->joined;
+    l->transport->fini(l->state, CHANNEL_END_COMPLETE, at);
+    memcpy(next->noted, l->noted, sizeof(next->noted));
+    upgrade_settle(u, next->noted);
+    free(l);
+    c->user = next;
+}
+
+/* The link may be another one afterwards. */
+static void feed(struct dissector *d, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at)
+{
+    struct link *l = c->user;
+    l->transport->feed(l->state, dir, bytes, n, at);
+    if (l->turned)
+        turn(d, c, l, at);
 }
 
 /* ---- what a link becomes when its transport is over */
@@ -215,30 +250,30 @@ static void swap_roles(struct conn *c, struct link *l)
     }
 }
 
-/* Starts the transport and gives it what was kept, the client's bytes first. NULL: out of memory.
+/* Starts the transport and gives it what was kept, the client's bytes first. False: out of memory.
  */
-static struct link *start(struct dissector *d, struct conn *c, uint8_t transport,
-                          const struct stream_pos *at)
+static bool start(struct dissector *d, struct conn *c, uint8_t transport,
+                  const struct stream_pos *at)
 {
     struct link *old = c->user;
     struct link *l = link_new(d, c, transports[transport]);
     if (!l)
-        return NULL;
+        return false;
     l->tc.transport = transport;
     l->joined = old->joined;
     memcpy(l->ended, old->ended, sizeof(l->ended));
     if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
         free(l);
-        return NULL;
+        return false;
     }
     c->user = l;
     struct kept *k = old->kept;
     for (int dir = 0; k && dir < DIR_COUNT; dir++)
         if (k->len[dir] > 0)
-            l->transport->feed(l->state, (enum dir)dir, k->bytes[dir], k->len[dir], at);
+            feed(d, c, (enum dir)dir, k->bytes[dir], k->len[dir], at);
     free(k);
     free(old);
-    return l;
+    return true;
 }
 
 /* An encrypted transport is named and left alone. */
@@ -293,9 +328,8 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
         leave(c, v.transport, at);
         return;
     }
-    l = start(d, c, v.transport, at);
-    if (l)
-        l->transport->feed(l->state, dir, bytes, n, at);
+    if (start(d, c, v.transport, at))
+        feed(d, c, dir, bytes, n, at);
     else
         finish(c, at);
 }
@@ -309,7 +343,7 @@ static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *byte
         return;
     struct link *l = c->user;
     if (l && l->transport) {
-        l->transport->feed(l->state, dir, bytes, n, at);
+        feed(ctx, c, dir, bytes, n, at);
         return;
     }
     probe_data(ctx, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);

@@ -248,5 +248,7 @@ bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct
     if (!response)
         exchanges_close(&s->exchanges, CHANNEL_END_LOST, true);
     http1_conn_tunnel(s);
+    if (s->tc->turned)
+        *s->tc->turned = true;
     return true;
 }

@@ -38,6 +38,7 @@ struct transport_conn {
     const struct transport_env *env;
     const struct conn *conn;
     uint64_t *noted;   /* by enum record_noted, see transport_note(); NULL: nobody counts */
+    bool *turned;      /* set to ask for a call of release; NULL: nobody will */
     uint8_t transport; /* enum record_transport */
 };
 
@@ -56,7 +57,8 @@ struct probe {
     bool roles_known; /* who is the client is no guess: PROBE_SWAPPED will not be believed */
 };
 
-struct fields; /* dissect/fields.h */
+struct fields;  /* dissect/fields.h */
+struct upgrade; /* dissect/upgrade.h */
 
 /* An HTTP/1.1 connection that turns into another transport (101 Switching Protocols). */
 struct transport_upgrade {
@@ -83,6 +85,10 @@ struct transport {
                    const struct transport_upgrade *upgrade);
     /* The transport that the connection turned into; may be NULL: it never does. */
     uint8_t (*speaks)(const void *state);
+    /* Right behind a feed that set `turned`: gives away what the connection turned into, which
+     * takes the state's place; the state is then ended by fini. NULL: the state goes on, it is
+     * still needed, and is not asked again. May be NULL where `turned` is never set. */
+    struct upgrade *(*release)(void *state);
     void (*feed)(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at);
     void (*gap)(void *state, enum dir dir, uint64_t n, const struct stream_pos *at);

@@ -27,8 +27,9 @@
  *
  * Behind 101 or CONNECT no HTTP is read. If the 101's Upgrade field names another transport, that
  * one takes the connection over, with the channel of the exchange that asked (upgrade.h); a request
- * body that is still under way is read to its end first. A 101 that was lost, or not captured, is
- * noticed when something stands where it is missing that its transport recognises.
+ * body that is still under way is read to its end first. If there is none, this state goes away. A
+ * 101 that was lost, or not captured, is noticed when something stands where it is missing that its
+ * transport recognises.
  *
  * A connection joined in the middle begins as "looking for a start line" in both directions.
  *
@@ -540,12 +541,24 @@ static uint8_t speaks(const void *state)
     return s->upgrade ? upgrade_speaks(s->upgrade) : s->tc->transport;
 }
 
+/* A request body under way is read by this state until the end of the connection. */
+static struct upgrade *release(void *state)
+{
+    struct http1_conn *s = state;
+    struct upgrade *u = s->upgrade;
+    if (!http1_tunnels(&s->parser[DIR_C2S]) || !http1_tunnels(&s->parser[DIR_S2C]))
+        return NULL;
+    s->upgrade = NULL;
+    return u;
+}
+
 const struct transport transport_http1 = {
     .name = "http",
     .state_bytes = sizeof(struct http1_conn),
     .probe = probe,
     .init = init,
     .speaks = speaks,
+    .release = release,
     .feed = feed,
     .gap = gap,
     .end = end,

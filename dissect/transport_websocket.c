@@ -17,9 +17,9 @@
  * What a gap costs, and where it reads on: see websocket.c. What the other direction said stays
  * valid, because JSON-RPC pairs by id.
  *
- * Memory: 220 bytes, beside the 700 of HTTP/1.1 in front of it; while a message is read a parser of
- * 4 KB, and for compressed ones a decoder of 7 to 40 KB, which context takeover keeps for as long
- * as the connection lasts (LIMIT_DECODER_BYTES of all connections together).
+ * Memory: 220 bytes, once HTTP/1.1's 700 in front of it are gone; while a message is read a parser
+ * of 4 KB, and for compressed ones a decoder of 7 to 40 KB, which context takeover keeps for as
+ * long as the connection lasts (LIMIT_DECODER_BYTES of all connections together).
  */
 #include "fields.h"
 #include "websocket.h"

@@ -64,6 +64,7 @@ struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transpor
         return NULL;
     u->tc = *outer;
     u->tc.transport = transport;
+    u->tc.turned = NULL;
     u->transport = t;
     if (t->upgrade(u->state, &u->tc, how) == 0)
         return u;
@@ -97,3 +98,50 @@ void upgrade_fini(struct upgrade *u, enum channel_end how, const struct stream_p
     u->transport->fini(u->state, how, at);
     free(u);
 }
+
+void upgrade_settle(struct upgrade *u, uint64_t *noted)
+{
+    u->tc.noted = noted;
+}
+
+/* ---- as a transport of its own */
+
+static struct upgrade *of(const void *state)
+{
+    return *(struct upgrade *const *)state;
+}
+
+static uint8_t speaks(const void *state)
+{
+    return upgrade_speaks(of(state));
+}
+
+static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
+                 const struct stream_pos *at)
+{
+    upgrade_feed(of(state), dir, bytes, n, at);
+}
+
+static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
+{
+    upgrade_gap(of(state), dir, n, at);
+}
+
+static void end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
+{
+    upgrade_end(of(state), dir, how, at);
+}
+
+static void fini(void *state, enum channel_end how, const struct stream_pos *at)
+{
+    upgrade_fini(of(state), how, at);
+}
+
+const struct transport transport_upgraded = {
+    .state_bytes = sizeof(struct upgrade *),
+    .speaks = speaks,
+    .feed = feed,
+    .gap = gap,
+    .end = end,
+    .fini = fini,
+};

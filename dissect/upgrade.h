@@ -5,11 +5,19 @@
 #include "dissect/transport.h"
 
 /*
- * A connection that turned from one transport into another: the other's state, owned by the first,
- * and its calls. Records of the other carry its own number.
+ * A connection that turned from one transport into another: the other's state and its calls. The
+ * first owns it until the dissector takes it over, if it is not needed any more itself. Records of
+ * the other carry its own number.
  */
 
 struct upgrade;
+
+/* What is left of a connection without its first transport: its state is a struct upgrade *. Is not
+ * registered: it is never probed. */
+extern const struct transport transport_upgraded;
+
+/* Where its bytes are noted from now on; right behind the feed in which it was made. */
+void upgrade_settle(struct upgrade *u, uint64_t *noted);
 
 /* The first protocol of an Upgrade field's list that is a transport's token, versions and case
  * aside; TRANSPORT_NONE: none of them is. */
