@@ -12,7 +12,6 @@
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 void text_finding(const struct text *t, enum finding what, uint64_t amount)
@@ -66,9 +65,10 @@ static void drop_rpc(struct text *t)
 
 static void drop_squirrel(struct text *t)
 {
-    if (t->squirrel)
+    if (t->squirrel) {
         squirrel_fini(t->squirrel);
-    free(t->squirrel);
+        transport_squirrel_give(t->tc->env, t->squirrel);
+    }
     t->squirrel = NULL;
 }
 
@@ -89,7 +89,7 @@ bool text_begin(struct text *t, bool hold)
             rpc_init(t->rpc, dir, hold, &env->hash, env->hit);
     }
     if (t->dialect != TEXT_RPC) {
-        t->squirrel = malloc(sizeof(*t->squirrel));
+        t->squirrel = transport_squirrel_take(env);
         if (t->squirrel)
             squirrel_init(t->squirrel, dir, hold, &env->hash, env->hit);
     }

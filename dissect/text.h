@@ -50,7 +50,7 @@ enum text_end {
 };
 
 /* Begins a text. hold: keep its latest message back until the end, because the framing may still
- * revoke it; TEXT_EITHER always does. False: out of memory, told as a lost message. */
+ * revoke it; TEXT_EITHER always does. False: out of memory or parsers, told as a lost message. */
 bool text_begin(struct text *t, bool hold);
 
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What all transports share: how a record of a connection begins, and the spare JSON-RPC parsers. A
+ * What all transports share: how a record of a connection begins, and the parsers of texts. A
  * parser is several kilobytes, so a connection has one only while a message is being read; a short
- * list of spare ones saves most of the allocations.
+ * list of spare ones saves most of the allocations. Who leaves a message half read holds one, on
+ * HTTP/2 for each stream, so their number is bounded over all connections.
  */
 #include "dissect/transport.h"
 #include "dissect/rpc.h"
+#include "dissect/squirrel.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,20 +57,36 @@ enum probe_result transport_probe_encrypted(const struct probe *p)
     return result;
 }
 
+/* Whether another parser may be in use. */
+static bool may_take(const struct transport_env *env)
+{
+    if (env->spare->in_use < LIMIT_PARSERS)
+        return true;
+    limits_hit_add(env->hit, LIMIT_ID_PARSERS);
+    return false;
+}
+
 struct rpc *transport_rpc_take(const struct transport_env *env)
 {
     struct transport_spare *spare = env->spare;
     struct transport_spare_node *node = spare->first;
-    if (!node)
-        return malloc(sizeof(struct rpc));
+    if (!may_take(env))
+        return NULL;
+    if (!node) {
+        struct rpc *rpc = malloc(sizeof(*rpc));
+        spare->in_use += rpc != NULL;
+        return rpc;
+    }
     spare->first = node->next;
     spare->count--;
+    spare->in_use++;
     return (struct rpc *)(void *)node;
 }
 
 void transport_rpc_give(const struct transport_env *env, struct rpc *rpc)
 {
     struct transport_spare *spare = env->spare;
+    spare->in_use--;
     if (spare->count >= LIMIT_SPARE_PARSERS) {
         free(rpc);
         return;
@@ -77,6 +95,19 @@ void transport_rpc_give(const struct transport_env *env, struct rpc *rpc)
     node->next = spare->first;
     spare->first = node;
     spare->count++;
+}
+
+struct squirrel *transport_squirrel_take(const struct transport_env *env)
+{
+    struct squirrel *squirrel = may_take(env) ? malloc(sizeof(*squirrel)) : NULL;
+    env->spare->in_use += squirrel != NULL;
+    return squirrel;
+}
+
+void transport_squirrel_give(const struct transport_env *env, struct squirrel *squirrel)
+{
+    env->spare->in_use--;
+    free(squirrel);
 }
 
 void transport_spare_free(struct transport_spare *spare)

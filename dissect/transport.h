@@ -16,12 +16,14 @@
  */
 
 struct rpc;
+struct squirrel;
 
-/* Parsers of JSON-RPC texts that are not in use at the moment, at most LIMIT_SPARE_PARSERS. Zeroed
- * memory is an empty list. */
+/* Parsers: those of JSON-RPC texts that are not in use at the moment, at most LIMIT_SPARE_PARSERS,
+ * and how many of any kind are, at most LIMIT_PARSERS. Zeroed memory is an empty list. */
 struct transport_spare {
     struct transport_spare_node *first;
     uint32_t count;
+    uint32_t in_use;
 };
 
 /* What all transports of a dissector share. */
@@ -117,9 +119,12 @@ static inline void transport_note(const struct transport_conn *tc, enum record_n
 /* Whether what begins within another transport is encrypted (struct transport, encrypted). */
 enum probe_result transport_probe_encrypted(const struct probe *p);
 
-/* A parser for one text, to be given to rpc_init() and back soon; NULL: out of memory. */
+/* A parser for one text, to be given to rpc_init() or squirrel_init(), and back soon; NULL: out of
+ * memory, or too many are in use. */
 struct rpc *transport_rpc_take(const struct transport_env *env);
 void transport_rpc_give(const struct transport_env *env, struct rpc *rpc);
+struct squirrel *transport_squirrel_take(const struct transport_env *env);
+void transport_squirrel_give(const struct transport_env *env, struct squirrel *squirrel);
 
 void transport_spare_free(struct transport_spare *spare);
 

@@ -18,8 +18,8 @@
 struct websocket_options {
     bool deflate;                /* permessage-deflate */
     bool no_context_takeover[2]; /* by enum dir of the sender */
-    bool client_joined;          /* bytes of the client may be missing before its first */
     bool joined;                 /* begun in the middle: no handshake was seen */
+    bool client_joined;          /* bytes of the client may be missing before its first */
 };
 
 /* What a Sec-WebSocket-Extensions value of a response says. Zeroed memory is "none". */

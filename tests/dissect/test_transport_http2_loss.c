@@ -446,3 +446,96 @@ Test(http2_loss, anywhere_around_an_upgrade)
         }
     }
 }
+
+/* ---- in a WebSocket on a stream */
+
+#define SOCKET_CALLS 6
+
+static void socket_frame(uint32_t stream, const char *json)
+{
+    bool client = h2_dir(&h) == DIR_C2S;
+    uint8_t head[6] = {0x81, (uint8_t)((client ? 0x80U : 0U) | strlen(json))}; /* mask of zeros */
+    size_t n = client ? 6 : 2;
+    h2_head(&h, H2_DATA, 0, stream, n + strlen(json));
+    h2_raw(&h, head, n);
+    h2_raw(&h, json, strlen(json));
+}
+
+/* Calls on a socket, and between them others on streams of their own. */
+static void socket_and_streams(void)
+{
+    h2_init(&h);
+    h2_segment(&h, DIR_C2S);
+    h2_headers(&h, 1, 0,
+               ":method: CONNECT\n:protocol: websocket\n:path: /mcp\n"
+               "sec-websocket-protocol: mcp\n");
+    h2_segment(&h, DIR_S2C);
+    h2_headers(&h, 1, 0, ":status: 200\nsec-websocket-protocol: mcp\n");
+    for (int i = 1; i <= SOCKET_CALLS; i++) {
+        h2_segment(&h, DIR_C2S);
+        socket_frame(1, h2_call(i));
+        h2_segment(&h, DIR_C2S);
+        ask(2 * i + 1);
+        h2_segment(&h, DIR_S2C);
+        answer(2 * i + 1, false);
+        h2_segment(&h, DIR_S2C);
+        socket_frame(1, h2_result(i));
+    }
+}
+
+static size_t count_of(const char *log, const char *text)
+{
+    size_t n = 0;
+    for (const char *p = log; (p = strstr(p, text)); p++)
+        n++;
+    return n;
+}
+
+/* Inside of one message: that is lost, and nothing of other streams. */
+Test(http2_loss, in_a_message_of_a_websocket)
+{
+    socket_and_streams();
+    size_t before = 0;
+    for (size_t i = 0; i < 9; i++)
+        before += h.segments[i].dir == DIR_C2S ? h.segments[i].n : 0;
+    cr_assert_eq(h.segments[9].dir, DIR_C2S); /* the second call on the socket */
+    hole(DIR_C2S, before + 9 + 6 + 10, before + 9 + 6 + 20);
+    cr_expect_eq(count_of(world.log, "\n1 > request"), SOCKET_CALLS - 1, "%s", world.log);
+    cr_expect_eq(count_of(world.log, "\n1 < result"), SOCKET_CALLS, "%s", world.log);
+    cr_expect_eq(count_of(world.log, "1 > parse:lost_message\n"), 1, "%s", world.log);
+    cr_expect_eq(count_of(world.log, " > request"), 2 * SOCKET_CALLS - 1, "%s", world.log);
+}
+
+/* Anywhere: nobody is blamed, every message is told once at most, and reading goes on behind the
+ * hole. But what a stream carries whose opening was lost is not known. */
+Test(http2_loss, anywhere_around_a_websocket)
+{
+    static const size_t lengths[] = {1, 8, 50, 170};
+    static char whole[sizeof(world.log)];
+    char text[64];
+    socket_and_streams();
+    hole(DIR_C2S, 0, 0);
+    memcpy(whole, world.log, sizeof(whole));
+    cr_assert_eq(count_of(whole, "\n1 < result"), SOCKET_CALLS, "%s", whole);
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        size_t n = bytes_of((enum dir)dir), opened = 0;
+        for (size_t i = 0; i < 5; i++)
+            opened += h.segments[i].dir == (enum dir)dir ? h.segments[i].n : 0;
+        for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+            for (size_t from = 0; from + lengths[k] < n; from++) {
+                hole((enum dir)dir, from, from + lengths[k]);
+                cr_assert_null(strstr(world.log, "malformed"), "%d %zu: %s", dir, from, world.log);
+                cr_assert_leq(count_of(world.log, "\n1 > request"), SOCKET_CALLS);
+                for (int i = 1; i <= SOCKET_CALLS; i++) {
+                    snprintf(text, sizeof(text), "\n1 > request %d\n", i);
+                    cr_assert_leq(count_of(world.log, text), 1U, "%zu: %s", from, world.log);
+                    snprintf(text, sizeof(text), "\n1 < result %d\n", i);
+                    cr_assert_leq(count_of(world.log, text), 1U, "%zu: %s", from, world.log);
+                }
+                if (from >= opened && from + lengths[k] < n / 2)
+                    cr_assert(strstr(world.log, dir == DIR_C2S ? "> request 6\n" : "< result 6\n"),
+                              "%d %zu: %s", dir, from, world.log);
+            }
+        }
+    }
+}
