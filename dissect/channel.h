@@ -46,6 +46,7 @@ struct channel {
     bool initializing; /* an `initialize` was sent on it */
     bool event_ids;    /* its stream carries event ids: it can be resumed */
     bool event_seen;   /* event_id was seen before in the session */
+    bool event_copied; /* and that was a copy: a hole held the original back */
     bool lossy;        /* bytes of it were lost */
     bool opaque;       /* its body cannot be decoded */
     bool dropped;      /* messages came before it was known to be MCP and were not counted */
@@ -72,10 +73,11 @@ static inline bool channel_resumed(const struct channel *ch)
            !ch->modern;
 }
 
-/* It may be one: its request was not seen. */
+/* It may be one: its request was not seen, or not as a whole. */
 static inline bool channel_maybe_resumed(const struct channel *ch)
 {
-    return channel_resumed(ch) || (channel_is_http(ch) && (ch->flags & CHANNEL_STUB) != 0);
+    const uint16_t unknown = CHANNEL_STUB | CHANNEL_UNCERTAIN | CHANNEL_HEADER_UNKNOWN;
+    return channel_resumed(ch) || (channel_is_http(ch) && (ch->flags & unknown) != 0);
 }
 
 /* Request and response belong together for sure, and the request was seen. */

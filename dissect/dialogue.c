@@ -53,6 +53,18 @@ static void tell(struct tracker *t, const struct telling *what)
         emit_failure(t, &what->origin, what->m);
 }
 
+/* Whose event ids those on the channel are. Where the request is not known, probably those of the
+ * session that the connection carried before: a wrong guess can only hide a message. */
+static uint64_t event_scope(const struct tracker *t, const struct channel *ch)
+{
+    if ((ch->flags & CHANNEL_STUB) && !session_named(ch->session)) {
+        const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+        if (link && link->scope)
+            return link->scope;
+    }
+    return ch->session->scope;
+}
+
 /* Notes the SSE event id of a message; true if it was seen before in the session. The messages of
  * one batch share an event. */
 static bool event_seen(struct tracker *t, struct channel *ch, const struct message *m)
@@ -64,13 +76,25 @@ static bool event_seen(struct tracker *t, struct channel *ch, const struct messa
     ch->event_ids = true;
     if (same_event)
         return ch->event_seen;
-    struct dialogue_seen key = {ch->session->scope, m->event_id};
+    struct dialogue_seen_key key = {event_scope(t, ch), m->event_id};
+    const struct dialogue_seen *seen = table_find(t->seen, &key);
     void *entry;
     ch->event_id = m->event_id;
-    ch->event_seen = table_find(t->seen, &key) != NULL;
-    if (!ch->event_seen && table_insert(t->seen, &key, &entry) < 0)
+    ch->event_seen = seen != NULL;
+    ch->event_copied = seen && seen->copy;
+    if (seen)
+        return true;
+    if (table_insert(t->seen, &key, &entry) < 0)
         t->forgot = true;
-    return ch->event_seen;
+    else
+        ((struct dialogue_seen *)entry)->copy = channel_maybe_resumed(ch);
+    return false;
+}
+
+/* A message whose event was seen is a copy, or the original of one. */
+static bool is_copy(const struct channel *ch, const struct message *m, bool seen)
+{
+    return m->dir == DIR_S2C && seen && (channel_maybe_resumed(ch) || ch->event_copied);
 }
 
 bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch)
@@ -105,11 +129,9 @@ static struct telling telling_of(const struct channel *ch, const struct message 
 static bool request_again(const struct tracker *t, const struct channel *ch,
                           const struct message *m, bool seen, struct pending *twin)
 {
-    if (!channel_maybe_resumed(ch) || m->dir != DIR_S2C)
-        return false;
     if (m->flags & MESSAGE_HAS_EVENT_ID)
-        return seen;
-    if (!channel_resumed(ch) || !ch->session || !pairing_usable_id(&m->id))
+        return is_copy(ch, m, seen);
+    if (m->dir != DIR_S2C || !channel_resumed(ch) || !ch->session || !pairing_usable_id(&m->id))
         return false;
     const struct answered *a = pairing_answered(t, ch->session, ch, DIR_S2C, m->id.hash);
     return (twin && twin->method == m->method) || (a && a->method == m->method);
@@ -164,7 +186,7 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
     bool seen = event_seen(t, ch, m);
     modern_accept(t, ch, m, NULL);
     struct telling what = telling_of(ch, m, version);
-    what.redelivered = seen && channel_maybe_resumed(ch) && m->dir == DIR_S2C;
+    what.redelivered = is_copy(ch, m, seen);
     tell(t, &what);
     if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
         modern_acknowledge(t, ch, m);
@@ -329,8 +351,7 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
         what.late = true;
         t->counters.late_responses++;
         a->how = ANSWERED_FULLY;
-    } else if (m->dir == DIR_S2C &&
-               ((channel_maybe_resumed(ch) && seen) || (again && (resumed || seen)))) {
+    } else if (is_copy(ch, m, seen) || (m->dir == DIR_S2C && again && (resumed || seen))) {
         what.redelivered = true;
     } else {
         bool heard = !final && endpoint_hear(t, ch, m);

@@ -5,12 +5,17 @@
 #include "channel.h"
 
 /* Key of the event ids that were seen. */
-struct dialogue_seen {
+struct dialogue_seen_key {
     uint64_t scope;
     uint64_t event_id;
 };
 
-_Static_assert(sizeof(struct dialogue_seen) == 16, "no padding: compared as bytes");
+_Static_assert(sizeof(struct dialogue_seen_key) == 16, "no padding: compared as bytes");
+
+struct dialogue_seen {
+    struct dialogue_seen_key key;
+    bool copy; /* first seen where copies come: its original may still be told */
+};
 
 /* What one message of an MCP channel does: counts, waits, answers, cancels. */
 void dialogue_message(struct tracker *t, struct channel *ch, const struct message *m);

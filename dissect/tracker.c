@@ -253,7 +253,7 @@ static bool make_tables(struct tracker *t)
     t->answered = make_table(
         t, PLAN(LIMIT_ANSWERED, struct answered, struct pairing_key, pairing_evict_answered));
     t->seen = make_table(
-        t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen, evict_seen));
+        t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen_key, evict_seen));
     t->endpoints = make_table(
         t, PLAN(LIMIT_ENDPOINTS, struct channel_path, struct channel_path, evict_endpoint));
     t->strays = make_table(t, PLAN(LIMIT_STRAYS, struct stray, uint64_t, stray_evict));
