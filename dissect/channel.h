@@ -46,7 +46,7 @@ struct channel {
     bool initializing; /* an `initialize` was sent on it */
     bool event_ids;    /* its stream carries event ids: it can be resumed */
     bool event_seen;   /* event_id was seen before in the session */
-    bool event_copied; /* and that was a copy: a hole held the original back */
+    bool event_copied; /* by a copy that was sent later: a hole held this one back */
     bool lossy;        /* bytes of it were lost */
     bool opaque;       /* its body cannot be decoded */
     bool dropped;      /* messages came before it was known to be MCP and were not counted */

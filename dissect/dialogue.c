@@ -81,13 +81,14 @@ static bool event_seen(struct tracker *t, struct channel *ch, const struct messa
     void *entry;
     ch->event_id = m->event_id;
     ch->event_seen = seen != NULL;
-    ch->event_copied = seen && seen->copy;
+    ch->event_copied = seen && m->first.ts_ns < seen->copied_ns;
     if (seen)
         return true;
     if (table_insert(t->seen, &key, &entry) < 0)
         t->forgot = true;
     else
-        ((struct dialogue_seen *)entry)->copy = channel_maybe_resumed(ch);
+        ((struct dialogue_seen *)entry)->copied_ns =
+            channel_maybe_resumed(ch) ? m->first.ts_ns : INT64_MIN;
     return false;
 }
 

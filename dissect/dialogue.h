@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct dialogue_seen_key) == 16, "no padding: compared as 
 
 struct dialogue_seen {
     struct dialogue_seen_key key;
-    bool copy; /* first seen where copies come: its original may still be told */
+    int64_t copied_ns; /* first told where copies come, at that time; INT64_MIN: elsewhere */
 };
 
 /* What one message of an MCP channel does: counts, waits, answers, cancels. */

@@ -126,6 +126,44 @@ Test(tracker_streams, copies_on_a_resumed_stream_count_once)
     world_free(w);
 }
 
+Test(tracker_streams, an_original_told_behind_its_copy)
+{
+    struct world *w = ready();
+    open_get(w, 1, 2, 0);
+    struct stream_pos sent = w->now;
+    w->now.ts_ns += 5000000;
+    open_get(w, 3, 1, 10);
+    SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 11);
+    SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 12);
+    world_clear(w);
+    struct stream_pos now = w->now;
+    w->now.ts_ns = sent.ts_ns; /* a hole held it back */
+    SAY(w, 1, 2, "notifications/message", .dir = DIR_S2C, .event = 11);
+    w->now.ts_ns = now.ts_ns;
+    SAY(w, 1, 2, "notifications/message", .dir = DIR_S2C, .event = 12); /* numbered anew */
+    EXPECT(w, "m s2c notifications/message  s1 2025-06-18 copy\n"
+              "m s2c notifications/message  s1 2025-06-18\n");
+    world_free(w);
+}
+
+/* The resumption's request was lost: who resumed what is known by the connection. */
+Test(tracker_streams, copies_on_a_stream_whose_request_was_lost)
+{
+    struct world *w = ready();
+    BEGIN(w, 1, 2, .session = 5);
+    SAY(w, 1, 2, "tools/list", "1");
+    SSE_HEAD(w, 1, 2);
+    SAY(w, 1, 2, .id = "1", .dir = DIR_S2C, .event = 11);
+    END(w, 1, 2);
+    world_clear(w);
+    BEGIN(w, 1, 3, .method = HTTP_METHOD_UNKNOWN, .flags = CHANNEL_STUB | CHANNEL_MCP_HEADER);
+    SSE_HEAD(w, 1, 3);
+    SAY(w, 1, 3, .id = "1", .dir = DIR_S2C, .event = 11);
+    world_wait(w);
+    cr_expect(world_count(w, "copy") == 1 && world_count(w, "orphan") == 0, "%s", w->log);
+    world_free(w);
+}
+
 Test(tracker_streams, copies_without_event_ids_are_known_by_the_request)
 {
     struct world *w = ready();
