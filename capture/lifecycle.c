@@ -23,21 +23,17 @@
  * which loses nothing and is not counted; otherwise the oldest one in handshake, so that a flood of
  * SYNs does not push out what is open, and then the oldest open one.
  *
- * Ignored on purpose: whether an RST is in the receiver's window to the byte (windows are not
- * tracked); one that is far off the sequence numbers seen is not believed.
+ * Whether a segment can be what it seems to be is asked of plausible.c.
  */
 #include "capture/lifecycle.h"
 #include "capture/leaver.h"
+#include "capture/plausible.h"
 #include <stdlib.h>
 
 #define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
 #define RESET_WAIT_PACKETS 32u
 #define LINGER_NS          INT64_C(60000000000) /* TIME-WAIT of Linux */
-#define LATE_SYN_NS        INT64_C(2000000000)
-#define LATE_SYN_BYTES     (1u << 20) /* sent before its SYN was captured: less than this */
-#define FAST_OPEN_BYTES    (1u << 16) /* a SYN carries less than this */
-#define PLAUSIBLE_BYTES    (1u << 30) /* largest window */
-#define TOUCH_SHIFT        30         /* 2^30 ns: about a second */
+#define TOUCH_SHIFT        30                   /* 2^30 ns: about a second */
 
 static void emit(struct lifecycle *l, struct flow *f, enum conn_event event, int64_t ts_ns)
 {
@@ -236,36 +232,6 @@ static void prune(struct lifecycle *l, int64_t ts_ns)
 
 /* ---- which use of the ports ---- */
 
-/* Is a SYN with this sequence number that of bytes seen before it on side? */
-static bool is_late_syn(const struct lifecycle *l, const struct flow *f, int side, uint32_t seq)
-{
-    const struct half *half = &f->half[side];
-    int64_t until_ns = deadline_after(f->conn.opened_ns, LATE_SYN_NS);
-    if (l->reassembly.now_ns > until_ns)
-        return false;
-    uint32_t first = seq + 1;
-    if (half->flags & HALF_STARTED)
-        first = half->next;
-    else if (!reassembly_first_held(half, &first) && (half->flags & HALF_ACKED))
-        first = half->acked;
-    return tcp_within(first, seq + 1, LATE_SYN_BYTES);
-}
-
-/* Does the SYN or SYN/ACK seg belong to the flow as it is, and not to a new use of its ports? */
-static bool same_use(const struct lifecycle *l, const struct flow *f, int side,
-                     const struct tcp_segment *seg)
-{
-    const struct half *half = &f->half[side];
-    bool answer = (seg->flags & TCP_ACK) != 0;
-    if (answer && f->conn.failure != CONN_FAILURE_NONE)
-        return false;
-    if (half->flags & HALF_SYN)
-        return seg->seq == half->isn;
-    if (f->conn.state == CONN_SYN_SENT || f->conn.state == CONN_SYN_RECEIVED)
-        return true; /* the answer, or a simultaneous open */
-    return is_late_syn(l, f, side, seg->seq);
-}
-
 static void abandon(struct lifecycle *l, struct flow *f, int64_t ts_ns)
 {
     if (f->conn.state < CONN_OPEN)
@@ -322,7 +288,8 @@ static struct flow *flow_for(struct lifecycle *l, const struct flow_key *key,
         time_out(l, f);
         f = flow_find(l->flows, key, ret_side);
     }
-    if (f && (seg->flags & TCP_SYN) && !(seg->flags & TCP_RST) && !same_use(l, f, *ret_side, seg)) {
+    if (f && (seg->flags & TCP_SYN) && !(seg->flags & TCP_RST) &&
+        !plausible_syn(f, *ret_side, seg, l->reassembly.now_ns)) {
         abandon(l, f, seg->ts_ns);
         f = NULL;
     }
@@ -353,16 +320,6 @@ static void count(struct flow *f, int side, const struct tcp_segment *seg,
         f->conn.last_ns = seg->ts_ns;
 }
 
-/* Does the acknowledgement fit what the other side sent, as far as that is known? */
-static bool acknowledges(const struct flow *f, int side, const struct tcp_segment *seg,
-                         uint32_t reach)
-{
-    const struct half *other = &f->half[!side];
-    if (!(seg->flags & TCP_ACK))
-        return false;
-    return !(other->flags & HALF_SYN) || tcp_within(seg->ack, other->isn + 1, reach);
-}
-
 /* Microseconds from one time to a later one, as far as 32 bits go; any two time stamps. */
 static uint32_t between_us(int64_t from_ns, int64_t to_ns)
 {
@@ -389,7 +346,7 @@ static void see_syn(struct lifecycle *l, struct flow *f, int side, const struct 
 {
     struct half *half = &f->half[side], *other = &f->half[!side];
     bool answer = (seg->flags & TCP_ACK) != 0;
-    if (answer && !acknowledges(f, side, seg, FAST_OPEN_BYTES))
+    if (answer && !plausible_answer(f, side, seg))
         return; /* the answer to another SYN */
     if (!answer && side == 0 && f->conn.state == CONN_SYN_SENT) {
         f->rtt_us = between_us(f->conn.opened_ns, seg->ts_ns);
@@ -411,30 +368,6 @@ static void see_syn(struct lifecycle *l, struct flow *f, int side, const struct 
     reassembly_start(&l->reassembly, f, side, seg->seq + 1);
     if (answer && !(other->flags & (HALF_SYN | HALF_STARTED)))
         reassembly_start(&l->reassembly, f, !side, seg->ack);
-}
-
-static bool both_acknowledged(const struct flow *f)
-{
-    for (int side = 0; side < 2; side++) {
-        const struct half *half = &f->half[side];
-        if (!(half->flags & HALF_SYN) || !(half->flags & HALF_ACKED) ||
-            tcp_ahead(half->acked, half->isn) <= 0)
-            return false;
-    }
-    return true;
-}
-
-/* Is the handshake complete with this segment? */
-static bool completes(const struct flow *f, int side, const struct tcp_segment *seg)
-{
-    const struct half *half = &f->half[side];
-    if (seg->flags & TCP_RST)
-        return false;
-    if (seg->flags & TCP_SYN)
-        return both_acknowledged(f);
-    if ((half->flags & HALF_SYN) && !tcp_within(seg->seq, half->isn + 1, PLAUSIBLE_BYTES))
-        return false;
-    return acknowledges(f, side, seg, PLAUSIBLE_BYTES);
 }
 
 static void establish(struct lifecycle *l, struct flow *f, int64_t ts_ns)
@@ -471,7 +404,7 @@ static void see_ack(struct lifecycle *l, struct flow *f, int side, const struct 
         other->flags &= ~(uint32_t)HALF_ZERO_WINDOW;
     if (!(seg->flags & (TCP_SYN | TCP_RST)))
         infer_start(l, f, side, seg);
-    if (f->conn.state >= CONN_OPEN || acknowledges(f, side, seg, PLAUSIBLE_BYTES))
+    if (f->conn.state >= CONN_OPEN || plausible_ack(f, side, seg))
         reassembly_acknowledge(&l->reassembly, f, !side, seg->ack);
 }
 
@@ -486,29 +419,12 @@ static void see_fin(struct lifecycle *l, struct flow *f, int64_t ts_ns)
         f->conn.state = CONN_HALF_CLOSED;
 }
 
-/* Whether an RST during the handshake is meant for this connection: the server's must answer the
- * SYN, the client's must follow it. */
-static bool believable_in_handshake(const struct flow *f, int side, const struct tcp_segment *seg)
-{
-    const struct half *half = &f->half[side];
-    if (half->flags & HALF_SYN)
-        return tcp_within(seg->seq, half->isn, PLAUSIBLE_BYTES);
-    return acknowledges(f, side, seg, FAST_OPEN_BYTES);
-}
-
-static bool believable_in_flight(const struct half *half, const struct tcp_segment *seg)
-{
-    return !(half->flags & HALF_STARTED) ||
-           tcp_within(seg->seq, half->next - LATE_SYN_BYTES, PLAUSIBLE_BYTES);
-}
-
 static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct tcp_segment *seg)
 {
-    const struct half *half = &f->half[side];
     switch ((enum conn_state)f->conn.state) {
     case CONN_SYN_SENT:
     case CONN_SYN_RECEIVED:
-        if (believable_in_handshake(f, side, seg)) {
+        if (plausible_reset(f, side, seg)) {
             bool refused = f->conn.state == CONN_SYN_SENT && side == 1;
             fail_as(l, f, refused ? CONN_FAILURE_REFUSED : CONN_FAILURE_RESET_IN_HANDSHAKE,
                     seg->ts_ns);
@@ -516,13 +432,13 @@ static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct 
         break;
     case CONN_OPEN:
     case CONN_HALF_CLOSED:
-        if (believable_in_flight(half, seg)) {
+        if (plausible_reset(f, side, seg)) {
             leaver_note(f, side, seg);
             close_as(l, f, CONN_CLOSE_RESET, seg->ts_ns);
         }
         break;
     case CONN_SHUT:
-        if (f->conn.failure == CONN_FAILURE_NONE && believable_in_flight(half, seg))
+        if (f->conn.failure == CONN_FAILURE_NONE && plausible_reset(f, side, seg))
             leaver_note(f, side, seg);
         break;
     }
@@ -547,7 +463,7 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
         see_syn(l, f, side, seg);
     if (seg->flags & TCP_ACK)
         see_ack(l, f, side, seg);
-    if (f->conn.state < CONN_OPEN && completes(f, side, seg))
+    if (f->conn.state < CONN_OPEN && plausible_completion(f, side, seg))
         establish(l, f, seg->ts_ns);
     if (v.fin)
         leaver_note(f, side, seg);
