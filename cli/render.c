@@ -3,11 +3,11 @@
  * The report as text. A section is a heading, then tables and lines of facts; a section, a line or
  * a column that would say nothing is left out, a figure that is not known is "-".
  *
- * Limits: tables of names show their first SHOWN_ROWS rows and say how many follow in the JSON.
+ * Limits: tables of names show their first PAGE_ROWS rows and say how many follow in the JSON.
  */
 #include "render.h"
 #include "base/endpoint.h"
-#include "grid.h"
+#include "page.h"
 #include "render_json.h"
 #include "render_operations.h"
 #include "show.h"
@@ -17,21 +17,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define INDENT            2
-#define LABEL_WIDTH       15 /* of a fact's label */
-#define SHOWN_ROWS        40
 #define SHOWN_INPUTS      3
-#define ITEM_BYTES        256 /* longer ones are files, which need a line of their own anyway */
 #define MOST_WIDTH        1000
 #define SERVER_NAME_BYTES 160 /* the report's names and versions have at most 64 bytes each */
-
-/* What all sections need. */
-struct page {
-    FILE *stream;
-    const struct render_style *style;
-    int error;  /* first ERR_NOMEM */
-    bool begun; /* a section stands there */
-};
 
 void render_style_init(struct render_style *style, int fd)
 {
@@ -56,55 +44,7 @@ bool render_has_mcp(const json_t *report)
            render_json_number(report, "protocol_metrics.sessions") > 0;
 }
 
-/* ------------------------------------------------------------------------- pieces */
-
-static void heading(struct page *page, const char *text)
-{
-    fprintf(page->stream, "%s%s%s%s\n", page->begun ? "\n" : "", page->style->bold ? "\033[1m" : "",
-            text, page->style->bold ? "\033[0m" : "");
-    page->begun = true;
-}
-
-static void label(struct page *page, const char *text)
-{
-    fprintf(page->stream, "%*s%-*s ", INDENT, "", LABEL_WIDTH - 1, text);
-}
-
-static void fact(struct page *page, const char *name, const char *text)
-{
-    label(page, name);
-    show_put(page->stream, text, strlen(text));
-    fputc('\n', page->stream);
-}
-
-static void print_grid(struct page *page, struct grid *g)
-{
-    struct grid_style style = {page->style->width, INDENT, page->style->bold};
-    int result = grid_print(g, page->stream, &style);
-    if (result < 0)
-        page->error = result;
-    grid_free(g);
-}
-
-/* One of the items behind a label, on a new line if it does not fit. *columns: those in use. */
-static void item(struct page *page, size_t *columns, const char *text)
-{
-    char shown[SHOW_ESCAPED_BYTES(ITEM_BYTES)];
-    size_t begin = INDENT + LABEL_WIDTH;
-    size_t width = show_escape(shown, sizeof shown, text, strlen(text));
-    bool first = *columns == 0;
-    if (first) {
-        *columns = begin;
-    } else if (*columns + 2 + width >= page->style->width) { /* a comma may follow */
-        fprintf(page->stream, ",\n%*s", (int)begin, "");
-        *columns = begin;
-    } else {
-        fputs(", ", page->stream);
-        *columns += 2;
-    }
-    show_put(page->stream, text, strlen(text));
-    *columns += width;
-}
+/* ------------------------------------------------------------------------- capture */
 
 /* The files: of many only how many, the first and the last. */
 static void fact_inputs(struct page *page, const json_t *inputs)
@@ -114,7 +54,7 @@ static void fact_inputs(struct page *page, const json_t *inputs)
     const char *last = json_string_value(json_array_get(inputs, n ? n - 1 : 0));
     if (!first || !last)
         return;
-    label(page, "input");
+    page_label(page, "input");
     if (n > SHOWN_INPUTS) {
         fprintf(page->stream, "%zu files: ", n);
         show_put(page->stream, first, strlen(first));
@@ -123,78 +63,11 @@ static void fact_inputs(struct page *page, const json_t *inputs)
     } else {
         for (size_t i = 0; i < n; i++) {
             const char *name = json_string_value(json_array_get(inputs, i));
-            item(page, &columns, name ? name : "");
+            page_item(page, &columns, name ? name : "");
         }
     }
     fputc('\n', page->stream);
 }
-
-/* A label and a flat map of counts, or of sizes; nothing if all are zero. */
-static void fact_values(struct page *page, const char *name, const json_t *map, bool sizes)
-{
-    char size[SHOW_VALUE_BYTES];
-    const char *key;
-    json_t *value;
-    json_int_t sum = 0;
-    json_object_foreach((json_t *)map, key, value)
-    {
-        sum += json_integer_value(value);
-    }
-    if (sum == 0)
-        return;
-    label(page, name);
-    size_t columns = 0;
-    json_object_foreach((json_t *)map, key, value)
-    {
-        char text[ITEM_BYTES];
-        if (!json_is_integer(value) || json_integer_value(value) == 0)
-            continue;
-        if (sizes)
-            snprintf(text, sizeof text, "%s: %s", key, show_size(json_number_value(value), size));
-        else
-            snprintf(text, sizeof text, "%s: %" JSON_INTEGER_FORMAT, key,
-                     json_integer_value(value));
-        item(page, &columns, text);
-    }
-    fputc('\n', page->stream);
-}
-
-static void fact_map(struct page *page, const char *name, const json_t *map)
-{
-    fact_values(page, name, map, false);
-}
-
-/* A label and the figures of a LATENCY object; nothing if it counted nothing. */
-static void fact_latency(struct page *page, const char *name, const json_t *latency)
-{
-    static const char *const figures[] = {"avg", "p50", "p95", "p99", "max"};
-    char text[SHOW_VALUE_BYTES];
-    if (!(render_json_number(latency, "count") > 0))
-        return;
-    label(page, name);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        fprintf(page->stream, "%s%s %s", i ? ", " : "", figures[i],
-                show_duration(render_json_number(latency, figures[i]), text));
-    fputc('\n', page->stream);
-}
-
-static void fact_count(struct page *page, const char *name, const json_t *object, const char *path)
-{
-    double value = render_json_number(object, path);
-    if (!(value > 0))
-        return;
-    label(page, name);
-    fprintf(page->stream, "%.0f\n", value);
-}
-
-static void and_more(struct page *page, size_t total)
-{
-    if (total > SHOWN_ROWS)
-        fprintf(page->stream, "%*sand %zu more (--json lists all)\n", INDENT, "",
-                total - SHOWN_ROWS);
-}
-
-/* ------------------------------------------------------------------------- capture */
 
 /* "2026-01-02T03:04:05.123456789Z" without the T, the Z and everything below microseconds. */
 static void put_time(FILE *stream, const char *time, bool date)
@@ -211,7 +84,7 @@ static void capture_times(struct page *page, const json_t *capture)
     char text[SHOW_VALUE_BYTES];
     const char *first = render_json_string(capture, "first_packet");
     const char *last = render_json_string(capture, "last_packet");
-    label(page, "time (UTC)");
+    page_label(page, "time (UTC)");
     put_time(page->stream, first, true);
     fputs(" to ", page->stream);
     put_time(page->stream, last, strncmp(first, last, 10) != 0);
@@ -221,7 +94,7 @@ static void capture_times(struct page *page, const json_t *capture)
 static void capture_packets(struct page *page, const json_t *capture)
 {
     char text[SHOW_VALUE_BYTES];
-    label(page, "packets");
+    page_label(page, "packets");
     fprintf(page->stream, "%.0f (%s)", render_json_number(capture, "packets"),
             show_size(render_json_number(capture, "bytes"), text));
     if (json_array_size(render_json_at(capture, "link_types")) > 0) {
@@ -233,23 +106,23 @@ static void capture_packets(struct page *page, const json_t *capture)
 
 static void section_capture(struct page *page, const json_t *capture)
 {
-    heading(page, "CAPTURE");
+    page_heading(page, "CAPTURE");
     fact_inputs(page, render_json_at(capture, "inputs"));
     if (*render_json_string(capture, "interface"))
-        fact(page, "interface", render_json_string(capture, "interface"));
+        page_fact(page, "interface", render_json_string(capture, "interface"));
     if (*render_json_string(capture, "filter"))
-        fact(page, "filter", render_json_string(capture, "filter"));
+        page_fact(page, "filter", render_json_string(capture, "filter"));
     if (render_json_number(capture, "packets") > 0)
         capture_times(page, capture);
     capture_packets(page, capture);
-    fact_count(page, "dropped", capture, "packets_dropped");
-    fact_count(page, "truncated", capture, "packets_truncated");
-    fact_map(page, "not decoded", render_json_at(capture, "packets_undecoded"));
-    fact_map(page, "limits hit", render_json_at(capture, "limits_hit"));
+    page_count(page, "dropped", capture, "packets_dropped");
+    page_count(page, "truncated", capture, "packets_truncated");
+    page_counts(page, "not decoded", render_json_at(capture, "packets_undecoded"));
+    page_counts(page, "limits hit", render_json_at(capture, "limits_hit"));
     size_t i;
     json_t *cut;
     json_array_foreach(render_json_at(capture, "cut_inputs"), i, cut)
-        fact(page, i ? "" : "CUT INPUT", json_string_value(cut));
+        page_fact(page, i ? "" : "CUT INPUT", json_string_value(cut));
 }
 
 /* ------------------------------------------------------------------------- connections */
@@ -263,28 +136,28 @@ static void section_connections(struct page *page, const json_t *metrics)
                                         "failed_connections",   "pending_connections",
                                         "active_connections",   "peak_active_connections",
                                         "midstream_connections"};
-    heading(page, "CONNECTIONS");
+    page_heading(page, "CONNECTIONS");
     struct grid *g = grid_new(columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         render_json_count(g, metrics, paths[i]);
-    print_grid(page, g);
+    page_grid(page, g);
     double failed = render_json_number(metrics, "error_rate");
     char text[SHOW_VALUE_BYTES];
     if (failed > 0) {
-        label(page, "error rate");
+        page_label(page, "error rate");
         fprintf(page->stream, "%.1f %%\n", failed);
     }
-    fact_map(page, "failures", render_json_at(metrics, "failures"));
-    fact_latency(page, "connect time", render_json_at(metrics, "connection_time"));
+    page_counts(page, "failures", render_json_at(metrics, "failures"));
+    page_latency(page, "connect time", render_json_at(metrics, "connection_time"));
     double lifetime = render_json_number(metrics, "avg_connection_lifetime");
     if (isfinite(lifetime))
-        fact(page, "avg lifetime", show_duration(lifetime, text));
-    fact_map(page, "closed by", render_json_at(metrics, "closed"));
-    fact_count(page, "retransmitted", metrics, "retransmitted_packets");
-    fact_count(page, "out of order", metrics, "out_of_order_packets");
+        page_fact(page, "avg lifetime", show_duration(lifetime, text));
+    page_counts(page, "closed by", render_json_at(metrics, "closed"));
+    page_count(page, "retransmitted", metrics, "retransmitted_packets");
+    page_count(page, "out of order", metrics, "out_of_order_packets");
     double lost = render_json_number(metrics, "lost_bytes");
     if (lost > 0)
-        fact(page, "lost", show_size(lost, text));
+        page_fact(page, "lost", show_size(lost, text));
 }
 
 static void section_bandwidth(struct page *page, const json_t *metrics)
@@ -292,7 +165,7 @@ static void section_bandwidth(struct page *page, const json_t *metrics)
     static const struct grid_column columns[] = {{"", true},           {"BYTES", false},
                                                  {"PAYLOAD", false},   {"AVG RATE", false},
                                                  {"PEAK RATE", false}, {"LAST RATE", false}};
-    heading(page, "BANDWIDTH");
+    page_heading(page, "BANDWIDTH");
     struct grid *g = grid_new(columns, sizeof columns / sizeof columns[0]);
     grid_cell(g, "received");
     render_json_size(g, metrics, "bytes_received");
@@ -306,21 +179,21 @@ static void section_bandwidth(struct page *page, const json_t *metrics)
     render_json_rate(g, metrics, "avg_tx_rate");
     render_json_rate(g, metrics, "peak_tx_rate");
     render_json_rate(g, metrics, "current_tx_rate");
-    print_grid(page, g);
+    page_grid(page, g);
 }
 
 static void section_coverage(struct page *page, const json_t *coverage)
 {
     double percent = render_json_number(coverage, "percent");
-    heading(page, "COVERAGE");
-    label(page, "decoded");
+    page_heading(page, "COVERAGE");
+    page_label(page, "decoded");
     if (isfinite(percent)) /* "100" is for all, not for nearly all */
         fprintf(page->stream, "%.3g %% of the bytes that may be MCP\n",
                 percent < 100 && percent > 99.9 ? 99.9 : percent);
     else
         fputs("- (no bytes that may be MCP)\n", page->stream);
-    fact_values(page, "bytes", render_json_at(coverage, "bytes"), true);
-    fact_map(page, "connections", render_json_at(coverage, "connections"));
+    page_values(page, "bytes", render_json_at(coverage, "bytes"), true);
+    page_counts(page, "connections", render_json_at(coverage, "connections"));
 }
 
 /* ------------------------------------------------------------------------- protocol */
@@ -329,14 +202,14 @@ static void protocol_facts(struct page *page, const json_t *metrics)
 {
     const char *name;
     json_t *transport;
-    fact_count(page, "sessions", metrics, "sessions");
-    fact_map(page, "of version", render_json_at(metrics, "protocol_versions"));
+    page_count(page, "sessions", metrics, "sessions");
+    page_counts(page, "of version", render_json_at(metrics, "protocol_versions"));
     json_object_foreach((json_t *)render_json_at(metrics, "transports"), name, transport)
-        fact_map(page, name, transport);
-    fact_map(page, "exchanges", render_json_at(metrics, "exchanges"));
-    fact_count(page, "orphans", metrics, "orphan_responses");
-    fact_count(page, "redelivered", metrics, "duplicate_responses");
-    fact_count(page, "incomplete", metrics, "incomplete_messages");
+        page_counts(page, name, transport);
+    page_counts(page, "exchanges", render_json_at(metrics, "exchanges"));
+    page_count(page, "orphans", metrics, "orphan_responses");
+    page_count(page, "redelivered", metrics, "duplicate_responses");
+    page_count(page, "incomplete", metrics, "incomplete_messages");
 }
 
 static void messages_table(struct page *page, const json_t *messages)
@@ -357,7 +230,7 @@ static void messages_table(struct page *page, const json_t *messages)
         render_json_count(g, row, "count");
         render_json_size(g, row, "bytes");
     }
-    print_grid(page, g);
+    page_grid(page, g);
 }
 
 static void latency_cells(struct grid *g, const json_t *latency)
@@ -394,7 +267,7 @@ static void latency_table(struct page *page, const json_t *metrics)
         if (first && !json_equal(first, latency))
             latency_row(g, "  to first byte", first);
     }
-    print_grid(page, g);
+    page_grid(page, g);
 }
 
 static bool any_nonzero(const json_t *rows, const char *name)
@@ -437,7 +310,7 @@ static void names_table(struct page *page, const char *title, const json_t *name
     struct grid *g = grid_new(columns, n);
     json_array_foreach(names, i, row)
     {
-        if (i == SHOWN_ROWS)
+        if (i == PAGE_ROWS)
             break;
         render_json_text(g, row, "name");
         for (size_t c = 0; c < 5; c++)
@@ -447,8 +320,8 @@ static void names_table(struct page *page, const char *title, const json_t *name
         render_json_duration(g, row, "latency.p95");
         render_json_duration(g, row, "latency.max");
     }
-    print_grid(page, g);
-    and_more(page, json_array_size(names));
+    page_grid(page, g);
+    page_more(page, json_array_size(names));
 }
 
 static void operations_table(struct page *page, const json_t *operations)
@@ -457,8 +330,8 @@ static void operations_table(struct page *page, const json_t *operations)
     if (json_array_size(operations) == 0)
         return;
     fputc('\n', page->stream);
-    print_grid(page, render_operations(operations, SHOWN_ROWS, titles));
-    and_more(page, json_array_size(operations));
+    page_grid(page, render_operations(operations, PAGE_ROWS, titles));
+    page_more(page, json_array_size(operations));
 }
 
 static void errors_table(struct page *page, const json_t *errors)
@@ -475,12 +348,12 @@ static void errors_table(struct page *page, const json_t *errors)
         grid_cell_raw(g, type, strlen(type));
         render_json_count(g, count, "");
     }
-    print_grid(page, g);
+    page_grid(page, g);
 }
 
 static void section_protocol(struct page *page, const json_t *metrics)
 {
-    heading(page, "PROTOCOL");
+    page_heading(page, "PROTOCOL");
     protocol_facts(page, metrics);
     messages_table(page, render_json_at(metrics, "messages"));
     latency_table(page, metrics);
@@ -514,11 +387,11 @@ static void section_servers(struct page *page, const json_t *servers)
     json_t *server;
     if (json_array_size(servers) == 0)
         return;
-    heading(page, "SERVERS");
+    page_heading(page, "SERVERS");
     struct grid *g = grid_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(servers, i, server)
     {
-        if (i == SHOWN_ROWS)
+        if (i == PAGE_ROWS)
             break;
         render_json_text(g, server, "endpoint");
         server_name_cell(g, server);
@@ -528,8 +401,8 @@ static void section_servers(struct page *page, const json_t *servers)
         render_json_size(g, server, "bandwidth_metrics.bytes_received");
         render_json_size(g, server, "bandwidth_metrics.bytes_transmitted");
     }
-    print_grid(page, g);
-    and_more(page, json_array_size(servers));
+    page_grid(page, g);
+    page_more(page, json_array_size(servers));
 }
 
 /* An endpoint object as ADDRESS:PORT. */
@@ -552,7 +425,7 @@ static void section_connection_rows(struct page *page, const json_t *connections
     json_t *row;
     if (json_array_size(connections) == 0)
         return;
-    heading(page, "CONNECTIONS ONE BY ONE");
+    page_heading(page, "CONNECTIONS ONE BY ONE");
     struct grid *g = grid_new(columns, sizeof columns / sizeof columns[0]);
     json_array_foreach(connections, i, row)
     {
@@ -565,7 +438,7 @@ static void section_connection_rows(struct page *page, const json_t *connections
         render_json_size(g, row, "received.payload_bytes");
         render_json_size(g, row, "sent.payload_bytes");
     }
-    print_grid(page, g);
+    page_grid(page, g);
 }
 
 int render_interval(FILE *stream, const json_t *metrics, const char *when,
