@@ -127,8 +127,4 @@ void http1_tunnel(struct http1 *h);
 /* Whether that is so already. */
 bool http1_tunnels(const struct http1 *h);
 
-/* How n bytes at the start of a segment look. */
-enum http1_look { HTTP1_LOOK_NO, HTTP1_LOOK_MORE, HTTP1_LOOK_REQUEST, HTTP1_LOOK_RESPONSE };
-enum http1_look http1_look(const uint8_t *bytes, size_t n);
-
 #endif

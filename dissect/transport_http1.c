@@ -37,6 +37,7 @@
  * trailers; 1xx responses other than 101.
  */
 #include "http1_conn.h"
+#include "http1_look.h"
 #include "http_rules.h"
 #include <string.h>
 

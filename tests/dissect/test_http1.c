@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dissect/http1.h"
+#include "dissect/http1_look.h"
 #include "tests/support/cuts.h"
 #include "tests/support/fail_alloc.h"
 #include <criterion/criterion.h>

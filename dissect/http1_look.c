@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How a start line begins (RFC 9112 sections 3 and 4). Only HTTP/1.x, and only as many bytes are
+ * compared as are there.
+ */
+#include "http1_look.h"
+#include <stdbool.h>
+#include <string.h>
+
+static enum http1_look look_response(const uint8_t *p, size_t n)
+{
+    static const char version[] = "HTTP/1.";
+    size_t have = n < 7 ? n : 7;
+    if (memcmp(p, version, have) != 0)
+        return HTTP1_LOOK_NO;
+    for (size_t i = 7; i < n && i < 12; i++) {
+        bool digit = p[i] >= '0' && p[i] <= '9';
+        if (i == 8 ? p[i] != ' ' : !digit)
+            return HTTP1_LOOK_NO;
+    }
+    if (n > 12 && p[12] != ' ' && p[12] != '\r' && p[12] != '\n')
+        return HTTP1_LOOK_NO;
+    return n > 12 ? HTTP1_LOOK_RESPONSE : HTTP1_LOOK_MORE;
+}
+
+/* Only the methods of RFC 9110 and PATCH: "LIST /" begins an FTP session, not a request. */
+static enum http1_look look_request(const uint8_t *p, size_t n)
+{
+    static const char methods[][9] = {"GET ",     "POST ",    "DELETE ", "HEAD ", "PUT ",
+                                      "OPTIONS ", "CONNECT ", "PATCH ",  "TRACE "};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+        size_t length = strlen(methods[i]);
+        size_t have = n < length ? n : length;
+        if (memcmp(p, methods[i], have) != 0)
+            continue;
+        if (n <= length)
+            return HTTP1_LOOK_MORE;
+        uint8_t c = p[length];
+        if (methods[i][0] == 'C')
+            return c > ' ' && c < 0x7f ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_NO;
+        return c == '/' || c == '*' || c == 'h' ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_NO;
+    }
+    return HTTP1_LOOK_NO;
+}
+
+enum http1_look http1_look(const uint8_t *bytes, size_t n)
+{
+    while (n > 0 && (*bytes == '\r' || *bytes == '\n')) {
+        bytes++;
+        n--;
+    }
+    if (n == 0)
+        return HTTP1_LOOK_MORE;
+    if (*bytes < 'C' || *bytes > 'T')
+        return HTTP1_LOOK_NO;
+    enum http1_look look = look_response(bytes, n);
+    return look != HTTP1_LOOK_NO ? look : look_request(bytes, n);
+}
