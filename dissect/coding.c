@@ -174,6 +174,7 @@ enum step {
     STEP_MORE,
     STEP_END,
     STEP_BAD,
+    STEP_FOREIGN, /* not even the beginning of this coding */
     STEP_LIMIT
 };
 
@@ -236,7 +237,7 @@ static enum step step_zstd(struct decoder *d, struct piece *p)
     if (code == ZSTD_error_frameParameter_windowTooLarge)
         limits_hit_add(d->hit, LIMIT_ID_CODING_WINDOW);
     else if (code != ZSTD_error_memory_allocation)
-        return STEP_BAD;
+        return code == ZSTD_error_prefix_unknown ? STEP_FOREIGN : STEP_BAD;
     return STEP_LIMIT;
 }
 
@@ -279,10 +280,12 @@ static void begin_part(struct decoder *d, uint8_t byte)
     d->part_at = d->out;
 }
 
-/* Damage in what only seemed to be another part is none. */
-static void spoil(struct decoder *d)
+/* Damage in what only seemed to be another part is none. zstd tells what it does not know; zlib
+ * gives all that stands in front of the damage, so a part without output was none. */
+static void spoil(struct decoder *d, enum step why)
 {
-    bool garbage = d->parted && d->out == d->part_at && d->coding != CODING_RAW_DEFLATE;
+    bool nothing = d->coding == CODING_GZIP && d->out == d->part_at;
+    bool garbage = d->parted && (nothing || why == STEP_FOREIGN);
     d->state = garbage ? STATE_DONE : STATE_BAD;
 }
 
@@ -316,8 +319,9 @@ static void run(struct decoder *d, const struct decoder_sink *sink, const uint8_
         if (s == STEP_END) {
             d->state = STATE_BETWEEN;
             d->parted = true;
-        } else if (s == STEP_BAD || (s == STEP_AGAIN && produced == 0 && before == p.n)) {
-            spoil(d);
+        } else if (s == STEP_BAD || s == STEP_FOREIGN ||
+                   (s == STEP_AGAIN && produced == 0 && before == p.n)) {
+            spoil(d, s);
         } else if (s == STEP_LIMIT || over_limit(d)) {
             d->state = STATE_LIMIT;
         }
