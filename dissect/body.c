@@ -27,6 +27,7 @@ enum { EVENT_NEW, EVENT_MESSAGE, EVENT_ENDPOINT, EVENT_SKIPPED };
 struct body_stream {
     struct sse sse;
     struct buf endpoint; /* data of an `endpoint` event under way */
+    struct target base;  /* of the request */
     uint8_t event;       /* EVENT_* of the event under way */
     bool partial;        /* that one's first lines may be lost: its type, its id */
 };
@@ -91,10 +92,9 @@ static void emit_event(struct body *b, const struct sse_event *e)
     transport_record(t->tc, RECORD_EVENT, t->channel, t->at, &r);
     r.u.event = (struct record_event){.event_id = t->event_id, .has_event_id = t->has_event_id};
     if (s->event == EVENT_ENDPOINT && s->endpoint.len > 0) {
-        uint64_t path;
-        fields_target(&t->tc->env->hash, (const char *)s->endpoint.data, s->endpoint.len,
-                      &r.u.event.endpoint_hash, &path);
-        r.u.event.has_endpoint = true;
+        r.u.event.has_endpoint =
+            target_resolve(&t->tc->env->hash, &s->base, (const char *)s->endpoint.data,
+                           s->endpoint.len, &r.u.event.endpoint_hash);
     }
     t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
 }
@@ -172,6 +172,7 @@ static void begin_stream(struct body *b)
     }
     b->stream->event = EVENT_NEW;
     b->stream->partial = false;
+    b->stream->base = (struct target){0};
     buf_init(&b->stream->endpoint, LIMIT_ENDPOINT_URI);
     sse_init(&b->stream->sse, &b->text.tc->env->hash, b->text.tc->env->hit);
 }
@@ -235,6 +236,12 @@ static void skip(const struct body *b, size_t n)
 void body_set_coding(struct body *b, enum coding coding)
 {
     b->coding = (uint8_t)coding;
+}
+
+void body_set_base(struct body *b, const struct target *base)
+{
+    if (b->stream)
+        b->stream->base = *base;
 }
 
 static enum decoder_result decode(struct body *b, const struct decoder_sink *sink,

@@ -3,6 +3,7 @@
 #define DISSECT_BODY_H
 
 #include "coding.h"
+#include "target.h"
 #include "text.h"
 
 /*
@@ -48,6 +49,10 @@ void body_start(struct body *b, enum body_mode mode, uint32_t channel, const str
 
 /* Right behind body_start(): what is fed is under that coding. */
 void body_set_coding(struct body *b, enum coding coding);
+
+/* Right behind body_start(): the target of the request that the body answers, so far as known; what
+ * an `endpoint` event announces may be relative to it. */
+void body_set_base(struct body *b, const struct target *base);
 
 /* Instead of feeding n > 0 bytes of a body that has a coding: what they hold goes to the sink,
  * which treats it like a body without one. False: it cannot be decoded, and nothing more will be;

@@ -17,6 +17,7 @@
 
 struct exchange {
     struct record_begin begin; /* the request head, for RECORD_BEGIN */
+    uint64_t dir_hash;         /* struct target of the request */
     int64_t start_ns, end_ns;  /* of the request */
     uint32_t channel;
     uint8_t kind;          /* enum http1_request_method */

@@ -226,26 +226,3 @@ enum http_method fields_method(const char *method, size_t n)
         return HTTP_METHOD_DELETE;
     return HTTP_METHOD_OTHER;
 }
-
-/* The part behind "http://authority" or "https://authority". */
-static struct fields_text strip_authority(struct fields_text t)
-{
-    if (t.n < 7 || !ascii_equal(t.p, "http", 4))
-        return t;
-    size_t colon = (t.p[4] | 0x20) == 's' ? 5 : 4;
-    if (t.n < colon + 3 || memcmp(t.p + colon, "://", 3) != 0)
-        return t;
-    const char *slash = memchr(t.p + colon + 3, '/', t.n - colon - 3);
-    if (!slash)
-        return (struct fields_text){"/", 1};
-    return (struct fields_text){slash, t.n - (size_t)(slash - t.p)};
-}
-
-void fields_target(const struct hash_key *hash, const char *target, size_t n, uint64_t *ret_target,
-                   uint64_t *ret_path)
-{
-    struct fields_text t = strip_authority((struct fields_text){target, n});
-    const char *query = memchr(t.p, '?', t.n);
-    *ret_target = hash_bytes(hash, t.p, t.n);
-    *ret_path = query ? hash_bytes(hash, t.p, (size_t)(query - t.p)) : *ret_target;
-}

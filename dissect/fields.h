@@ -39,9 +39,4 @@ uint16_t fields_flags(const struct fields *f);
 
 enum http_method fields_method(const char *method, size_t n);
 
-/* Hashes a request target or the URI of an `endpoint` event: scheme and authority do not count.
- * *ret_path covers what is in front of the query. */
-void fields_target(const struct hash_key *hash, const char *target, size_t n, uint64_t *ret_target,
-                   uint64_t *ret_path);
-
 #endif

@@ -272,6 +272,9 @@ void http2_conn_body_start(struct http2_conn *s, struct http2_stream *st, enum b
 {
     body_start(&st->body[s->dir], mode, channel_of(s, st), s->at);
     body_set_coding(&st->body[s->dir], coding);
+    if (s->dir == DIR_S2C)
+        body_set_base(&st->body[DIR_S2C],
+                      &(struct target){.dir = st->dir_hash, .path = st->begin.path_hash});
 }
 
 static void begin_late(struct http2_conn *s, struct http2_stream *st)

@@ -22,6 +22,7 @@ struct http2_stream {
     uint32_t id;
     uint16_t pending[DIR_COUNT]; /* bits of enum finding, to be told once the channel has begun */
     struct record_begin begin;   /* the request head, for RECORD_BEGIN */
+    uint64_t dir_hash;           /* struct target of the request */
     struct record_head head;     /* of the response; status 0: none yet, or not known */
     struct body body[DIR_COUNT];
     struct http2_socket *socket;

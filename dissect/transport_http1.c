@@ -53,8 +53,11 @@ static enum http1_request_method request_start(void *ctx, const struct http1_hea
     if (!e)
         return HTTP1_METHOD_OTHER;
     e->begin.method = (uint8_t)fields_method(head->method, head->method_len);
-    fields_target(&s->tc->env->hash, head->target, head->target_len, &e->begin.target_hash,
-                  &e->begin.path_hash);
+    struct target target;
+    target_read(&s->tc->env->hash, head->target, head->target_len, &target);
+    e->dir_hash = target.dir;
+    e->begin.path_hash = target.path;
+    e->begin.target_hash = target.whole;
     if (head->method_len == 4 && memcmp(head->method, "HEAD", 4) == 0)
         e->kind = HTTP1_METHOD_HEAD;
     else if (head->method_len == 7 && memcmp(head->method, "CONNECT", 7) == 0)
@@ -239,6 +242,8 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
         body_start(&s->body[DIR_S2C], http_rules_response_body(&e->begin, f, e->begun), e->channel,
                    s->at);
         body_set_coding(&s->body[DIR_S2C], (enum coding)f->coding);
+        body_set_base(&s->body[DIR_S2C],
+                      &(struct target){.dir = e->dir_hash, .path = e->begin.path_hash});
     }
 }
 

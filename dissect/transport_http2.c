@@ -43,7 +43,7 @@
 /* What the fields of a head say. */
 struct http2_message {
     struct fields fields;
-    uint64_t target_hash, path_hash;
+    struct target target;
     uint16_t status; /* 0: not told */
     uint8_t method;  /* enum http_method */
     bool connect;
@@ -112,7 +112,7 @@ static void on_field(void *ctx, const char *name, size_t name_len, const char *v
         m->method = (uint8_t)fields_method(value, value_len);
         m->connect = equals(value, value_len, "CONNECT");
     } else if (equals(name, name_len, ":path")) {
-        fields_target(&s->tc->env->hash, value, value_len, &m->target_hash, &m->path_hash);
+        target_read(&s->tc->env->hash, value, value_len, &m->target);
     } else if (equals(name, name_len, ":status")) {
         m->status = parse_status(value, value_len);
     } else if (equals(name, name_len, ":protocol")) {
@@ -130,8 +130,9 @@ static void take_request(struct http2_conn *s, struct http2_stream *st, bool who
     st->content[DIR_C2S] = m->fields.content;
     st->connects = m->connect && m->websocket;
     b->method = m->method;
-    b->target_hash = m->target_hash;
-    b->path_hash = m->path_hash;
+    b->target_hash = m->target.whole;
+    b->path_hash = m->target.path;
+    st->dir_hash = m->target.dir;
     http_rules_note(b, &m->fields);
     if (!whole)
         b->flags |= CHANNEL_HEADER_UNKNOWN;

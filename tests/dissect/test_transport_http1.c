@@ -192,6 +192,18 @@ Test(transport_http1, kinds_of_events)
                      "1 < sse:unfinished_event\n1 end complete\n");
 }
 
+Test(transport_http1, relative_endpoints)
+{
+    static const struct segment segments[] = {
+        C2S("GET /a/sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        S2C("event: endpoint\ndata: messages?sessionId=1\n\n"),
+        S2C("event: endpoint\ndata: ../messages?sessionId=1\n\n"),
+    };
+    EXPECT(segments,
+           "1 begin GET sse\n1 head 200 sse\n1 event endpoint\n1 event\n1 end complete\n");
+}
+
 Test(transport_http1, an_endpoint_that_is_too_long)
 {
     static char uri[LIMIT_ENDPOINT_URI + 200] = "event: endpoint\ndata: /m?";
@@ -204,18 +216,6 @@ Test(transport_http1, an_endpoint_that_is_too_long)
     };
     EXPECT(segments, "1 begin GET sse\n1 head 200 sse\n1 end complete\n");
     cr_expect_gt(world_hit.count[LIMIT_ID_ENDPOINT_URI], 0);
-}
-
-Test(transport_http1, endpoint_hash_is_the_target)
-{
-    uint64_t target, path, uri, unused;
-    extern void fields_target(const struct hash_key *, const char *, size_t, uint64_t *,
-                              uint64_t *);
-    fields_target(&WORLD_KEY, "/m?a=1", 6, &target, &path);
-    fields_target(&WORLD_KEY, "https://host:1/m?a=1", 20, &uri, &unused);
-    cr_expect_eq(target, uri);
-    fields_target(&WORLD_KEY, "/m", 2, &target, &unused);
-    cr_expect_eq(path, target);
 }
 
 Test(transport_http1, bodies_that_are_no_json)

@@ -96,6 +96,17 @@ Test(transport_http2, fields)
     cr_expect_eq(world.channel[1].begin.session_hash, world.channel[3].begin.session_hash);
 }
 
+Test(transport_http2, relative_endpoints)
+{
+    h2_init(&h);
+    h2_segment(&h, DIR_C2S);
+    h2_headers(&h, 1, H2_END, ":method: GET\n:path: /a/sse\naccept: text/event-stream\n");
+    h2_segment(&h, DIR_S2C);
+    h2_headers(&h, 1, 0, H2_SSE);
+    h2_data(&h, 1, H2_END, "event: endpoint\ndata: messages?sessionId=1\n\n");
+    EXPECT("1 begin GET sse\n1 head 200 sse\n1 event endpoint\n1 end complete\n");
+}
+
 /* 1xx in front, trailers behind. */
 Test(transport_http2, heads_that_say_nothing)
 {
