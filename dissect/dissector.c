@@ -204,10 +204,10 @@ struct verdict {
 static struct verdict probe_all(const struct probe *p, bool roles_known)
 {
     struct verdict v = {PROBE_NO, TRANSPORT_NONE};
-    for (uint8_t id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
+    for (unsigned id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
         enum probe_result result = transports[id]->probe(p);
         if (result == PROBE_YES || (result == PROBE_SWAPPED && !roles_known))
-            return (struct verdict){result, id};
+            return (struct verdict){result, (uint8_t)id};
         if (result == PROBE_MORE)
             v.result = PROBE_MORE;
     }

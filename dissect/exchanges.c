@@ -52,6 +52,7 @@
  * does the same. A connection with one open exchange allocates nothing.
  */
 #include "exchanges.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,7 @@ static void go_blind(struct exchanges *x)
 
 static bool grow(struct exchanges *x)
 {
+    assert(x->cap > 0); /* for the first there always is room */
     if (x->count < x->cap)
         return true;
     if (x->count >= LIMIT_HTTP_PIPELINE) {

@@ -27,6 +27,7 @@
  */
 #include "hpack.h"
 #include "fields.h"
+#include <assert.h>
 #include <nghttp2/nghttp2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,7 @@ void hpack_init(struct hpack *h, bool joined)
 
 static struct hpack_entry *entry_at(const struct hpack *h, size_t age)
 {
+    assert(age < h->count && h->cap > 0);
     return &h->ring[(h->first + h->count - 1 - age) % h->cap];
 }
 

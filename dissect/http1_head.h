@@ -3,6 +3,7 @@
 #define DISSECT_HTTP1_HEAD_H
 
 #include "dissect/http1.h"
+#include <assert.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <emmintrin.h>
@@ -56,6 +57,7 @@ static inline struct http1_head_marks http1_head_mark_block(const uint8_t p[HTTP
 static inline struct http1_head_marks http1_head_mark(const uint8_t *first, const uint8_t *p,
                                                       const uint8_t *end)
 {
+    assert(first && first <= p && p < end);
     size_t left = (size_t)(end - p);
     if (left >= HTTP1_HEAD_BLOCK)
         return http1_head_mark_block(p);

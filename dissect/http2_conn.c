@@ -287,7 +287,8 @@ static void begin_late(struct http2_conn *s, struct http2_stream *st)
 /* Whether something begins like a line of an event stream: with a field or a comment. */
 static bool begins_line(uint8_t first)
 {
-    return memchr("edir:", first, 5) != NULL;
+    static const uint8_t begins[] = {'e', 'd', 'i', 'r', ':'}; /* event, data, id, retry */
+    return memchr(begins, first, sizeof(begins)) != NULL;
 }
 
 /* Whether an unknown body is an event stream. */

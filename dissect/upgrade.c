@@ -39,10 +39,10 @@ uint8_t upgrade_find(const char *value, size_t n)
         size_t begin = i;
         while (i < n && is_word(value[i]))
             i++;
-        for (uint8_t id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
+        for (unsigned id = TRANSPORT_NONE + 1; id < TRANSPORT_COUNT; id++) {
             const char *token = transports[id]->token;
             if (token && ascii_is(value + begin, i - begin, token))
-                return id;
+                return (uint8_t)id;
         }
         while (i < n && value[i] != ',') /* a version */
             i++;
