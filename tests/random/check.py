@@ -18,6 +18,7 @@ Prints what is wrong with the seed that shows it, and `N passed, N failed`.
 
 import argparse
 import json
+import multiprocessing
 import os
 import pathlib
 import subprocess
@@ -142,15 +143,17 @@ def check_exchange(exchange, calls, impairment):
     return wrong
 
 
-def check(seed, carrier, path):
+def check(carrier, seed):
     """Sentences about what is wrong, and how many pairs were claimed."""
     rng = wire.new_rng(f"{carrier} {seed}")
     dialogues = Dialogues(carrier, rng)
     impairment = rng.choice(list(wire.IMPAIRMENTS))
     capture = dialogues.capture
     capture.packets = wire.IMPAIRMENTS[impairment](rng, capture.packets)
-    capture.write(path, rng.choice([120, 260, 500, 700]) if impairment == "snapped" else 262144)
-    events = replay(path)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = pathlib.Path(scratch) / "random.pcap"
+        capture.write(path, rng.choice([120, 260, 500, 700]) if impairment == "snapped" else 262144)
+        events = replay(path)
     wrong, seen, claimed = [], set(), 0
     for event in events:
         if event["event"] != "exchange" or event["method"] != "tools/call":
@@ -173,19 +176,18 @@ def main():
     parser.add_argument("first", type=int, nargs="?", default=0)
     parser.add_argument("end", type=int, nargs="?", default=60)
     options = parser.parse_args()
-    passed = failed = pairs = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        for carrier in options.carriers.split(","):
-            for seed in range(options.first, options.end):
-                wrong, claimed = check(seed, carrier, pathlib.Path(scratch) / "random.pcap")
-                pairs += claimed
-                passed += not wrong
-                failed += bool(wrong)
-                for sentence in wrong[:5]:
-                    print(f"FAIL {carrier} seed {seed}, {sentence}")
+    cases = [(carrier, seed) for carrier in options.carriers.split(",")
+             for seed in range(options.first, options.end)]
+    failed = pairs = 0
+    with multiprocessing.Pool() as pool:
+        for (carrier, seed), (wrong, claimed) in zip(cases, pool.starmap(check, cases)):
+            pairs += claimed
+            failed += bool(wrong)
+            for sentence in wrong[:5]:
+                print(f"FAIL {carrier} seed {seed}, {sentence}")
     print(f"{pairs} pairs claimed")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    print(f"{len(cases) - failed} passed, {failed} failed")
+    return 1 if failed or not cases else 0
 
 
 if __name__ == "__main__":
