@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Comparison of protocol words without regard to the case of the letters A to Z; no locale. Inline
- * because it is done for every header field. */
+/* Protocol words, compared without regard to the case of the letters A to Z, and digits; no locale.
+ * Inline because it is done for every header field. */
 
 /* The eight bytes of a word with A to Z made lower case. */
 static inline uint64_t ascii_lower8(uint64_t bytes)
@@ -64,6 +64,15 @@ static inline bool ascii_equal(const void *p, const char *word, size_t n)
 static inline bool ascii_is(const void *p, size_t n, const char *word)
 {
     return n == strlen(word) && ascii_equal(p, word, n);
+}
+
+/* The value of a hexadecimal digit; -1: it is none. */
+static inline int ascii_hex(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 #endif

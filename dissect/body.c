@@ -96,7 +96,7 @@ static void emit_event(struct body *b, const struct sse_event *e)
             target_resolve(&t->tc->env->hash, &s->base, (const char *)s->endpoint.data,
                            s->endpoint.len, &r.u.event.endpoint_hash);
     }
-    t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
+    transport_send(t->tc, &r);
 }
 
 /* The end of an event whose data is a text. */

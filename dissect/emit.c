@@ -102,12 +102,6 @@ struct event_origin emit_pending_origin(const struct pending *p)
                                                           : ""};
 }
 
-static int64_t between(int64_t from_ns, int64_t to_ns)
-{
-    int64_t ns;
-    return to_ns < from_ns || __builtin_sub_overflow(to_ns, from_ns, &ns) ? 0 : ns;
-}
-
 void emit_exchange(struct tracker *t, const struct pending *p,
                    const struct pairing_outcome *outcome)
 {
@@ -134,8 +128,8 @@ void emit_exchange(struct tracker *t, const struct pending *p,
         e.answered = true;
         e.task = tasks_creates(t, p, m);
         e.untimed = p->maybe_copy || info->wait == METHOD_WAIT_STREAM;
-        e.latency_ns = between(p->request.ts_ns, m->last.ts_ns);
-        e.first_byte_ns = between(p->request.ts_ns, m->first.ts_ns);
+        e.latency_ns = tracker_between(p->request.ts_ns, m->last.ts_ns);
+        e.first_byte_ns = tracker_between(p->request.ts_ns, m->first.ts_ns);
         e.response_bytes = m->bytes;
         e.response_conn_id = outcome->channel->key.conn_id;
         e.resumed = channel_resumed(outcome->channel);
@@ -143,8 +137,8 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     if (p->acknowledged) {
         e.acknowledged = true;
         e.untimed = false;
-        e.latency_ns = between(p->request.ts_ns, p->ack_last_ns);
-        e.first_byte_ns = between(p->request.ts_ns, p->ack_first_ns);
+        e.latency_ns = tracker_between(p->request.ts_ns, p->ack_last_ns);
+        e.first_byte_ns = tracker_between(p->request.ts_ns, p->ack_first_ns);
     }
     t->sink->exchange(t->sink->ctx, &e);
     if (outcome->status == EXCHANGE_UNANSWERED)

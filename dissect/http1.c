@@ -28,6 +28,7 @@
  * lost.
  */
 #include "dissect/http1.h"
+#include "ascii.h"
 #include "http1_head.h"
 #include "http1_look.h"
 #include <string.h>
@@ -387,19 +388,11 @@ static void bad_chunk(struct http1 *h, const struct http1_sink *sink)
     lose(h, sink);
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void feed_chunk_size(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     while (in->n > 0) {
         uint8_t c = *in->p;
-        int value = hex_value(c);
+        int value = ascii_hex(c);
         if (value < 0) {
             bool ends = c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
             if (!ends || h->digits == 0)

@@ -8,11 +8,6 @@
 #include "http1_conn.h"
 #include "http_rules.h"
 
-static void emit(const struct http1_conn *s, const struct record *r)
-{
-    s->tc->env->sink.record(s->tc->env->sink.ctx, r);
-}
-
 void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir dir,
                         enum finding what, uint64_t amount)
 {
@@ -38,7 +33,7 @@ void http1_conn_begin(struct http1_conn *s, struct exchange *e)
     struct record r;
     transport_record(s->tc, RECORD_BEGIN, e->channel, s->at, &r);
     r.u.begin = e->begin;
-    emit(s, &r);
+    transport_send(s->tc, &r);
     e->begun = true;
     http1_conn_tell(s, e->channel, DIR_C2S);
 }
@@ -53,7 +48,7 @@ void http1_conn_head(struct http1_conn *s, const struct exchange *e)
         r.u.head.flags |= CHANNEL_UNCERTAIN;
     if (!s->certain && s->exchanges.requests_lost)
         r.u.head.flags |= CHANNEL_REQUEST_MISSING;
-    emit(s, &r);
+    transport_send(s->tc, &r);
     http1_conn_tell(s, e->channel, DIR_S2C);
 }
 
@@ -62,10 +57,7 @@ void http1_conn_over(void *ctx, const struct exchange *e, enum channel_end how)
     struct http1_conn *s = ctx;
     if (!e->begun)
         return;
-    struct record r;
-    transport_record(s->tc, RECORD_END, e->channel, s->at, &r);
-    r.end = (uint8_t)http_rules_over(s->tc->conn, how);
-    emit(s, &r);
+    transport_end(s->tc, e->channel, http_rules_over(s->tc->conn, how), s->at);
 }
 
 /* The exchange whose message is under way in that direction; NULL: none, or not known yet. */

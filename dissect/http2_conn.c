@@ -184,11 +184,6 @@ static const struct transport_conn *teller(const struct http2_conn *s,
     return st->socket ? &st->socket->tc : s->tc;
 }
 
-static void emit(const struct http2_conn *s, const struct record *r)
-{
-    s->tc->env->sink.record(s->tc->env->sink.ctx, r);
-}
-
 static void finding(const struct http2_conn *s, const struct http2_stream *st, enum dir dir,
                     enum finding what, uint64_t amount)
 {
@@ -216,7 +211,7 @@ void http2_conn_begin(struct http2_conn *s, struct http2_stream *st)
     struct record r;
     transport_record(teller(s, st), RECORD_BEGIN, channel_of(s, st), s->at, &r);
     r.u.begin = st->begin;
-    emit(s, &r);
+    transport_send(s->tc, &r);
     st->begun = true;
     tell_pending(s, st);
 }
@@ -228,7 +223,7 @@ void http2_conn_head(struct http2_conn *s, struct http2_stream *st)
     struct record r;
     transport_record(s->tc, RECORD_HEAD, channel_of(s, st), s->at, &r);
     r.u.head = st->head;
-    emit(s, &r);
+    transport_send(s->tc, &r);
     st->head_told = true;
 }
 
@@ -237,11 +232,9 @@ void http2_conn_over(struct http2_conn *s, struct http2_stream *st, enum channel
     bool unsure = st->lossy || st->in_hole;
     if (how == CHANNEL_END_COMPLETE && st->unknown[DIR_S2C])
         unsure = true;
-    struct record r;
-    transport_record(teller(s, st), RECORD_END, channel_of(s, st), s->at, &r);
-    r.end = (uint8_t)http_rules_over(s->tc->conn, unsure ? CHANNEL_END_LOST : how);
+    how = http_rules_over(s->tc->conn, unsure ? CHANNEL_END_LOST : how);
     if (st->begun)
-        emit(s, &r);
+        transport_end(teller(s, st), channel_of(s, st), how, s->at);
     free_stream(s, st);
 }
 

@@ -10,6 +10,7 @@
  * LIMIT_JSON_TEXT; its hash and its length are of the whole.
  */
 #include "json_text.h"
+#include "ascii.h"
 #include <string.h>
 
 enum sub {
@@ -134,14 +135,6 @@ static void take_unit(struct json_scan *s, enum json_text_where where)
         add_character(s, where, low ? REPLACEMENT : s->unit);
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What the escape \c stands for; 0 if there is no such escape. */
 static uint8_t escape_meaning(uint8_t c)
 {
@@ -181,7 +174,7 @@ static bool take_escape(struct json_scan *s, uint8_t c, enum json_text_where whe
         s->sub = SUB_PLAIN;
         return true;
     }
-    int digit = hex_digit(c);
+    int digit = ascii_hex(c);
     if (digit < 0)
         return false;
     s->unit = (uint16_t)(s->unit << 4 | digit);

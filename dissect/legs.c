@@ -196,7 +196,7 @@ void legs_ask(struct tracker *t, struct operation *op, const struct fact *f)
     op->state = STATE_WAITING;
     op->status = OPERATION_PENDING;
     op->rounds++;
-    op->server_ns += operation_between(f->p.request.ts_ns, f->at.ts_ns);
+    op->server_ns += tracker_between(f->p.request.ts_ns, f->at.ts_ns);
     op->answered = f->at;
     op->key_count = l->key_count;
     memcpy(op->keys, l->keys, sizeof(op->keys));
@@ -212,7 +212,7 @@ void legs_end(struct tracker *t, struct operation *op, const struct fact *f)
         [EXCHANGE_INPUT_REQUIRED] = OPERATION_UNKNOWN, [EXCHANGE_UNANSWERED] = OPERATION_UNANSWERED,
         [EXCHANGE_LOST] = OPERATION_UNKNOWN,           [EXCHANGE_PENDING] = OPERATION_PENDING};
     op->status = f->status < EXCHANGE_STATUS_COUNT ? statuses[f->status] : OPERATION_UNKNOWN;
-    op->server_ns += operation_between(f->p.request.ts_ns, f->at.ts_ns);
+    op->server_ns += tracker_between(f->p.request.ts_ns, f->at.ts_ns);
     op->answered = f->at;
     if (f->status == EXCHANGE_UNANSWERED || f->status == EXCHANGE_PENDING) {
         op->state = STATE_WAITING; /* the client may ask once more */

@@ -70,12 +70,6 @@ static void due(struct tracker *t, int64_t ns)
         t->operations_next_ns = ns;
 }
 
-static int64_t later(int64_t ns, int64_t by_ns)
-{
-    int64_t sum;
-    return __builtin_add_overflow(ns, by_ns, &sum) ? INT64_MAX : sum;
-}
-
 void operation_touch(struct tracker *t, struct operation *op)
 {
     op->idle_ns = t->now_ns;
@@ -97,7 +91,7 @@ struct operation *operation_new(struct tracker *t, enum operation_kind kind, enu
     op->status = OPERATION_PENDING;
     op->method = METHOD_NONE;
     op->idle_ns = t->now_ns;
-    due(t, later(t->now_ns, OPERATION_IDLE_NS));
+    due(t, tracker_later(t->now_ns, OPERATION_IDLE_NS));
     return op;
 }
 
@@ -146,12 +140,6 @@ void operation_set_first(struct operation *op, const struct pending *p)
 }
 
 /* ---- telling */
-
-int64_t operation_between(int64_t from_ns, int64_t to_ns)
-{
-    int64_t ns;
-    return to_ns < from_ns || __builtin_sub_overflow(to_ns, from_ns, &ns) ? 0 : ns;
-}
 
 static bool lost(const struct tracker *t, const struct operation *op)
 {
@@ -209,7 +197,7 @@ static void tell(struct tracker *t, struct operation *op)
                                 .begin = op->begin,
                                 .at = op->at};
     if (e.timed)
-        e.duration_ns = operation_between(op->begin.ts_ns, op->at.ts_ns);
+        e.duration_ns = tracker_between(op->begin.ts_ns, op->at.ts_ns);
     if (e.timed && op->kind == OPERATION_MRTR) {
         e.server_ns = op->server_ns < e.duration_ns ? op->server_ns : e.duration_ns;
         e.outside_ns = e.duration_ns - e.server_ns;
@@ -244,7 +232,7 @@ void operation_end(struct tracker *t, struct operation *op, const struct stream_
         return;
     }
     op->state = STATE_ENDED;
-    op->deadline_ns = later(t->now_ns, TRACKER_GRACE_NS);
+    op->deadline_ns = tracker_later(t->now_ns, TRACKER_GRACE_NS);
     op->prev = t->operations_last;
     op->next = NULL;
     if (op->prev)
@@ -296,14 +284,14 @@ void operation_expire(struct tracker *t)
     while ((op = t->operations_first) && op->deadline_ns <= t->now_ns)
         close_now(t, op);
     while ((op = table_oldest(t->operations)) &&
-           later(op->idle_ns, OPERATION_IDLE_NS) <= t->now_ns) {
+           tracker_later(op->idle_ns, OPERATION_IDLE_NS) <= t->now_ns) {
         drop(t, op);
         table_remove(t->operations, op);
     }
     if (t->operations_first)
         due(t, t->operations_first->deadline_ns);
     if (op)
-        due(t, later(op->idle_ns, OPERATION_IDLE_NS));
+        due(t, tracker_later(op->idle_ns, OPERATION_IDLE_NS));
 }
 
 void operation_finish(struct tracker *t)

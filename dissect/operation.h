@@ -119,7 +119,4 @@ void operation_finish(struct tracker *t);
 /* Eviction from the table. */
 void operation_evict(void *tracker, void *entry);
 
-/* Never negative. */
-int64_t operation_between(int64_t from_ns, int64_t to_ns);
-
 #endif

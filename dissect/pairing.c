@@ -131,12 +131,6 @@ static void keep_texts(struct pending *p, const struct message *m)
     p->method_len = len[2];
 }
 
-static int64_t later(int64_t ns, int64_t by_ns)
-{
-    int64_t sum;
-    return __builtin_add_overflow(ns, by_ns, &sum) ? INT64_MAX : sum;
-}
-
 void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
                  const char *version)
 {
@@ -163,7 +157,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->transport = ch->transport;
     p->request = m->last;
     p->bytes = m->bytes;
-    p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
+    p->deadline_ns = tracker_later(t->now_ns, t->config.request_timeout_ns);
     const struct session *s = ch->session;
     bool follows = s && !session_shared(s);
     if (!version[0] && !follows)
@@ -378,7 +372,7 @@ void pairing_doom(struct tracker *t, struct pending *p)
     p->over = true;
     owner_leave(t, p);
     list_append(&t->doomed, p);
-    int64_t grace_ns = later(t->now_ns, TRACKER_GRACE_NS);
+    int64_t grace_ns = tracker_later(t->now_ns, TRACKER_GRACE_NS);
     if (grace_ns < p->deadline_ns)
         p->deadline_ns = grace_ns;
 }
@@ -407,7 +401,7 @@ void pairing_expire(struct tracker *t)
         bool doomed = !p->channel && !p->session;
         if (method_info(p->method)->wait == METHOD_WAIT_STREAM && !doomed &&
             t->now_ns < INT64_MAX) {
-            p->deadline_ns = later(t->now_ns, t->config.request_timeout_ns);
+            p->deadline_ns = tracker_later(t->now_ns, t->config.request_timeout_ns);
             table_touch(t->pending, p);
             continue;
         }

@@ -135,7 +135,7 @@ static void take_evidence(struct tracker *t, struct operation *op, const struct 
 /* The result was handed over, or the real error. */
 static void take_result(struct tracker *t, struct operation *op, const struct fact *f)
 {
-    int64_t wait_ns = operation_between(f->p.request.ts_ns, f->at.ts_ns);
+    int64_t wait_ns = tracker_between(f->p.request.ts_ns, f->at.ts_ns);
     op->wait_ns = wait_ns > op->wait_ns ? wait_ns : op->wait_ns;
     op->fetches++;
     op->seen = true;
@@ -206,7 +206,7 @@ void tasks_create(struct tracker *t, struct operation *leg, const struct fact *f
     }
     op->kind = OPERATION_TASK;
     op->created = true;
-    op->creation_ns = operation_between(p->request.ts_ns, f->at.ts_ns);
+    op->creation_ns = tracker_between(p->request.ts_ns, f->at.ts_ns);
     op->answered = f->at;
     operation_touch(t, op);
     take_evidence(t, op, &f->links, &f->at);

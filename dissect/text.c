@@ -31,7 +31,7 @@ static void tell_links(const struct text *t)
     struct record r;
     transport_record(t->tc, RECORD_LINKS, t->channel, t->at, &r);
     r.u.links = t->rpc->links;
-    t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
+    transport_send(t->tc, &r);
 }
 
 static void on_message(void *ctx, const struct message *m)
@@ -48,7 +48,7 @@ static void on_message(void *ctx, const struct message *m)
         return;
     if (!m->squirrel && t->rpc->linked)
         tell_links(t);
-    t->tc->env->sink.record(t->tc->env->sink.ctx, &r);
+    transport_send(t->tc, &r);
 }
 
 static struct rpc_sink message_sink(struct text *t)

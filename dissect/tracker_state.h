@@ -110,6 +110,20 @@ void tracker_note_loss(struct tracker *t, const struct endpoint *client,
 bool tracker_lost_since(const struct tracker *t, const struct endpoint *client,
                         const struct endpoint *server, uint64_t packet);
 
+/* A time by_ns after another one, as far as times go. */
+static inline int64_t tracker_later(int64_t ns, int64_t by_ns)
+{
+    int64_t sum;
+    return __builtin_add_overflow(ns, by_ns, &sum) ? INT64_MAX : sum;
+}
+
+/* From one time to another one, never negative; 0 too if that cannot be said. */
+static inline int64_t tracker_between(int64_t from_ns, int64_t to_ns)
+{
+    int64_t ns;
+    return to_ns < from_ns || __builtin_sub_overflow(to_ns, from_ns, &ns) ? 0 : ns;
+}
+
 /* Copies text of n bytes, cut to room - 1, and terminates it. Returns whether dst changed. */
 static inline bool tracker_copy_text(char *dst, size_t room, const char *text, size_t n)
 {

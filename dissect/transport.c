@@ -36,7 +36,16 @@ void transport_finding(const struct transport_conn *tc, uint32_t channel, enum d
     struct record r;
     transport_record(tc, RECORD_FINDING, channel, at, &r);
     r.u.finding = (struct record_finding){amount, (uint8_t)finding, (uint8_t)dir};
-    tc->env->sink.record(tc->env->sink.ctx, &r);
+    transport_send(tc, &r);
+}
+
+void transport_end(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
+                   const struct stream_pos *at)
+{
+    struct record r;
+    transport_record(tc, RECORD_END, channel, at, &r);
+    r.end = (uint8_t)how;
+    transport_send(tc, &r);
 }
 
 enum probe_result transport_probe_encrypted(const struct probe *p)

@@ -104,9 +104,25 @@ struct transport {
 void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
                       const struct stream_pos *at, struct record *ret_record);
 
+/* Sends a record to who listens. */
+static inline void transport_send(const struct transport_conn *tc, const struct record *r)
+{
+    tc->env->sink.record(tc->env->sink.ctx, r);
+}
+
 /* Sends a finding on a channel. */
 void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
                        enum finding finding, uint64_t amount, const struct stream_pos *at);
+
+/* Sends the end of a channel. */
+void transport_end(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
+                   const struct stream_pos *at);
+
+/* Whether a direction was not captured at all: a loss that no gap tells of. */
+static inline bool transport_one_way(const struct conn *c)
+{
+    return c->side[0].packets == 0 || c->side[1].packets == 0;
+}
 
 /* Says what n payload bytes that were fed are, if not what the connection is (see record.h). */
 static inline void transport_note(const struct transport_conn *tc, enum record_noted what,

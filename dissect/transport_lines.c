@@ -201,12 +201,6 @@ static enum probe_result probe(const struct probe *p)
 
 /* ---- records */
 
-/* One direction was not captured, though no gap tells of it. */
-static bool is_one_way(const struct conn *c)
-{
-    return c->side[0].packets == 0 || c->side[1].packets == 0;
-}
-
 static void tell_gap(struct lines *s, int side)
 {
     if (s->gap_bytes[side] > 0)
@@ -228,9 +222,9 @@ static void begin(struct lines *s, const struct stream_pos *at)
         return;
     s->begun = true;
     transport_record(s->tc, RECORD_BEGIN, CHANNEL, at, &r);
-    r.u.begin =
-        (struct record_begin){.flags = s->joined || is_one_way(s->tc->conn) ? CHANNEL_STUB : 0};
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    r.u.begin = (struct record_begin){
+        .flags = s->joined || transport_one_way(s->tc->conn) ? CHANNEL_STUB : 0};
+    transport_send(s->tc, &r);
     for (int side = 0; side < DIR_COUNT; side++) {
         s->text[side].at = at;
         tell_gap(s, side);
@@ -445,14 +439,11 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
         text_drop(&s->text[side]);
     if (!s->begun)
         return;
-    if (is_one_way(s->tc->conn))
+    if (transport_one_way(s->tc->conn))
         how = CHANNEL_END_LOST;
     else if (s->capture_ended)
         how = CHANNEL_END_CAPTURE;
-    struct record r;
-    transport_record(s->tc, RECORD_END, CHANNEL, at, &r);
-    r.end = (uint8_t)how;
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_end(s->tc, CHANNEL, how, at);
 }
 
 const struct transport transport_lines = {.name = "lines",

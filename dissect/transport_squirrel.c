@@ -101,12 +101,6 @@ static enum probe_result probe(const struct probe *p)
 
 /* ---- records */
 
-/* One direction was not captured, though no gap tells of it. */
-static bool is_one_way(const struct conn *c)
-{
-    return c->side[0].packets == 0 || c->side[1].packets == 0;
-}
-
 static void tell_gap(struct frames *s, struct side *side)
 {
     if (s->trial > 0 || side->gap_bytes == 0)
@@ -121,12 +115,12 @@ static void begin(struct frames *s, const struct stream_pos *at)
     if (s->begun)
         return;
     s->begun = true;
-    unsigned flags = s->joined || is_one_way(s->tc->conn) ? CHANNEL_STUB : 0;
+    unsigned flags = s->joined || transport_one_way(s->tc->conn) ? CHANNEL_STUB : 0;
     if (s->framing == SQUIRREL_FRAMING_LENGTH)
         flags |= CHANNEL_LOCK_STEP;
     transport_record(s->tc, RECORD_BEGIN, CHANNEL, at, &r);
     r.u.begin = (struct record_begin){.flags = (uint16_t)flags};
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_send(s->tc, &r);
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         s->side[dir].text.at = at;
         tell_gap(s, &s->side[dir]);
@@ -162,7 +156,7 @@ static void accept(struct frames *s, const struct stream_pos *at)
     struct record r;
     transport_record(s->tc, RECORD_MESSAGE, CHANNEL, at, &r);
     memcpy(&r.u.message, s->first, offsetof(struct message, text) + s->first->text_used);
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_send(s->tc, &r);
     free(s->first);
     s->first = NULL;
 }
@@ -580,14 +574,11 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     free(s->first);
     if (!s->begun)
         return;
-    if (is_one_way(s->tc->conn))
+    if (transport_one_way(s->tc->conn))
         how = CHANNEL_END_LOST;
     else if (s->capture_ended)
         how = CHANNEL_END_CAPTURE;
-    struct record r;
-    transport_record(s->tc, RECORD_END, CHANNEL, at, &r);
-    r.end = (uint8_t)how;
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_end(s->tc, CHANNEL, how, at);
 }
 
 const struct transport transport_squirrel = {.name = "squirrel",

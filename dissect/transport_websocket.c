@@ -46,23 +46,8 @@ static void begin(struct socket_conn *s, uint16_t flags, const struct stream_pos
     struct record r;
     transport_record(s->tc, RECORD_BEGIN, s->channel, at, &r);
     r.u.begin = (struct record_begin){.flags = flags};
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_send(s->tc, &r);
     s->begun = true;
-}
-
-/* A direction that was not captured is a loss, though no gap tells of it. */
-static bool is_one_way(const struct conn *c)
-{
-    return conn_sent(c, DIR_C2S)->packets == 0 || conn_sent(c, DIR_S2C)->packets == 0;
-}
-
-static void end_channel(const struct socket_conn *s, uint32_t channel, enum channel_end how,
-                        const struct stream_pos *at)
-{
-    struct record r;
-    transport_record(s->tc, RECORD_END, channel, at, &r);
-    r.end = (uint8_t)how;
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
 }
 
 static int init(void *state, const struct transport_conn *tc, bool joined)
@@ -123,12 +108,12 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     websocket_fini(&s->socket);
     if (s->capture_ended)
         how = CHANNEL_END_CAPTURE;
-    else if (is_one_way(s->tc->conn))
+    else if (transport_one_way(s->tc->conn))
         how = CHANNEL_END_LOST;
     if (s->exchange != 0)
-        end_channel(s, s->exchange, CHANNEL_END_COMPLETE, at);
+        transport_end(s->tc, s->exchange, CHANNEL_END_COMPLETE, at);
     if (s->begun)
-        end_channel(s, s->channel, how, at);
+        transport_end(s->tc, s->channel, how, at);
 }
 
 const struct transport transport_websocket = {

@@ -96,17 +96,8 @@ static void begin(struct netstring_conn *s, const struct stream_pos *at)
     struct record r;
     transport_record(s->tc, RECORD_BEGIN, 1, at, &r);
     r.u.begin = (struct record_begin){.flags = s->joined ? CHANNEL_STUB : 0};
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
+    transport_send(s->tc, &r);
     s->begun = true;
-}
-
-static void tell_end(const struct netstring_conn *s, enum channel_end how,
-                     const struct stream_pos *at)
-{
-    struct record r;
-    transport_record(s->tc, RECORD_END, 1, at, &r);
-    r.end = (uint8_t)how;
-    s->tc->env->sink.record(s->tc->env->sink.ctx, &r);
 }
 
 /* ---- one direction */
@@ -283,15 +274,14 @@ static void end(void *state, enum dir dir, enum stream_end how, const struct str
 static void fini(void *state, enum channel_end how, const struct stream_pos *at)
 {
     struct netstring_conn *s = state;
-    const struct conn *c = s->tc->conn;
     for (int dir = 0; dir < DIR_COUNT; dir++)
         text_drop(&s->side[dir].text);
     if (s->capture_ended)
         how = CHANNEL_END_CAPTURE;
-    else if (conn_sent(c, DIR_C2S)->packets == 0 || conn_sent(c, DIR_S2C)->packets == 0)
+    else if (transport_one_way(s->tc->conn))
         how = CHANNEL_END_LOST; /* a direction that was not captured: nothing can be said of it */
     if (s->begun)
-        tell_end(s, how, at);
+        transport_end(s->tc, 1, how, at);
 }
 
 const struct transport transport_netstring = {
