@@ -2,25 +2,9 @@
 /* The tracker after losses: nobody is blamed, and only what is certain is paired. */
 #include "tests/dissect/tracker_world.h"
 
-/* Session 1 (id 5) is open, its initialize was captured; the log is empty. */
-static struct world *ready(void)
-{
-    struct world *w = world_new(0, 0);
-    world_initialize(w, 1, 1, 5);
-    world_clear(w);
-    return w;
-}
-
-static void open_get(struct world *w, uint64_t conn, uint32_t channel, uint64_t last_event)
-{
-    BEGIN(w, conn, channel, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .session = 5,
-          .last_event = last_event);
-    SSE_HEAD(w, conn, channel);
-}
-
 Test(tracker_loss, loss_never_makes_a_request_unanswered)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     SSE_HEAD(w, 1, 2);
@@ -29,7 +13,7 @@ Test(tracker_loss, loss_never_makes_a_request_unanswered)
     BEGIN(w, 1, 3, .session = 5);
     SAY(w, 1, 3, "tools/call", "2");
     world_end(w, 1, 3, CHANNEL_END_LOST);
-    open_get(w, 2, 1, 0);
+    world_open_get(w, 2, 1, 0);
     SAY(w, 2, 1, "roots/list", "3", DIR_S2C);
     world_finding(w, 3, 1, FINDING_LOST_MESSAGE, 1); /* perhaps the answer: the same client */
     BEGIN(w, 1, 4, .session = 5);
@@ -54,7 +38,7 @@ Test(tracker_loss, loss_never_makes_a_request_unanswered)
 
 Test(tracker_loss, an_answer_after_a_gap_in_its_own_stream)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     SSE_HEAD(w, 1, 2);
@@ -67,7 +51,7 @@ Test(tracker_loss, an_answer_after_a_gap_in_its_own_stream)
 /* The request that an uncertain response was put to may be another's, of another session. */
 Test(tracker_loss, an_uncertain_response_must_name_its_session)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "7", .name = "a");
     BEGIN(w, 2, 2, .session = 5, .flags = POST_FLAGS | CHANNEL_UNCERTAIN);
@@ -82,7 +66,7 @@ Test(tracker_loss, an_uncertain_response_must_name_its_session)
 Test(tracker_loss, a_connection_of_one_session_names_it)
 {
     for (int missing = 0; missing < 2; missing++) {
-        struct world *w = ready();
+        struct world *w = world_ready();
         uint16_t doubt = CHANNEL_UNCERTAIN | (missing ? CHANNEL_REQUEST_MISSING : 0);
         BEGIN(w, 1, 2, .session = 5, .flags = POST_FLAGS | doubt);
         SAY(w, 1, 2, "tools/call", "7", .name = "a");
@@ -95,7 +79,7 @@ Test(tracker_loss, a_connection_of_one_session_names_it)
 
 Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5, .flags = POST_FLAGS | CHANNEL_UNCERTAIN);
     SAY(w, 1, 2, "tools/call", "1", .name = "a");
     BEGIN(w, 1, 3, .session = 5, .flags = POST_FLAGS | CHANNEL_UNCERTAIN);
@@ -129,7 +113,7 @@ Test(tracker_loss, uncertain_channels_make_certain_pairs_only)
 
 Test(tracker_loss, a_stub_pairs_in_its_session)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     BEGIN(w, 7, 1, .method = HTTP_METHOD_UNKNOWN, .flags = CHANNEL_STUB);
@@ -146,7 +130,7 @@ Test(tracker_loss, a_stub_pairs_in_its_session)
 
 Test(tracker_loss, an_answer_that_could_not_be_read_excuses_the_repeated_id)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     for (uint32_t i = 2; i < 4; i++) {
         BEGIN(w, 1, i, .session = 5);
         SAY(w, 1, i, "tools/call", "7");
@@ -163,7 +147,7 @@ Test(tracker_loss, an_answer_that_could_not_be_read_excuses_the_repeated_id)
 Test(tracker_loss, a_loss_of_nothing_excuses_and_is_not_counted)
 {
     for (int amount = 0; amount < 2; amount++) {
-        struct world *w = ready();
+        struct world *w = world_ready();
         BEGIN(w, 1, 2, .session = 5);
         SAY(w, 1, 2, "tools/call", "1");
         SSE_HEAD(w, 1, 2);
@@ -178,7 +162,7 @@ Test(tracker_loss, a_loss_of_nothing_excuses_and_is_not_counted)
 
 Test(tracker_loss, a_gap_in_a_body_that_ends_well)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     JSON_HEAD(w, 1, 2);
@@ -190,8 +174,8 @@ Test(tracker_loss, a_gap_in_a_body_that_ends_well)
 
 Test(tracker_loss, an_answer_told_before_its_request)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     world_clear(w);
     int64_t asked = w->now.ts_ns;
     BEGIN(w, 2, 1, .session = 5);
@@ -212,8 +196,8 @@ Test(tracker_loss, an_answer_told_before_its_request)
 
 Test(tracker_loss, an_answer_sent_before_the_request_is_not_its_own)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     BEGIN(w, 2, 1, .session = 5);
     SAY(w, 2, 1, .id = "1");
     world_clear(w);
@@ -224,7 +208,7 @@ Test(tracker_loss, an_answer_sent_before_the_request_is_not_its_own)
 
 Test(tracker_loss, a_cancellation_told_before_its_request)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     int64_t asked = w->now.ts_ns;
     BEGIN(w, 2, 1, .session = 5);
     SAY(w, 2, 1, "notifications/cancelled", .cancels = "1");
@@ -239,8 +223,8 @@ Test(tracker_loss, a_cancellation_told_before_its_request)
 Test(tracker_loss, an_answer_or_loss_told_after_the_end_of_the_session)
 {
     for (int answered = 0; answered < 2; answered++) {
-        struct world *w = ready();
-        open_get(w, 1, 2, 0);
+        struct world *w = world_ready();
+        world_open_get(w, 1, 2, 0);
         SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
         BEGIN(w, 2, 1, .session = 5);
         BEGIN(w, 3, 1, .method = HTTP_METHOD_DELETE, .session = 5);
@@ -258,8 +242,8 @@ Test(tracker_loss, an_answer_or_loss_told_after_the_end_of_the_session)
 
 Test(tracker_loss, bytes_lost_at_the_end_of_a_connection)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
     END(w, 1, 2);
     struct record r = world_record(w, RECORD_CONN, 7, 0);
@@ -274,7 +258,7 @@ Test(tracker_loss, bytes_lost_at_the_end_of_a_connection)
 
 Test(tracker_loss, the_strays_are_few)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     char id[16];
     for (int i = 0; i < LIMIT_STRAYS + 5; i++) {
         snprintf(id, sizeof(id), "%d", i);

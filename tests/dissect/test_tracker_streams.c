@@ -2,26 +2,10 @@
 /* The tracker: streams that break off and are resumed, cancellation, duplicates, blame. */
 #include "tests/dissect/tracker_world.h"
 
-/* Session 1 (id 5) is open, its initialize was captured; the log is empty. */
-static struct world *ready(void)
-{
-    struct world *w = world_new(0, 0);
-    world_initialize(w, 1, 1, 5);
-    world_clear(w);
-    return w;
-}
-
-static void open_get(struct world *w, uint64_t conn, uint32_t channel, uint64_t last_event)
-{
-    BEGIN(w, conn, channel, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .session = 5,
-          .last_event = last_event);
-    SSE_HEAD(w, conn, channel);
-}
-
 /* With event ids the client may still resume the stream behind the end of the capture. */
 Test(tracker_streams, a_resumable_stream_leaves_its_request_pending)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     SSE_HEAD(w, 1, 2);
@@ -43,12 +27,12 @@ static void answer(struct world *w, uint64_t conn, uint32_t channel, const char 
 
 Test(tracker_streams, an_answer_on_a_resumed_stream)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1", .name = "slow");
     SSE_HEAD(w, 1, 2);
     world_end(w, 1, 2, CHANNEL_END_CLOSED);
-    open_get(w, 2, 1, 100);
+    world_open_get(w, 2, 1, 100);
     SAY(w, 2, 1, .id = "1", .dir = DIR_S2C, .event = 101);
     END(w, 2, 1);
     world_finish(w);
@@ -61,7 +45,7 @@ Test(tracker_streams, an_answer_on_a_resumed_stream)
 
 Test(tracker_streams, a_suspended_request_is_unanswered_at_the_end)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     SSE_HEAD(w, 1, 2);
@@ -84,7 +68,7 @@ Test(tracker_streams, a_suspended_request_is_unanswered_at_the_end)
 
 Test(tracker_streams, a_connection_that_ends_before_any_response)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     for (uint32_t i = 2; i < 4; i++) { /* with and without session id */
         BEGIN(w, 1, i, .session = i == 2 ? 5 : 0);
         SAY(w, 1, i, "tools/call", "1", .name = i == 2 ? "a" : "b");
@@ -100,8 +84,8 @@ Test(tracker_streams, a_connection_that_ends_before_any_response)
 
 Test(tracker_streams, copies_on_a_resumed_stream_count_once)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     SAY(w, 1, 2, "roots/list", "3", DIR_S2C, .event = 11);
     answer(w, 2, 1, "3");
     SAY(w, 1, 2, "notifications/message", .dir = DIR_S2C, .event = 12);
@@ -111,7 +95,7 @@ Test(tracker_streams, copies_on_a_resumed_stream_count_once)
     SAY(w, 2, 2, .id = "1", .dir = DIR_S2C, .event = 13, .error = true, .code = -1);
     END(w, 2, 2);
     world_clear(w);
-    open_get(w, 3, 1, 10);
+    world_open_get(w, 3, 1, 10);
     SAY(w, 3, 1, "roots/list", "3", DIR_S2C, .event = 11);
     SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 12);
     SAY(w, 3, 1, .id = "1", .dir = DIR_S2C, .event = 13, .error = true, .code = -1);
@@ -128,11 +112,11 @@ Test(tracker_streams, copies_on_a_resumed_stream_count_once)
 
 Test(tracker_streams, an_original_told_behind_its_copy)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     struct stream_pos sent = w->now;
     w->now.ts_ns += 5000000;
-    open_get(w, 3, 1, 10);
+    world_open_get(w, 3, 1, 10);
     SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 11);
     SAY(w, 3, 1, "notifications/message", .dir = DIR_S2C, .event = 12);
     world_clear(w);
@@ -149,7 +133,7 @@ Test(tracker_streams, an_original_told_behind_its_copy)
 /* The resumption's request was lost: who resumed what is known by the connection. */
 Test(tracker_streams, copies_on_a_stream_whose_request_was_lost)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/list", "1");
     SSE_HEAD(w, 1, 2);
@@ -166,12 +150,12 @@ Test(tracker_streams, copies_on_a_stream_whose_request_was_lost)
 
 Test(tracker_streams, copies_without_event_ids_are_known_by_the_request)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     SAY(w, 1, 2, "roots/list", "3", DIR_S2C);
     world_call(w, 2, 1, 5, "1");
     world_clear(w);
-    open_get(w, 3, 1, 10);
+    world_open_get(w, 3, 1, 10);
     SAY(w, 3, 1, "roots/list", "3", DIR_S2C);
     SAY(w, 3, 1, .id = "1", .dir = DIR_S2C);
     answer(w, 2, 2, "3");
@@ -187,7 +171,7 @@ Test(tracker_streams, copies_without_event_ids_are_known_by_the_request)
 
 Test(tracker_streams, event_ids_counted_anew_by_each_stream_are_no_copies)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     for (uint32_t i = 2; i < 5; i++) {
         BEGIN(w, 1, i, .session = 5);
         SAY(w, 1, i, "tools/call", &"abc"[i - 2]);
@@ -201,13 +185,13 @@ Test(tracker_streams, event_ids_counted_anew_by_each_stream_are_no_copies)
 
 Test(tracker_streams, messages_of_one_batch_share_an_event_id)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 10);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 10);
     uint16_t first = MESSAGE_IN_BATCH | MESSAGE_FIRST_IN_BATCH;
     SAY(w, 1, 2, "notifications/message", .dir = DIR_S2C, .event = 12, .flags = first);
     SAY(w, 1, 2, "notifications/progress", .dir = DIR_S2C, .event = 12, .flags = MESSAGE_IN_BATCH);
     cr_expect(world_count(w, "copy") == 0);
-    open_get(w, 1, 3, 10);
+    world_open_get(w, 1, 3, 10);
     SAY(w, 1, 3, "notifications/message", .dir = DIR_S2C, .event = 12, .flags = first);
     SAY(w, 1, 3, "notifications/progress", .dir = DIR_S2C, .event = 12, .flags = MESSAGE_IN_BATCH);
     cr_expect(world_count(w, "copy") == 2);
@@ -236,7 +220,7 @@ Test(tracker_streams, a_stream_without_session_can_be_resumed_by_event_ids_only)
 
 Test(tracker_streams, cancellation_ends_the_sender_own_request)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "7");
     SSE_HEAD(w, 1, 2);
@@ -265,7 +249,7 @@ Test(tracker_streams, cancellation_ends_the_sender_own_request)
 
 Test(tracker_streams, a_cancelled_request_is_not_unanswered)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "7");
     answer(w, 3, 1, "55");
@@ -289,7 +273,7 @@ Test(tracker_streams, initialize_cannot_be_cancelled)
 
 Test(tracker_streams, second_answers)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "7");
     SSE_HEAD(w, 1, 2);
@@ -302,7 +286,7 @@ Test(tracker_streams, second_answers)
 
 Test(tracker_streams, unknown_ids_are_blamed_only_when_all_was_seen)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     answer(w, 1, 2, "9");
     world_wait(w);
     cr_expect(world_count(w, "orphan\nf pair:unknown_id") == 1, "%s", w->log);
@@ -320,9 +304,9 @@ Test(tracker_streams, unknown_ids_are_blamed_only_when_all_was_seen)
 
 Test(tracker_streams, an_answer_in_another_session_never_pairs)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     world_initialize(w, 1, 2, 6);
-    open_get(w, 1, 3, 0);
+    world_open_get(w, 1, 3, 0);
     SAY(w, 1, 3, "roots/list", "1", DIR_S2C);
     world_clear(w);
     BEGIN(w, 2, 1, .session = 6);
@@ -334,7 +318,7 @@ Test(tracker_streams, an_answer_in_another_session_never_pairs)
 
 Test(tracker_streams, a_repeated_id_is_answered_in_its_own_exchange)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "7", .name = "a");
     SSE_HEAD(w, 1, 2);
@@ -429,7 +413,7 @@ Test(tracker_streams, an_http_sse_target_used_before_its_announcement_was_told)
 
 Test(tracker_streams, a_session_that_was_not_gone_after_all)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     world_head(w, 1, 2, 404, HTTP_CONTENT_NONE, 0); /* a gateway that did not know better */
     END(w, 1, 2);
@@ -438,7 +422,7 @@ Test(tracker_streams, a_session_that_was_not_gone_after_all)
     SSE_HEAD(w, 1, 3);
     END(w, 1, 3);
     world_wait(w);
-    open_get(w, 2, 1, 9);
+    world_open_get(w, 2, 1, 9);
     SAY(w, 2, 1, .id = "1", .dir = DIR_S2C);
     world_finish(w);
     cr_expect(world_count(w, "x tools/call 1 result s1 http=200 resumed") == 1, "%s", w->log);
@@ -448,8 +432,8 @@ Test(tracker_streams, a_session_that_was_not_gone_after_all)
 
 Test(tracker_streams, the_end_of_a_session_ends_the_servers_requests)
 {
-    struct world *w = ready();
-    open_get(w, 1, 2, 0);
+    struct world *w = world_ready();
+    world_open_get(w, 1, 2, 0);
     SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
     BEGIN(w, 2, 1, .method = HTTP_METHOD_DELETE, .session = 5);
     world_clear(w);
@@ -461,14 +445,14 @@ Test(tracker_streams, the_end_of_a_session_ends_the_servers_requests)
 
 Test(tracker_streams, a_resumed_stream_answers_what_was_suspended)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     for (uint32_t i = 2; i < 4; i++) {
         BEGIN(w, 1, i, .session = 5);
         SAY(w, 1, i, "tools/call", "7", .name = i == 2 ? "open" : "suspended");
         SSE_HEAD(w, 1, i);
     }
     world_end(w, 1, 3, CHANNEL_END_CLOSED);
-    open_get(w, 2, 1, 9);
+    world_open_get(w, 2, 1, 9);
     SAY(w, 2, 1, .id = "7", .dir = DIR_S2C);
     cr_expect(world_count(w, "x tools/call 7 result s1 name=suspended") == 1, "%s", w->log);
     world_free(w);
@@ -490,7 +474,7 @@ Test(tracker_streams, a_post_of_another_client_is_not_answered)
 
 Test(tracker_streams, notifications_are_copies_on_resumed_streams_only)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     for (uint32_t i = 2; i < 4; i++) {
         BEGIN(w, 1, i, .session = 5);
         SSE_HEAD(w, 1, i);
@@ -502,7 +486,7 @@ Test(tracker_streams, notifications_are_copies_on_resumed_streams_only)
 
 Test(tracker_streams, an_error_without_id_in_an_accepted_exchange)
 {
-    struct world *w = ready();
+    struct world *w = world_ready();
     BEGIN(w, 1, 2, .session = 5);
     SAY(w, 1, 2, "tools/call", "1");
     JSON_HEAD(w, 1, 2);

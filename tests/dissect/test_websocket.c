@@ -3,26 +3,7 @@
 #include "tests/support/fail_alloc.h"
 #include "websocket_world.h"
 
-static struct world world, other;
-static struct script script;
-
-static void begin(const char *extra)
-{
-    script_init(&script);
-    script_handshake(&script, extra);
-}
-
-static struct world_plan plan(enum stream_end end)
-{
-    return (struct world_plan){.segments = script.segment, .count = script.count, .end = end};
-}
-
-static const char *run(enum stream_end end)
-{
-    struct world_plan p = plan(end);
-    world_run(&world, &p);
-    return world.log;
-}
+static struct world other;
 
 /* What the script gives, the same byte by byte and for every cut of every segment behind the
  * handshake. */
@@ -51,20 +32,6 @@ static const char *talk(void)
 }
 
 #define EXPECT(expected) cr_expect_str_eq(talk(), expected)
-
-static void call(const char *id)
-{
-    char text[160];
-    snprintf(text, sizeof(text), CALL("%s"), id);
-    script_say(&script, DIR_C2S, TEXT, text);
-}
-
-static void result(const char *id)
-{
-    char text[160];
-    snprintf(text, sizeof(text), RESULT("%s"), id);
-    script_say(&script, DIR_S2C, TEXT, text);
-}
 
 Test(websocket, texts)
 {

@@ -3,41 +3,6 @@
 #include "tests/support/fail_alloc.h"
 #include "websocket_world.h"
 
-static struct world world;
-static struct script script;
-
-static void begin(const char *extra)
-{
-    script_init(&script);
-    script_handshake(&script, extra);
-}
-
-static struct world_plan plan(enum stream_end end)
-{
-    return (struct world_plan){.segments = script.segment, .count = script.count, .end = end};
-}
-
-static const char *run(enum stream_end end)
-{
-    struct world_plan p = plan(end);
-    world_run(&world, &p);
-    return world.log;
-}
-
-static void call(const char *id)
-{
-    char text[160];
-    snprintf(text, sizeof(text), CALL("%s"), id);
-    script_say(&script, DIR_C2S, TEXT, text);
-}
-
-static void result(const char *id)
-{
-    char text[160];
-    snprintf(text, sizeof(text), RESULT("%s"), id);
-    script_say(&script, DIR_S2C, TEXT, text);
-}
-
 /* ---- losses */
 
 /* The script with the bytes from..to of the client's segment missing. */

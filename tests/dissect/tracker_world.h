@@ -392,4 +392,22 @@ __attribute__((unused)) static int world_count(const struct world *w, const char
     return n;
 }
 
+/* Session 1 (id 5) is open, its initialize was captured; the log is empty. */
+static inline struct world *world_ready(void)
+{
+    struct world *w = world_new(0, 0);
+    world_initialize(w, 1, 1, 5);
+    world_clear(w);
+    return w;
+}
+
+/* A GET for the event stream of that session; last_event: as in struct record_begin. */
+static inline void world_open_get(struct world *w, uint64_t conn, uint32_t channel,
+                                  uint64_t last_event)
+{
+    BEGIN(w, conn, channel, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .session = 5,
+          .last_event = last_event);
+    SSE_HEAD(w, conn, channel);
+}
+
 #endif

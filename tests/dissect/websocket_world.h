@@ -156,4 +156,41 @@ static inline void check_order(const char *log, const char *what, size_t from, s
     }
 }
 
+/* The conversation that a test writes, and what comes of it. */
+
+static struct world world;
+static struct script script;
+
+static inline void begin(const char *extra)
+{
+    script_init(&script);
+    script_handshake(&script, extra);
+}
+
+static inline struct world_plan plan(enum stream_end end)
+{
+    return (struct world_plan){.segments = script.segment, .count = script.count, .end = end};
+}
+
+static inline const char *run(enum stream_end end)
+{
+    struct world_plan p = plan(end);
+    world_run(&world, &p);
+    return world.log;
+}
+
+static inline void call(const char *id)
+{
+    char text[160];
+    snprintf(text, sizeof(text), CALL("%s"), id);
+    script_say(&script, DIR_C2S, TEXT, text);
+}
+
+static inline void result(const char *id)
+{
+    char text[160];
+    snprintf(text, sizeof(text), RESULT("%s"), id);
+    script_say(&script, DIR_S2C, TEXT, text);
+}
+
 #endif

@@ -1,38 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A connection of pieces: each has a byte of direction, gap and time, a length, and bytes. Records
  * must keep to the life of a channel. */
+#include "channel_life.h"
 #include "dissect/dissector.h"
-#include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHANNELS 4096
-
-static uint8_t life[CHANNELS]; /* 0 new, 1 begun, 2 head seen, 3 ended */
 static struct limits_hit hit;
-
-static void on_record(void *ctx, const struct record *r)
-{
-    (void)ctx;
-    if (r->type == RECORD_CONN || r->channel >= CHANNELS)
-        return;
-    uint8_t *state = &life[r->channel];
-    if (r->channel == 0 || *state == 3 || (*state == 0) != (r->type == RECORD_BEGIN))
-        abort();
-    if (r->type == RECORD_BEGIN)
-        *state = 1;
-    if (r->type == RECORD_HEAD && (*state)++ != 1)
-        abort();
-    if (r->type == RECORD_END)
-        *state = 3;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dissector_config config = {.hash = {1, 2}};
-    static const struct record_sink records = {NULL, on_record};
-    memset(life, 0, sizeof(life));
+    static const struct record_sink records = {NULL, channel_life_record};
+    channel_life_begin();
     struct dissector *d = dissector_new(&config, &records, &hit);
     const struct stream_sink *s = dissector_stream_sink(d);
     struct conn c = {.id = 1};
@@ -62,8 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         s->end(s->ctx, &c, (enum dir)dir, size ? data[0] % 4U : STREAM_END_FIN, &at);
     s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
     dissector_free(d);
-    for (size_t i = 0; i < CHANNELS; i++)
-        if (life[i] != 0 && life[i] != 3)
-            abort();
+    channel_life_finish();
     return 0;
 }

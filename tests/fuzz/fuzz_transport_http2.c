@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An HTTP/2 connection of pieces: each is a frame, bytes as they come, or a gap, in one of the
  * directions. Records must keep to the life of a channel. */
+#include "channel_life.h"
 #include "dissect/dissector.h"
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CHANNELS 4096
-
-static uint8_t life[CHANNELS]; /* 0 new, 1 begun, 2 head seen, 3 ended */
 static struct limits_hit hit;
-
-static void on_record(void *ctx, const struct record *r)
-{
-    (void)ctx;
-    if (r->type == RECORD_CONN || r->channel >= CHANNELS)
-        return;
-    uint8_t *state = &life[r->channel];
-    if (r->channel == 0 || *state == 3 || (*state == 0) != (r->type == RECORD_BEGIN))
-        abort();
-    if (r->type == RECORD_BEGIN)
-        *state = 1;
-    if (r->type == RECORD_HEAD && (*state)++ != 1)
-        abort();
-    if (r->type == RECORD_END)
-        *state = 3;
-}
 
 struct world {
     const struct stream_sink *s;
@@ -73,10 +54,10 @@ static size_t piece(struct world *w, const uint8_t *p, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dissector_config config = {.hash = {1, 2}};
-    static const struct record_sink records = {NULL, on_record};
+    static const struct record_sink records = {NULL, channel_life_record};
     static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     static const uint8_t settings[9] = {0, 0, 0, 4};
-    memset(life, 0, sizeof(life));
+    channel_life_begin();
     struct dissector *d = dissector_new(&config, &records, &hit);
     struct world w = {.s = dissector_stream_sink(d), .c = {.id = 1}, .at = {1000, 1}};
     uint8_t how = size > 0 ? data[0] : 0;
@@ -94,8 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         w.s->end(w.s->ctx, &w.c, (enum dir)dir, (enum stream_end)(how >> 1 & 3), &w.at);
     w.s->conn(w.s->ctx, &w.c, CONN_EVENT_GONE, &w.at);
     dissector_free(d);
-    for (size_t i = 0; i < CHANNELS; i++)
-        if (life[i] != 0 && life[i] != 3)
-            abort();
+    channel_life_finish();
     return 0;
 }
