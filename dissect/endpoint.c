@@ -210,7 +210,7 @@ static int candidates(const struct comparison *c, int stream, int *ret_last)
 
 static struct session *find_target(const struct comparison *c, int stream, int enough)
 {
-    int target, last;
+    int target = 0, last = 0;
     if (candidates(c, stream, &target) != 1 || c->good[stream][target] < enough)
         return NULL;
     for (int other = 0; other < c->stream_count; other++) {
