@@ -19,6 +19,10 @@
 #define SLAB_FLOWS (1u << SLAB_SHIFT)
 #define NONE       0u
 
+/* Steps between two looks at what was asked for ahead, and room for those under way. */
+#define AHEAD_STEP 2
+#define AHEAD_ROOM 8
+
 struct list {
     uint32_t oldest, newest, count;
 };
@@ -33,6 +37,8 @@ struct flow_table {
     uint32_t free_list;
     uint32_t fresh; /* the first index never used so far */
     struct flow *latest;
+    uint32_t ahead[AHEAD_ROOM]; /* hashes */
+    uint32_t ahead_turn;
     struct list lists[FLOW_LIST_COUNT];
 };
 
@@ -117,6 +123,23 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
         i = f->chain;
     }
     return NULL;
+}
+
+struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
+{
+    uint32_t hash = hash_of(t, &key->from, &key->to), turn = t->ahead_turn++;
+    t->ahead[turn % AHEAD_ROOM] = hash;
+    __builtin_prefetch(&t->buckets[hash & t->bucket_mask]);
+    hash = t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
+    uint32_t i = t->buckets[hash & t->bucket_mask];
+    if (i != NONE) {
+        const char *line = (const char *)at(t, i);
+        for (size_t at = 0; at < sizeof(struct flow); at += 64)
+            __builtin_prefetch(line + at, 1);
+    }
+    hash = t->ahead[(turn - 2 * AHEAD_STEP) % AHEAD_ROOM];
+    i = t->buckets[hash & t->bucket_mask];
+    return i == NONE ? NULL : at(t, i);
 }
 
 static void list_append(struct flow_table *t, struct flow *f, enum flow_list list)

@@ -74,6 +74,10 @@ struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash);
 /* The flow of a packet and, in *ret_side, the side that sent it; or NULL. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side);
 
+/* A packet of this key comes soon: begins to bring its flow into the caches, step by step with the
+ * calls that follow. Returns the flow of an earlier call that is there by now, or NULL. */
+struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key);
+
 /* Adds a zeroed flow whose endpoint[0] is side0, as the newest of a list. There must be none with
  * these endpoints. NULL: the table is full, or out of memory. */
 struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,

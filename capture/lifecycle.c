@@ -481,6 +481,13 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
 
 /* ---- the rest ---- */
 
+void lifecycle_ahead(struct lifecycle *l, const struct flow_key *key)
+{
+    struct flow *f = flow_ahead(l->flows, key);
+    if (f && l->sink->ahead)
+        l->sink->ahead(l->sink->ctx, &f->conn);
+}
+
 void lifecycle_init(struct lifecycle *l)
 {
     l->next_ns = INT64_MAX;

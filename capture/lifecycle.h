@@ -23,6 +23,9 @@ struct lifecycle {
 void lifecycle_init(struct lifecycle *l);
 
 /* Processes one segment; reassembly.now_ns and .packet were set for it. */
+/* A packet with these endpoints comes soon: a hint. */
+void lifecycle_ahead(struct lifecycle *l, const struct flow_key *key);
+
 void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
                        const struct tcp_segment *seg);
 

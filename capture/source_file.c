@@ -154,6 +154,7 @@ static int next_record(struct source_file *f, struct packet *ret_packet)
     if (result != 1)
         return result;
     ret_packet->data = data;
+    ret_packet->ahead = NULL;
     ret_packet->captured_bytes = header->caplen;
     ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
     ret_packet->ts_ns = source_file_time_ns(header->ts.tv_sec, header->ts.tv_usec);

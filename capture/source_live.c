@@ -199,6 +199,7 @@ int source_live_next(struct source_live *l, struct packet *ret_packet,
         return 0;
     struct timeval ts = {header->ts.tv_sec, header->ts.tv_usec * l->ts_factor};
     ret_packet->data = data;
+    ret_packet->ahead = NULL;
     ret_packet->captured_bytes = header->caplen;
     ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
     ret_packet->ts_ns = source_file_time_ns(ts.tv_sec, ts.tv_usec);

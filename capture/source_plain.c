@@ -5,7 +5,8 @@
  *
  * The buffer has two parts. Blocks of the file are read to the same place, on a page's boundary;
  * the beginning of a record that a block cuts is moved in front of it, where there is room for the
- * longest one. So every record lies in one piece.
+ * longest one. So every record lies in one piece, and those that come next are known while one is
+ * handled: each record tells the frame of one that comes later.
  *
  * Not read here, but by libpcap: other versions and magic numbers, records that are longer than the
  * file's snap length or the usual maximum, and the end of a file, proper or not.
@@ -49,11 +50,27 @@ bool source_plain_begin(struct source_plain *r, struct source_stream *stream, pc
                                .buffer = buffer,
                                .at = ROOM_BYTES,
                                .end = ROOM_BYTES,
+                               .ahead = ROOM_BYTES,
                                .offset = FILE_BYTES,
                                .max_bytes = snap < RECORD_BYTES ? (uint32_t)snap : RECORD_BYTES,
                                .unit_ns = magic == 0xa1b23c4d ? 1 : 1000,
                                .swapped = swapped};
     return true;
+}
+
+/* The frame of the record that is told ahead next, or NULL; goes on to the one behind it. */
+static inline const uint8_t *look_ahead(struct source_plain *r, uint32_t *ret_bytes)
+{
+    const uint8_t *p = r->buffer + r->ahead;
+    uint32_t left = r->end - r->ahead;
+    if (left < HEAD_BYTES)
+        return NULL;
+    uint32_t captured = load(r, p + 8);
+    if (captured > r->max_bytes || captured > left - HEAD_BYTES)
+        return NULL;
+    r->ahead += HEAD_BYTES + captured;
+    *ret_bytes = captured;
+    return p + HEAD_BYTES;
 }
 
 /* Reads a block, or what the system gives of it, behind the bytes that are left. */
@@ -71,6 +88,10 @@ static bool refill(struct source_plain *r)
         return false;
     r->end += (uint32_t)got;
     r->offset += (uint64_t)got;
+    r->ahead = r->at;
+    uint32_t bytes;
+    for (int i = 0; i < SOURCE_PLAIN_AHEAD && look_ahead(r, &bytes); i++)
+        continue;
     return true;
 }
 
@@ -99,6 +120,7 @@ bool source_plain_next(struct source_plain *r, struct packet *ret_packet)
     int64_t fraction = (int32_t)load(r, p + 4); /* signed, as libpcap has it */
     ret_packet->ts_ns = source_file_time_ns(load(r, p), fraction * r->unit_ns);
     r->at += HEAD_BYTES + captured;
+    ret_packet->ahead = look_ahead(r, &ret_packet->ahead_bytes);
     return true;
 }
 

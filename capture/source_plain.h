@@ -12,10 +12,15 @@
  * which has read the file's header before, reads on at that record and has the last word on it.
  */
 
+/* A record tells the frame of the one that comes so many records later (struct packet, ahead): far
+ * enough that what it needs can be in the caches by then. */
+#define SOURCE_PLAIN_AHEAD 8
+
 struct source_plain {
     struct source_stream *stream; /* NULL: not in use */
     uint8_t *buffer;
     uint32_t at, end;   /* in the buffer: bytes that were not given out yet */
+    uint32_t ahead;     /* in the buffer: the record that is told ahead next */
     uint64_t offset;    /* in the file, of end */
     uint32_t max_bytes; /* of a record's data */
     uint32_t unit_ns;   /* of a record's fraction of a second */

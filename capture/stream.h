@@ -186,6 +186,9 @@ struct stream_sink {
      * already include it. While c->roles_known is false dir is a guess. */
     void (*packet)(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
                    uint32_t payload_bytes, const struct stream_pos *at);
+    /* A packet of the connection may come soon: what it will need may be brought into the caches.
+     * NULL: the listener does not want to know. */
+    void (*ahead)(void *ctx, const struct conn *c);
 };
 
 #endif

@@ -58,6 +58,7 @@ struct dissector {
 };
 
 #define OTHER_PROTOCOL TRANSPORT_COUNT
+#define AHEAD_BYTES    896 /* of a transport's state: all that most have */
 
 static uint8_t finished[TRANSPORT_COUNT + 1];
 
@@ -423,6 +424,16 @@ static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_byt
         d->config.packet(d->config.packet_ctx, c, dir, wire_bytes, payload_bytes, at);
 }
 
+static void on_ahead(void *ctx, const struct conn *c)
+{
+    (void)ctx;
+    if (!c->user || is_finished(c))
+        return;
+    uintptr_t line = (uintptr_t)c->user; /* some have less: then it is a wrong guess */
+    for (size_t at = 0; at < AHEAD_BYTES; at += 64)
+        __builtin_prefetch((const void *)(line + at), 1);
+}
+
 struct dissector *dissector_new(const struct dissector_config *config,
                                 const struct record_sink *sink, struct limits_hit *hit)
 {
@@ -436,7 +447,8 @@ struct dissector *dissector_new(const struct dissector_config *config,
                                    .data = on_data,
                                    .gap = on_gap,
                                    .end = on_end,
-                                   .packet = on_packet};
+                                   .packet = on_packet,
+                                   .ahead = on_ahead};
     return d;
 }
 

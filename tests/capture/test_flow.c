@@ -80,6 +80,28 @@ Test(flow, many_come_and_go)
     flow_free(t);
 }
 
+/* A hint names a flow some calls later, if it is still there then, and changes nothing. */
+Test(flow, told_ahead)
+{
+    struct flow_table *t = flow_new(64, &hash);
+    struct flow *f = insert(t, 0, FLOW_OPEN);
+    unsigned named = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        struct flow_key key = key_of(i, 4), back = {key.to, key.from};
+        struct flow *g = flow_ahead(t, i % 2 ? &key : &back);
+        cr_assert(g == NULL || g == f);
+        named += g == f;
+    }
+    cr_assert_eq(named, 1);
+    cr_assert_eq(flow_count_all(t), 1);
+    struct flow_key key = key_of(0, 4);
+    flow_ahead(t, &key);
+    flow_remove(t, f);
+    for (uint32_t i = 0; i < 8; i++)
+        cr_assert_null(flow_ahead(t, &key));
+    flow_free(t);
+}
+
 Test(flow, lists_keep_their_order)
 {
     struct flow_table *t = flow_new(16, &hash);
