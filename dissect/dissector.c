@@ -12,7 +12,9 @@
  * so a connection that is not understood costs one comparison a segment and no memory. A stream
  * seen from its start is decided by its first bytes; as long as they could be several things, up to
  * LIMIT_PROBE_BYTES of each direction are kept and replayed. A stream that began before the capture
- * or behind a gap is tried at the start of every segment, LIMIT_PROBE_SEGMENTS times.
+ * or behind a gap is tried at the start of every segment, LIMIT_PROBE_SEGMENTS times; then, since
+ * it may be in the middle of something large, as often again where the direction changes. What
+ * passed before the transport was recognised is noted as unread.
  *
  * The transport's state lies behind its link in one allocation. When a connection turned into
  * another transport (upgrade.h), a smaller link takes the place of the first one's.
@@ -42,8 +44,10 @@ struct link {
     const struct transport *transport; /* NULL: still probing */
     struct kept *kept;                 /* NULL: nothing kept */
     uint64_t noted[RECORD_NOTED_COUNT];
+    uint64_t passed; /* bytes that were probed in vain */
     uint16_t tries;
-    bool turned; /* see struct transport_conn; false again when that was seen to */
+    uint8_t latest; /* enum dir of the segment before, plus 1; 0: there was none */
+    bool turned;    /* see struct transport_conn; false again when that was seen to */
     bool joined;
     bool ended[DIR_COUNT];
     alignas(max_align_t) uint8_t state[];
@@ -262,6 +266,7 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
         return false;
     l->tc.transport = transport;
     l->joined = old->joined;
+    l->noted[RECORD_NOTED_UNREAD] = old->passed;
     memcpy(l->ended, old->ended, sizeof(l->ended));
     if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
         free(l);
@@ -284,6 +289,29 @@ static void leave(struct conn *c, uint8_t transport, const struct stream_pos *at
     c->user = &finished[transport];
 }
 
+/* Bytes of that direction are not recognised, with what was kept in front of them. */
+static void pass(struct link *l, enum dir dir, size_t n)
+{
+    l->passed += n;
+    if (!l->kept)
+        return;
+    l->passed += l->kept->len[dir];
+    l->kept->len[dir] = 0;
+}
+
+/* A segment without a result. */
+static void probed_in_vain(struct dissector *d, struct conn *c, const struct probe *p,
+                           const struct stream_pos *at)
+{
+    struct link *l = c->user;
+    pass(l, p->dir, p->n);
+    if (l->joined && ++l->tries < 2 * LIMIT_PROBE_SEGMENTS)
+        return;
+    if (l->joined)
+        limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
+    finish(c, at);
+}
+
 static void probe_data(struct dissector *d, struct conn *c, struct probe p,
                        const struct stream_pos *at)
 {
@@ -296,6 +324,12 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     const uint8_t *bytes = p.bytes;
     size_t n = p.n;
     size_t kept = l->kept ? l->kept->len[dir] : 0;
+    bool goes_on = l->latest == dir + 1;
+    l->latest = (uint8_t)(dir + 1);
+    if (goes_on && kept == 0 && l->tries >= LIMIT_PROBE_SEGMENTS) {
+        pass(l, dir, n);
+        return;
+    }
     uint8_t whole[2 * LIMIT_PROBE_BYTES];
     if (kept > 0) {
         size_t add = n < LIMIT_PROBE_BYTES ? n : LIMIT_PROBE_BYTES;
@@ -309,14 +343,8 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     if (v.result == PROBE_MORE && keep(l, dir, bytes, n))
         return;
     if (v.result == PROBE_MORE || v.result == PROBE_NO) {
-        if (l->kept)
-            l->kept->len[dir] = 0;
-        bool last = l->joined && ++l->tries >= LIMIT_PROBE_SEGMENTS;
-        if (last)
-            limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
         bool other = !l->joined && v.result == PROBE_NO;
-        if (last || !l->joined)
-            finish(c, at);
+        probed_in_vain(d, c, &(struct probe){dir, bytes, n, false, false}, at);
         if (other)
             c->user = &finished[OTHER_PROTOCOL];
         return;
@@ -365,8 +393,7 @@ static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap
     if (!l)
         return;
     l->joined = true;
-    if (l->kept)
-        l->kept->len[dir] = 0;
+    pass(l, dir, 0);
 }
 
 static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,

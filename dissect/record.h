@@ -47,8 +47,9 @@ enum record_content {
 
 /* Payload bytes of a connection that are something else than the connection as a whole. */
 enum record_noted {
-    RECORD_NOTED_UNREAD, /* could be MCP and was not read: a coding, lost framing, a cut message */
-    RECORD_NOTED_OTHER,  /* is no MCP for sure: the body of another exchange */
+    RECORD_NOTED_UNREAD,    /* could be MCP and was not read: a coding, lost framing, a cut message,
+                               what passed before the transport was recognised */
+    RECORD_NOTED_OTHER,     /* is no MCP for sure: the body of another exchange */
     RECORD_NOTED_ENCRYPTED, /* within a tunnel */
     RECORD_NOTED_COUNT
 };

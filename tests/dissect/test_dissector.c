@@ -106,13 +106,41 @@ Test(dissector, leaves_other_protocols_alone)
     }
 }
 
+/* The end of something large does not hide what comes behind it. */
+Test(dissector, waits_for_a_change_of_direction)
+{
+    uint64_t before = world_hit.count[LIMIT_ID_PROBE_SEGMENTS];
+    open_conn(true);
+    for (int i = 0; i < 10 * LIMIT_PROBE_SEGMENTS; i++)
+        data(DIR_S2C, "in the middle of something", 26);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1); /* not tried any more */
+    data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect_str_eq(world.log, WHOLE);
+    cr_expect_eq(world_hit.count[LIMIT_ID_PROBE_SEGMENTS], before);
+}
+
+/* A try that needs more bytes is finished even then. */
+Test(dissector, waits_for_a_change_of_direction_byte_by_byte)
+{
+    open_conn(true);
+    for (int i = 0; i < 2 * LIMIT_PROBE_SEGMENTS; i++)
+        data(DIR_S2C, "in the middle of something", 26);
+    bytes(DIR_C2S, CALL);
+    bytes(DIR_S2C, ANSWER);
+    world_close(&world, &conn, STREAM_END_FIN);
+    cr_expect(strstr(world.log, "1 > request 1\n"), "%s", world.log);
+    cr_expect(strstr(world.log, "1 < result 1\n"), "%s", world.log);
+}
+
 Test(dissector, gives_up_after_enough_segments)
 {
     for (int extra = -1; extra < 1; extra++) {
         uint64_t before = world_hit.count[LIMIT_ID_PROBE_SEGMENTS];
         open_conn(true);
-        for (int i = 0; i < LIMIT_PROBE_SEGMENTS + extra; i++)
-            data(DIR_S2C, "in the middle of something", 26);
+        for (int i = 0; i < 2 * LIMIT_PROBE_SEGMENTS + extra; i++)
+            data(i % 2 ? DIR_C2S : DIR_S2C, "in the middle of something", 26);
         data(DIR_C2S, CALL, sizeof(CALL) - 1);
         world_close(&world, &conn, STREAM_END_CAPTURE);
         cr_expect_eq(world.messages, extra < 0 ? 1 : 0);

@@ -158,8 +158,8 @@ Test(transport_tls, other_and_unknown)
     data(DIR_C2S, FIRST("*1\r\n$4\r\nPING\r\n"));
     close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "redis, midstream");
     open_conn(true);
-    for (int i = 0; i < LIMIT_PROBE_SEGMENTS + 1; i++)
-        data(DIR_C2S, FIRST("*1\r\n$4\r\nPING\r\n"));
+    for (int i = 0; i < 2 * LIMIT_PROBE_SEGMENTS + 1; i++)
+        data(i % 2 ? DIR_C2S : DIR_S2C, FIRST("*1\r\n$4\r\nPING\r\n"));
     close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "given up");
     open_conn(false);
     close_conn(TRANSPORT_NONE, RECORD_CONTENT_UNKNOWN, "nothing");
@@ -261,4 +261,11 @@ Test(noted, behind_losses)
     data(DIR_C2S, FIRST("somewhere"));
     data(DIR_C2S, FIRST("GET / HTTP/1.1\r\n\r\n"));
     close_noted(9, 0, 0, "lost framing");
+    open_conn(true);
+    data(DIR_S2C, FIRST("the rest of something"));
+    data(DIR_S2C, FIRST("HTTP/"));
+    s->gap(s->ctx, &c, DIR_S2C, 6, GAP_LOST, &at);
+    data(DIR_S2C, FIRST("more"));
+    data(DIR_C2S, FIRST("GET / HTTP/1.1\r\n\r\n"));
+    close_noted(30, 0, 0, "before anything was recognised");
 }
