@@ -559,7 +559,7 @@ static void skip_acknowledged(struct reassembly *r, struct flow *f, int side)
     uint32_t known = HALF_STARTED | HALF_ACKED;
     if ((half->flags & (known | HALF_ENDED)) != known || !is_captured(f, side))
         return;
-    int32_t missing = tcp_ahead(half->acked, half->next) - !(half->flags & HALF_FIN);
+    int64_t missing = (int64_t)tcp_ahead(half->acked, half->next) - !(half->flags & HALF_FIN);
     if (missing > 0 && missing <= WAIT_BYTES)
         skip_to(r, f, side, half->next + (uint32_t)missing);
 }

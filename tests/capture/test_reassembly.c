@@ -187,6 +187,15 @@ Test(reassembly, far_away_segments_are_not_believed)
     cr_assert_eq(finished(CLIENT)->payload_bytes, 6);
 }
 
+/* 2^31 bytes behind: the least number that a distance can be. */
+Test(reassembly, acknowledged_half_a_world_away)
+{
+    world_send(&w, CLIENT, 0, 0, "abc");
+    world_flags(&w, SERVER, 0, 3 + 0x80000000, TCP_ACK);
+    world_finish(&w);
+    expect_log("c[abc] c:end:capture s:end:capture gone ");
+}
+
 Test(reassembly, data_behind_the_fin_is_ignored)
 {
     w.beyond_end = true;
