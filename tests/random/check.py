@@ -5,11 +5,15 @@
 usage: check.py [--carriers NAME,...] [FIRST [END]]
 
 One capture a seed from FIRST (default 0) to END (default 60): one to three sessions whose request
-ids are the same, on one to six connections, carried by one of the CARRIERS of wire.py and impaired
-in one of its ways. Whatever is missing from the capture, what `replay --json` says must be so:
+ids are the same, on one to six connections, carried by one of the CARRIERS of carriers.py and
+impaired in one of the ways of wire.py. Where a carrier has rounds, a call may ask for input first,
+with and without requestState, while another client calls the same tool. Whatever is missing from
+the capture, what `replay --json` says must be so:
 
-- an exchange has the outcome and the sizes of the call that it names, and each call at most one;
+- an exchange has the outcome and the sizes of a call with its name and id, and each call is at most
+  one exchange;
 - no call is unanswered or cancelled, because all were answered; pending only where packets lack;
+- an operation with a total time begins and ends with one call, and has all of its exchanges;
 - nobody is blamed for what the capture lacks: no finding `pair:*`;
 - of a complete capture, every call is there.
 
@@ -17,6 +21,7 @@ Prints what is wrong with the seed that shows it, and `N passed, N failed`.
 """
 
 import argparse
+import datetime
 import json
 import multiprocessing
 import os
@@ -26,20 +31,12 @@ import sys
 import tempfile
 
 import wire
+from carriers import CARRIERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
-INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize",
-              "params": {"protocolVersion": "2025-06-18", "capabilities": {},
-                         "clientInfo": {"name": "client", "version": "1"}}}
-INITIALIZED = {"jsonrpc": "2.0", "id": 0,
-               "result": {"protocolVersion": "2025-06-18", "capabilities": {},
-                          "serverInfo": {"name": "server", "version": "1"}}}
-
-
-def call_message(number, name, rng):
-    return {"jsonrpc": "2.0", "id": number, "method": "tools/call",
-            "params": {"name": name, "arguments": {"pad": "p" * rng.randint(0, 900)}}}
+TIMES_KEPT = ("none", "duplicated", "lost", "mostly lost", "bursts", "midstream", "cut", "snapped")
+NEAR_NS = 200_000  # what ends a chunk may take one packet more than the message
 
 
 def answer_message(number, rng):
@@ -51,71 +48,109 @@ def answer_message(number, rng):
                       "result": {"content": [{"type": "text", "text": "y" * rng.randint(0, 3000)}]}}
 
 
+class Call:
+    """What a client wants from a tool: one request, or one for each round of input and the last."""
+
+    def __init__(self, session, name, rounds, state):
+        self.session, self.name, self.rounds, self.state = session, name, rounds, state
+        self.begin = self.end = None  # first request, last answer
+        self.asked = 0
+
+    def params(self, rng):
+        params = {"name": self.name, "arguments": {"pad": "p" * rng.randint(0, 900)}}
+        if self.asked > 0:
+            params["inputResponses"] = {"key": {"action": "accept", "content": {}}}
+            if self.state:
+                params["requestState"] = f"{self.state} {self.asked}"
+        return params
+
+    def question(self, number):
+        result = {"resultType": "input_required", "inputRequests": {
+            "key": {"method": "elicitation/create", "params": {"message": "?"}}}}
+        if self.state:
+            result["requestState"] = f"{self.state} {self.asked}"
+        return "input_required", {"jsonrpc": "2.0", "id": number, "result": result}
+
+
 class Dialogues:
-    """Makes a capture; `calls` says for each call's name what was asked and answered."""
+    """Makes a capture; `exchanges` has what was asked and answered for each name and id, `calls`
+    the calls of each name."""
 
     def __init__(self, carrier, rng):
         self.rng = rng
         self.capture = wire.Capture()
-        kind = wire.CARRIERS[carrier]
-        self.carriers = [kind(wire.Connection(self.capture, 40001 + i, 3000,
-                                              rng.choice([60, 200, 400, 1400])), rng)
+        self.kind = CARRIERS[carrier]
+        streams = {}
+        self.carriers = [self.kind(wire.Connection(self.capture, 40001 + i, 3000,
+                                                   rng.choice([60, 200, 400, 1400])), rng, streams)
                          for i in range(rng.randint(1, 6))]
-        if kind.sessions:
+        if self.kind.sessions:
             self.sessions = ["A", "B", "C"][:rng.randint(1, 3)]
         else:
             self.sessions = list(range(len(self.carriers)))
-        self.calls = {}
+        self.exchanges, self.calls, self.ids = {}, {}, {}
         self.free = list(self.carriers)
+        self.paused = []  # calls whose input is being asked for
         self.waiting = []
         self.run()
+        for connection in [c.connection for c in self.carriers] + list(streams.values()):
+            connection.close()
 
     def carrier_of(self, session, choice):
         return self.carriers[session] if isinstance(session, int) else self.rng.choice(choice)
 
-    def begin(self, session):
-        carrier = self.carrier_of(session, self.carriers)
-        name = None if isinstance(session, int) else session
-        carrier.ask(INITIALIZE, None)
-        carrier.answer(INITIALIZED, None, name)
-        carrier.note({"jsonrpc": "2.0", "method": "notifications/initialized"}, name)
-
-    def ask(self, ids):
-        rng = self.rng
+    def new_call(self):
+        rng, number = self.rng, sum(len(calls) for calls in self.calls.values())
         session = rng.choice(self.sessions)
-        carrier = self.carrier_of(session, self.free)
+        rounds = rng.choice([0, 0, 1, 2]) if self.kind.rounds else 0
+        state = f"state {number}" if rng.random() < 0.5 else None
+        name = f"tool_{number // 2}" if rounds else f"{session}_{number}"
+        call = Call(session, name, rounds, state)
+        self.calls.setdefault(name, []).append(call)
+        return call
+
+    def ask(self, call):
+        carrier = self.carrier_of(call.session, self.free)
         if not carrier.concurrent:
             self.free.remove(carrier)
-        ids[session] = ids.get(session, 0) + 1
-        number = ids[session]
-        name = f"{session}_{number}_{len(self.calls)}"
-        message = call_message(number, name, rng)
-        carrier.ask(message, session if isinstance(session, str) else None)
-        self.calls[name] = {"request_bytes": len(wire.to_json(message))}
-        self.waiting.append((carrier, session, number, name))
+        number = self.ids[call.session] = self.ids.get(call.session, 0) + 1
+        message = {"jsonrpc": "2.0", "id": number, "method": "tools/call",
+                   "params": call.params(self.rng)}
+        exchange = {"request_bytes": carrier.ask(message, call.session)}
+        call.begin = call.begin or self.capture.sent_at
+        call.asked += 1
+        self.exchanges.setdefault((call.name, number), []).append(exchange)
+        self.waiting.append((carrier, call, number, exchange))
 
     def answer(self):
         rng = self.rng
-        carrier, session, number, name = self.waiting.pop(rng.randrange(len(self.waiting)))
-        outcome, message = answer_message(number, rng)
-        carrier.answer(message, session, session if isinstance(session, str) else None)
-        self.calls[name].update(status=outcome, response_bytes=len(wire.to_json(message)))
+        carrier, call, number, exchange = self.waiting.pop(rng.randrange(len(self.waiting)))
+        last = call.asked > call.rounds
+        outcome, message = answer_message(number, rng) if last else call.question(number)
+        session = call.session if isinstance(call.session, str) else None
+        size = carrier.answer(message, call.session, session)
+        exchange.update(status=outcome, response_bytes=size)
+        call.end = self.capture.sent_at
+        if not last:
+            self.paused.append(call)
         if not carrier.concurrent:
             self.free.append(carrier)
 
     def run(self):
         rng = self.rng
         for session in self.sessions:
-            self.begin(session)
-        wanted, ids = rng.randint(20, 80), {}
-        while len(self.calls) < wanted or self.waiting:
-            if self.free and len(self.calls) < wanted and rng.random() < 0.6:
-                self.ask(ids)
+            carrier = self.carrier_of(session, self.carriers)
+            carrier.begin(None if isinstance(session, int) else session)
+        wanted, made = rng.randint(20, 80), 0
+        while made < wanted or self.paused or self.waiting:
+            if self.free and self.paused and rng.random() < 0.3:
+                self.ask(self.paused.pop(rng.randrange(len(self.paused))))
+            elif self.free and made < wanted and rng.random() < 0.6:
+                self.ask(self.new_call())
+                made += 1
             elif self.waiting:
                 self.answer()
             self.capture.now += rng.choice([10_000, 1_000_000, 20_000_000])
-        for carrier in self.carriers:
-            carrier.connection.close()
 
 
 def replay(path):
@@ -126,21 +161,53 @@ def replay(path):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def check_exchange(exchange, calls, impairment):
-    """Sentences about what is wrong with an exchange event."""
-    call = calls.get(exchange["name"])
-    if call is None:
-        return [f"nobody called {exchange['name']!r}"]
+def check_exchange(exchange, name, left, impairment):
+    """Sentences about what is wrong with an exchange event; takes what it is out of `left`."""
+    number = int(str(exchange["id"]).lstrip("i"))
+    mine = left.get((name, number), [])
     status = exchange["status"]
-    if status == "lost":
-        return [f"{exchange['name']} is lost"] if impairment in wire.COMPLETE else []
-    if status == "pending" and impairment not in wire.COMPLETE:
+    told = f"{name} id {number} {status}, {exchange['request_bytes']} bytes asked, " \
+           f"{exchange['response_bytes']} answered"
+    keys = ["request_bytes"]
+    if status not in ("lost", "pending"):
+        keys += ["status", "response_bytes"]
+    elif impairment in wire.COMPLETE:
+        return [told]
+    for truth in mine:
+        if all(exchange[key] == truth[key] for key in keys):
+            mine.remove(truth)
+            break
+    else:
+        return [f"{told}; left of the truth: {mine}"]
+    if len(keys) > 1 and (exchange["latency"] is None or exchange["latency"] < 0):
+        return [f"{told}: latency {exchange['latency']}"]
+    return []
+
+
+def nanoseconds(text):
+    seconds, fraction = text.rstrip("Z").split(".")
+    at = datetime.datetime.fromisoformat(seconds + "+00:00")
+    return int(at.timestamp()) * 10**9 + int(fraction)
+
+
+def check_operation(operation, calls, impairment):
+    """Sentences about what is wrong with an operation event."""
+    mine = [call for call in calls.get(operation["name"], []) if call.rounds > 0]
+    if not mine:
+        return [f"nobody did {operation['name']}"]
+    if max(call.rounds + 1 for call in mine) < operation["exchanges"]:
+        return [f"{operation['name']}: {operation['exchanges']} exchanges"]
+    if operation["total_time"] is None or operation["status"] not in ("complete", "error") or \
+            impairment not in TIMES_KEPT:
         return []
-    wrong = [f"{exchange['name']}: {key} {exchange[key]!r}, truth {call[key]!r}"
-             for key in ("status", "request_bytes", "response_bytes") if exchange[key] != call[key]]
-    if exchange["latency"] is None or exchange["latency"] < 0:
-        wrong.append(f"{exchange['name']}: latency {exchange['latency']}")
-    return wrong
+    end = nanoseconds(operation["ts"])
+    begin = end - round(operation["total_time"] * 1e9)
+    for call in mine:
+        if abs(call.begin - begin) < NEAR_NS and abs(call.end - end) < NEAR_NS and \
+                call.rounds + 1 == operation["exchanges"]:
+            return []
+    return [f"{operation['name']}: {operation['exchanges']} exchanges, no call took "
+            f"{operation['total_time']} s until {operation['ts']}"]
 
 
 def check(carrier, seed):
@@ -154,17 +221,20 @@ def check(carrier, seed):
         path = pathlib.Path(scratch) / "random.pcap"
         capture.write(path, rng.choice([120, 260, 500, 700]) if impairment == "snapped" else 262144)
         events = replay(path)
-    wrong, seen, claimed = [], set(), 0
+    exchanges = [event for event in events if event["event"] == "exchange"]
+    exchanges.sort(key=lambda event: event["status"] in ("lost", "pending"))
+    wrong, claimed = [], 0
+    for event in exchanges:
+        name = dialogues.kind.call_of(event)
+        if name is not None:
+            wrong += check_exchange(event, name, dialogues.exchanges, impairment)
+            claimed += event["status"] in ("result", "error", "input_required")
     for event in events:
-        if event["event"] != "exchange" or event["method"] != "tools/call":
-            continue
-        wrong += check_exchange(event, dialogues.calls, impairment)
-        if event["name"] in seen:
-            wrong.append(f"{event['name']} comes twice")
-        seen.add(event["name"])
-        claimed += event["status"] in ("result", "error")
-    if impairment in wire.COMPLETE and len(seen) != len(dialogues.calls):
-        wrong.append(f"{len(seen)} of {len(dialogues.calls)} calls")
+        if event["event"] == "operation":
+            wrong += check_operation(event, dialogues.calls, impairment)
+    missing = sum(len(calls) for calls in dialogues.exchanges.values())
+    if impairment in wire.COMPLETE and missing > 0:
+        wrong.append(f"{missing} calls are missing")
     errors = events[-1]["protocol_metrics"]["protocol_errors"]
     wrong += [f"{name} {count}" for name, count in errors.items() if name.startswith("pair:")]
     return [f"{impairment}: {sentence}" for sentence in wrong], claimed
@@ -172,7 +242,7 @@ def check(carrier, seed):
 
 def main():
     parser = argparse.ArgumentParser(description="random dialogues against their truth")
-    parser.add_argument("--carriers", default=",".join(wire.CARRIERS))
+    parser.add_argument("--carriers", default=",".join(CARRIERS))
     parser.add_argument("first", type=int, nargs="?", default=0)
     parser.add_argument("end", type=int, nargs="?", default=60)
     options = parser.parse_args()
