@@ -251,7 +251,7 @@ static enum decoder_result decode(struct body *b, const struct decoder_sink *sin
     if (b->coding == CODING_UNKNOWN)
         return DECODER_BAD;
     if (!b->decoder)
-        b->decoder = decoder_new((enum coding)b->coding, env->decoder_bytes, env->hit);
+        b->decoder = decoder_new((enum coding)b->coding, env->decoders, env->hit);
     return b->decoder ? decoder_feed(b->decoder, sink, bytes, n) : DECODER_LIMIT;
 }
 

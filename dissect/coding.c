@@ -40,8 +40,9 @@
 #define OWN_BYTES   (2 * (size_t)LIMIT_CODING_WINDOW)
 #define FED_AT_ONCE (UINT32_C(1) << 30) /* zlib counts in unsigned int */
 #define WINDOW_LOG  23                  /* of LIMIT_CODING_WINDOW */
-#define DECODED_FOR                                                                                \
-    64 /* bytes of output that a byte of input accounts for, see LIMIT_DECODED_BYTES */
+/* Bytes of output that a byte of input, and a body, account for: see LIMIT_DECODED_TOTAL. */
+#define DECODED_FOR 64
+#define FREE_BYTES  32768u
 
 _Static_assert(1 << WINDOW_LOG == LIMIT_CODING_WINDOW, "its logarithm");
 
@@ -49,7 +50,7 @@ enum state { STATE_FORMAT, STATE_INSIDE, STATE_BETWEEN, STATE_DONE, STATE_BAD, S
 
 struct decoder {
     struct limits_hit *hit;
-    uint64_t *held;   /* by all decoders */
+    struct decoder_account *account;
     size_t own_bytes; /* that the library holds for this one */
     uint64_t in, out; /* of the body or message */
     uint64_t part_at; /* `out` where the part began */
@@ -122,7 +123,7 @@ static bool has_room(struct decoder *d, size_t n)
     enum limit_id id;
     if (n > OWN_BYTES || d->own_bytes + n > OWN_BYTES)
         id = LIMIT_ID_CODING_WINDOW;
-    else if (*d->held + n > LIMIT_DECODER_BYTES)
+    else if (d->account->held + n > LIMIT_DECODER_BYTES)
         id = LIMIT_ID_DECODER_BYTES;
     else
         return true;
@@ -140,7 +141,7 @@ static void *take(void *decoder, size_t n)
         return NULL;
     b->n = n;
     d->own_bytes += n;
-    *d->held += n;
+    d->account->held += n;
     return b + 1;
 }
 
@@ -156,7 +157,7 @@ static void give(void *decoder, void *p)
         return;
     struct block *b = (struct block *)p - 1;
     d->own_bytes -= b->n;
-    *d->held -= b->n;
+    d->account->held -= b->n;
     free(b);
 }
 
@@ -289,11 +290,33 @@ static void spoil(struct decoder *d, enum step why)
     d->state = garbage ? STATE_DONE : STATE_BAD;
 }
 
-static bool over_limit(struct decoder *d)
+static void pay(struct decoder_account *account, uint64_t n)
 {
-    if (d->out <= LIMIT_DECODED_BYTES || d->out - LIMIT_DECODED_BYTES <= DECODED_FOR * d->in)
+    account->excess -= n < account->excess ? n : account->excess;
+}
+
+/* A body, or message, brings what its packets cost anyway. */
+static void begin_body(struct decoder *d)
+{
+    d->in = d->out = d->part_at = 0;
+    pay(d->account, FREE_BYTES);
+}
+
+static bool over_limit(struct decoder *d, uint64_t used, uint64_t produced)
+{
+    d->in += used;
+    d->out += produced;
+    d->account->excess += produced;
+    pay(d->account, DECODED_FOR * used);
+    uint64_t due = DECODED_FOR * d->in;
+    enum limit_id id;
+    if (d->out > due + LIMIT_DECODED_BYTES)
+        id = LIMIT_ID_DECODED_BYTES;
+    else if (d->out > due + FREE_BYTES && d->account->excess > LIMIT_DECODED_TOTAL)
+        id = LIMIT_ID_DECODED_TOTAL;
+    else
         return false;
-    limits_hit_add(d->hit, LIMIT_ID_DECODED_BYTES);
+    limits_hit_add(d->hit, id);
     return true;
 }
 
@@ -312,18 +335,17 @@ static void run(struct decoder *d, const struct decoder_sink *sink, const uint8_
         p.room = sizeof(out);
         s = step(d, &p);
         size_t produced = sizeof(out) - p.room;
-        d->in += before - p.n;
-        d->out += produced;
+        bool over = over_limit(d, before - p.n, produced);
         if (produced > 0)
             sink->bytes(sink->ctx, out, produced);
-        if (s == STEP_END) {
+        if (over || s == STEP_LIMIT) {
+            d->state = STATE_LIMIT;
+        } else if (s == STEP_END) {
             d->state = STATE_BETWEEN;
             d->parted = true;
         } else if (s == STEP_BAD || s == STEP_FOREIGN ||
                    (s == STEP_AGAIN && produced == 0 && before == p.n)) {
             spoil(d, s);
-        } else if (s == STEP_LIMIT || over_limit(d)) {
-            d->state = STATE_LIMIT;
         }
     }
 }
@@ -386,17 +408,19 @@ static bool begin(struct decoder *d)
     return false;
 }
 
-struct decoder *decoder_new(enum coding coding, uint64_t *held, struct limits_hit *hit)
+struct decoder *decoder_new(enum coding coding, struct decoder_account *account,
+                            struct limits_hit *hit)
 {
     assert(coding != CODING_NONE && coding != CODING_UNKNOWN);
     struct decoder *d = calloc(1, sizeof(*d));
     if (!d)
         return NULL;
     d->coding = (uint8_t)coding;
-    d->held = held;
+    d->account = account;
     d->hit = hit;
     d->state = coding == CODING_DEFLATE || coding == CODING_ZSTD ? STATE_FORMAT : STATE_INSIDE;
-    *held += sizeof(*d);
+    account->held += sizeof(*d);
+    begin_body(d);
     if (begin(d))
         return d;
     decoder_free(d);
@@ -414,7 +438,7 @@ void decoder_free(struct decoder *d)
     else if (d->coding != CODING_BR)
         (void)inflateEnd(&d->u.z);
     assert(d->own_bytes == 0);
-    *d->held -= sizeof(*d);
+    d->account->held -= sizeof(*d);
     free(d);
 }
 
@@ -468,7 +492,7 @@ enum decoder_result decoder_message_end(struct decoder *d, const struct decoder_
             d->state = STATE_BAD; /* the tail was needed for something else */
     }
     enum decoder_result result = result_of(d);
-    d->in = d->out = d->part_at = 0;
+    begin_body(d);
     if (forget)
         d->state = inflateReset(&d->u.z) == Z_OK ? STATE_INSIDE : STATE_BAD;
     return result == DECODER_MORE ? DECODER_END : result;

@@ -14,7 +14,7 @@
  *
  * Caps: LIMIT_DECODER_BYTES of memory for all decoders of an owner; LIMIT_CODING_WINDOW for the
  * window of br and zstd; LIMIT_DECODED_BYTES of output for one body or message, so that a
- * decompression bomb ends.
+ * decompression bomb ends; LIMIT_DECODED_TOTAL for all of an owner, so that many bombs do.
  */
 
 enum coding {
@@ -34,6 +34,12 @@ enum coding coding_from_name(const char *value, size_t n);
 /* Two fields, or a list, name codings one after the other. */
 enum coding coding_combine(enum coding first, enum coding second);
 
+/* What all decoders of an owner share. Zeroed memory is a good beginning. */
+struct decoder_account {
+    uint64_t held;   /* bytes of memory */
+    uint64_t excess; /* of output, see LIMIT_DECODED_TOTAL; what others fall short pays for it */
+};
+
 struct decoder;
 
 struct decoder_sink {
@@ -49,9 +55,10 @@ enum decoder_result {
     DECODER_LIMIT /* a cap was hit, and counted, or out of memory: nothing more is decoded */
 };
 
-/* Any coding but NONE and UNKNOWN. held: how many bytes all decoders of their owner hold together;
- * must live longer than they do. NULL: no memory, or LIMIT_DECODER_BYTES are in use (counted). */
-struct decoder *decoder_new(enum coding coding, uint64_t *held, struct limits_hit *hit);
+/* Any coding but NONE and UNKNOWN. The account must live longer than the decoder. NULL: no memory,
+ * or LIMIT_DECODER_BYTES are in use (counted). */
+struct decoder *decoder_new(enum coding coding, struct decoder_account *account,
+                            struct limits_hit *hit);
 void decoder_free(struct decoder *d); /* NULL is allowed */
 
 /* Once BAD or LIMIT it stays so, and nothing is handed over any more. */

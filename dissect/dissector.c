@@ -20,6 +20,7 @@
  * another transport (upgrade.h), a smaller link takes the place of the first one's.
  */
 #include "dissect/dissector.h"
+#include "coding.h"
 #include "dissect/transport.h"
 #include "upgrade.h"
 #include <stdalign.h>
@@ -56,7 +57,7 @@ struct link {
 struct dissector {
     struct dissector_config config;
     struct transport_env env;
-    uint64_t decoder_bytes;
+    struct decoder_account decoders;
     struct transport_spare spare;
     struct stream_sink sink;
 };
@@ -468,7 +469,7 @@ struct dissector *dissector_new(const struct dissector_config *config,
     if (!d)
         return NULL;
     d->config = *config;
-    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoder_bytes};
+    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders};
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,
                                    .data = on_data,

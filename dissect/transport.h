@@ -26,13 +26,15 @@ struct transport_spare {
     uint32_t in_use;
 };
 
+struct decoder_account; /* coding.h */
+
 /* What all transports of a dissector share. */
 struct transport_env {
     struct hash_key hash;
     struct limits_hit *hit;
     struct record_sink sink;
     struct transport_spare *spare;
-    uint64_t *decoder_bytes; /* that all decoders of content codings hold (coding.h) */
+    struct decoder_account *decoders; /* of all content codings */
 };
 
 /* One connection as its transport sees it. Lives as long as the state. */

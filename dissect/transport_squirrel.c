@@ -248,7 +248,7 @@ static void begin_payload(struct frames *s, struct side *side, uint8_t first)
         return;
     }
     if (coding != CODING_NONE) {
-        side->decoder = decoder_new(coding, s->tc->env->decoder_bytes, s->tc->env->hit);
+        side->decoder = decoder_new(coding, s->tc->env->decoders, s->tc->env->hit);
         if (!side->decoder) {
             lose(s, side);
             skip_payload(side);

@@ -174,7 +174,7 @@ static void decode(struct websocket_side *s, const uint8_t *bytes, size_t n)
 {
     const struct transport_env *env = s->text.tc->env;
     if (!s->decoder)
-        s->decoder = decoder_new(CODING_RAW_DEFLATE, env->decoder_bytes, env->hit);
+        s->decoder = decoder_new(CODING_RAW_DEFLATE, env->decoders, env->hit);
     if (!s->decoder) {
         s->skip = true;
         text_lost(&s->text);

@@ -145,8 +145,8 @@ static void read_json(void *ctx, const uint8_t *bytes, size_t n)
 static bool read_payload(const struct websocket_frame *f, const uint8_t *payload, struct rpc *rpc,
                          struct limits_hit *hit)
 {
-    uint64_t held = 0;
-    struct decoder *d = f->rsv1 ? decoder_new(CODING_RAW_DEFLATE, &held, hit) : NULL;
+    struct decoder_account account = {0};
+    struct decoder *d = f->rsv1 ? decoder_new(CODING_RAW_DEFLATE, &account, hit) : NULL;
     const struct decoder_sink sink = {rpc, read_json};
     uint8_t plain[1024];
     for (size_t i = 0, n; i < f->length && (d || !f->rsv1); i += n) {

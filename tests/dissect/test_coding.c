@@ -14,7 +14,7 @@ static const char TEXT[] =
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"echo\"}}";
 
 static struct limits_hit hit;
-static uint64_t held;
+static struct decoder_account account;
 
 struct output {
     uint8_t bytes[65536];
@@ -44,11 +44,11 @@ static enum decoder_result decode(enum coding coding, const void *bytes, size_t 
 {
     struct decoder_sink sink = {o, collect};
     *o = (struct output){0};
-    struct decoder *d = decoder_new(coding, &held, &hit);
+    struct decoder *d = decoder_new(coding, &account, &hit);
     cr_assert(d);
     enum decoder_result result = decoder_feed(d, &sink, bytes, n);
     decoder_free(d);
-    cr_assert_eq(held, 0);
+    cr_assert_eq(account.held, 0);
     return result;
 }
 
@@ -88,7 +88,7 @@ static void run_decoder(const struct cuts_piece *pieces, size_t count, struct cu
 {
     static struct output o;
     struct decoder_sink sink = {&o, collect};
-    struct decoder *d = decoder_new(*(const enum coding *)ctx, &held, &hit);
+    struct decoder *d = decoder_new(*(const enum coding *)ctx, &account, &hit);
     enum decoder_result result = DECODER_MORE;
     o.n = 0;
     for (size_t i = 0; i < count; i++)
@@ -135,7 +135,7 @@ Test(coding, flushed_pieces_come_out_at_once)
         struct decoder_sink sink = {&o, collect};
         struct encode e;
         encode_begin(&e, CODINGS[i], 0);
-        struct decoder *d = decoder_new(CODINGS[i], &held, &hit);
+        struct decoder *d = decoder_new(CODINGS[i], &account, &hit);
         size_t fed = 0;
         for (int k = 0; k < 4; k++) {
             o.n = 0;
@@ -283,7 +283,7 @@ Test(coding, damaged)
             struct decoder_sink sink = {&o, collect};
             o.n = 0;
             coded[bit / 8] ^= (uint8_t)(1 << bit % 8);
-            struct decoder *d = decoder_new(CODINGS[i], &held, &hit);
+            struct decoder *d = decoder_new(CODINGS[i], &account, &hit);
             if (decoder_feed(d, &sink, coded, n) == DECODER_BAD) {
                 bad++;
                 size_t before = o.n;
@@ -325,6 +325,47 @@ Test(coding, a_bomb_ends)
         cr_assert_leq(o.total, LIMIT_DECODED_BYTES + 64 * n + 16384);
         free(coded);
     }
+}
+
+/* Bodies below the cap of one: all together are capped, and usual ones are read on. */
+Test(coding, many_bombs_end)
+{
+    for (int i = 0; i < CODINGS_COUNT; i++) {
+        struct output o;
+        size_t n, text_n;
+        uint64_t total = 0, bodies = 0;
+        hit = (struct limits_hit){0};
+        account = (struct decoder_account){.excess = LIMIT_DECODED_TOTAL - (16u << 20)};
+        uint8_t *coded = bomb(CODINGS[i], 6, &n);
+        uint8_t *text = encode_all(CODINGS[i], TEXT, strlen(TEXT), &text_n);
+        while (hit.count[LIMIT_ID_DECODED_TOTAL] < 3 && ++bodies < 100) {
+            (void)decode(CODINGS[i], coded, n, &o);
+            total += o.total;
+        }
+        cr_assert_eq(hit.count[LIMIT_ID_DECODED_TOTAL], 3, "coding %d", i);
+        cr_assert_eq(hit.count[LIMIT_ID_DECODED_BYTES], 0);
+        cr_assert_leq(total, (16u << 20) + bodies * (64 * n + 32768 + 16384));
+        cr_assert_eq(decode(CODINGS[i], text, text_n, &o), DECODER_END);
+        free(coded);
+        free(text);
+    }
+}
+
+/* What falls short of its due makes room again. */
+Test(coding, usual_bodies_pay_for_others)
+{
+    struct output o;
+    size_t n, text_n;
+    hit = (struct limits_hit){0};
+    account = (struct decoder_account){.excess = LIMIT_DECODED_TOTAL};
+    uint8_t *coded = bomb(CODING_GZIP, 1, &n);
+    uint8_t *text = encode_all(CODING_GZIP, TEXT, strlen(TEXT), &text_n);
+    cr_assert_eq(decode(CODING_GZIP, coded, n, &o), DECODER_LIMIT);
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(decode(CODING_GZIP, text, text_n, &o), DECODER_END);
+    cr_assert_eq(decode(CODING_GZIP, coded, n, &o), DECODER_END);
+    free(coded);
+    free(text);
 }
 
 Test(coding, much_output_is_no_bomb_if_much_was_put_in)
@@ -384,11 +425,11 @@ Test(coding, a_large_window_that_is_not_used_is_none)
 Test(coding, all_decoders_together_are_capped)
 {
     hit = (struct limits_hit){0};
-    held = LIMIT_DECODER_BYTES - 2000;
+    account.held = LIMIT_DECODER_BYTES - 2000;
     for (int i = 0; i < CODINGS_COUNT; i++) {
-        cr_assert_null(decoder_new(CODINGS[i], &held, &hit));
+        cr_assert_null(decoder_new(CODINGS[i], &account, &hit));
         cr_assert_eq(hit.count[LIMIT_ID_DECODER_BYTES], (uint64_t)i + 1);
-        cr_assert_eq(held, LIMIT_DECODER_BYTES - 2000);
+        cr_assert_eq(account.held, LIMIT_DECODER_BYTES - 2000);
     }
 }
 
@@ -404,13 +445,13 @@ Test(coding, every_allocation_fails)
             struct decoder_sink sink = {&o, collect};
             o.n = 0;
             fail_alloc_at(at);
-            struct decoder *d = decoder_new(CODINGS[i], &held, &hit);
+            struct decoder *d = decoder_new(CODINGS[i], &account, &hit);
             enum decoder_result result = d ? decoder_feed(d, &sink, coded, n / 2) : DECODER_LIMIT;
             if (d)
                 result = decoder_feed(d, &sink, coded + n / 2, n - n / 2);
             decoder_free(d);
             bool failed = fail_alloc_stop();
-            cr_assert_eq(held, 0);
+            cr_assert_eq(account.held, 0);
             if (!failed) {
                 cr_assert_eq(result, DECODER_END);
                 break;
@@ -436,7 +477,7 @@ static void messages_begin(struct messages *m)
 {
     *m = (struct messages){0};
     encode_begin(&m->e, CODING_RAW_DEFLATE, 0);
-    m->d = decoder_new(CODING_RAW_DEFLATE, &held, &hit);
+    m->d = decoder_new(CODING_RAW_DEFLATE, &account, &hit);
 }
 
 static void messages_end(struct messages *m)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What transports share: how many parsers are in use, over all connections. */
+#include "../../dissect/coding.h"
 #include "../../dissect/text.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
@@ -17,8 +18,8 @@ static void on_record(void *ctx, const struct record *r)
 }
 
 static struct transport_spare spare;
-static uint64_t decoder_bytes;
-static const struct transport_env env = {{1, 2}, &hit, {NULL, on_record}, &spare, &decoder_bytes};
+static struct decoder_account decoders;
+static const struct transport_env env = {{1, 2}, &hit, {NULL, on_record}, &spare, &decoders};
 static struct conn conn = {.id = 1};
 static const struct transport_conn tc = {.env = &env, .conn = &conn};
 

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct hash_key KEY = {1, 2};
 static struct limits_hit hit;
-static uint64_t held;
+static struct decoder_account account;
 
 struct outcome {
     uint64_t digest;
@@ -30,7 +30,7 @@ static struct outcome run(enum coding coding, const uint8_t *data, size_t size, 
     struct decoder_sink sink = {&digest, on_bytes};
     struct outcome o = {0, DECODER_MORE};
     hash_stream_init(&digest, &KEY);
-    struct decoder *d = decoder_new(coding, &held, &hit);
+    struct decoder *d = decoder_new(coding, &account, &hit);
     for (size_t i = 0; d && i < size;) {
         size_t n = step ? 1 + (i * 7 + step) % (step + 1) : size - i;
         n = n > size - i ? size - i : n;
@@ -47,7 +47,7 @@ static struct outcome run(enum coding coding, const uint8_t *data, size_t size, 
         }
     }
     decoder_free(d);
-    if (held != 0)
+    if (account.held != 0)
         abort();
     o.digest = hash_stream_end(&digest);
     return o;

@@ -37,8 +37,8 @@ static uint64_t run(const uint8_t *data, size_t size, bool cut, bool *ret_lost)
     static const struct hash_key key = {1, 2};
     struct outcome o = {.lost = data[0] & 1};
     struct transport_spare spare = {0};
-    uint64_t decoder_bytes = 0;
-    struct transport_env env = {key, &hit, {&o, on_record}, &spare, &decoder_bytes};
+    struct decoder_account decoders = {0};
+    struct transport_env env = {key, &hit, {&o, on_record}, &spare, &decoders};
     struct conn conn = {.id = 1};
     struct transport_conn tc = {.env = &env, .conn = &conn, .transport = TRANSPORT_WEBSOCKET};
     struct stream_pos at = {1, 1};
@@ -67,7 +67,7 @@ static uint64_t run(const uint8_t *data, size_t size, bool cut, bool *ret_lost)
         websocket_end(&w, (enum dir)dir, data[0] & 16, &at);
     websocket_fini(&w);
     transport_spare_free(&spare);
-    if (decoder_bytes != 0)
+    if (decoders.held != 0)
         abort();
     *ret_lost = o.lost;
     return hash_stream_end(&o.records);
