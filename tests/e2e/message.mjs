@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the logs of both sides keep of a JSON-RPC message: figures and names, no payload.
+// What the logs of both sides keep of a JSON-RPC message, figures and names but no payload; and how
+// a client's transport is watched.
 import fs from 'node:fs';
 
 export const now = () => performance.timeOrigin + performance.now();
@@ -45,4 +46,25 @@ export function openLog(path) {
   return (record) => {
     if (fd >= 0) fs.writeSync(fd, JSON.stringify(record) + '\n');
   };
+}
+
+// Calls note(dir, message) for what goes through a transport of the SDK, in both directions, before
+// the SDK gets it. Returns the transport.
+export function watch(transport, note) {
+  const send = transport.send.bind(transport);
+  transport.send = (message, options) => {
+    note('c2s', message);
+    return send(message, options);
+  };
+  let heard;
+  Object.defineProperty(transport, 'onmessage', {
+    get: () => heard,
+    set: (hear) => {
+      heard = hear && ((message, extra) => {
+        note('s2c', message);
+        hear(message, extra);
+      });
+    },
+  });
+  return transport;
 }

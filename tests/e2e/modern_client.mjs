@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as OldTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { describe, now, openLog } from './message.mjs';
+import { describe, now, openLog, watch } from './message.mjs';
 
 const log = openLog(process.env.CLIENT_LOG);
 const url = new URL(process.argv[3]);
@@ -17,36 +17,19 @@ function logMessage(client, dir, message) {
   log({ client, dir, t_ms: now(), ...describe(message, 0) });
 }
 
-function watch(transport, name) {
-  const send = transport.send.bind(transport);
-  transport.send = (message, options) => {
-    logMessage(name, 'c2s', message);
-    return send(message, options);
-  };
-  let heard;
-  Object.defineProperty(transport, 'onmessage', {
-    get: () => heard,
-    set: (hear) => {
-      heard = hear && ((message, extra) => {
-        logMessage(name, 's2c', message);
-        hear(message, extra);
-      });
-    },
-  });
-  return transport;
-}
+const noting = (name) => (dir, message) => logMessage(name, dir, message);
 
 async function connect(name, mode, at = url) {
   const client = new Client({ name, version: '1.0.0' }, { versionNegotiation: { mode } });
   const requestInit = { headers: { 'x-test-client': name } };
-  await client.connect(watch(new StreamableHTTPClientTransport(at, { requestInit }), name));
+  await client.connect(watch(new StreamableHTTPClientTransport(at, { requestInit }), noting(name)));
   return client;
 }
 
 async function connectOld(name, at = url) {
   const client = new OldClient({ name, version: '1.0.0' });
   const requestInit = { headers: { 'x-test-client': name } };
-  await client.connect(watch(new OldTransport(at, { requestInit }), name));
+  await client.connect(watch(new OldTransport(at, { requestInit }), noting(name)));
   return client;
 }
 

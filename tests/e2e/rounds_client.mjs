@@ -5,33 +5,17 @@
 // usage: node rounds_client.mjs URL
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { describe, now, openLog } from './message.mjs';
+import { describe, now, openLog, watch } from './message.mjs';
 import { Operations } from './operations.mjs';
 
 const log = openLog(process.env.CLIENT_LOG);
 const url = new URL(process.argv[2]);
 
-function watch(transport, name, operations) {
-  const note = (dir, message) => {
+function noting(name, operations) {
+  return (dir, message) => {
     log({ client: name, dir, t_ms: now(), ...describe(message, 0) });
     operations.message(dir, message);
   };
-  const send = transport.send.bind(transport);
-  transport.send = (message, options) => {
-    note('c2s', message);
-    return send(message, options);
-  };
-  let heard;
-  Object.defineProperty(transport, 'onmessage', {
-    get: () => heard,
-    set: (hear) => {
-      heard = hear && ((message, extra) => {
-        note('s2c', message);
-        hear(message, extra);
-      });
-    },
-  });
-  return transport;
 }
 
 // A client whose person takes `think` milliseconds for an answer.
@@ -50,7 +34,8 @@ async function connect(name, think, inputRequired = {}) {
     return { action: 'accept', content: { yes: true } };
   });
   const requestInit = { headers: { 'x-test-client': name } };
-  await client.connect(watch(new StreamableHTTPClientTransport(url, { requestInit }), name, operations));
+  const transport = new StreamableHTTPClientTransport(url, { requestInit });
+  await client.connect(watch(transport, noting(name, operations)));
   const call = (tool, facts, args = {}) =>
     operations.run({ kind: 'mrtr', method: 'tools/call', name: tool, ...facts }, () =>
       client.callTool({ name: tool, arguments: args }),

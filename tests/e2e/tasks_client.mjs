@@ -16,7 +16,7 @@ import {
   CreateTaskResultSchema,
   ElicitRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { describe, now, openLog } from './message.mjs';
+import { describe, now, openLog, watch } from './message.mjs';
 import { Tasks } from './operations.mjs';
 
 const log = openLog(process.env.CLIENT_LOG);
@@ -28,25 +28,6 @@ function noting(name, tasks) {
     log({ client: name, dir, t_ms: now(), ...describe(message, 0) });
     tasks.message(dir, message);
   };
-}
-
-function watch(transport, note) {
-  const send = transport.send.bind(transport);
-  transport.send = (message, options) => {
-    note('c2s', message);
-    return send(message, options);
-  };
-  let heard;
-  Object.defineProperty(transport, 'onmessage', {
-    get: () => heard,
-    set: (hear) => {
-      heard = hear && ((message, extra) => {
-        note('s2c', message);
-        hear(message, extra);
-      });
-    },
-  });
-  return transport;
 }
 
 const sample = { role: 'assistant', content: { type: 'text', text: 'a sample' }, model: 'none' };
