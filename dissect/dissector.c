@@ -42,10 +42,9 @@ struct kept {
 
 struct link {
     struct transport_conn tc;
-    const struct transport *transport; /* NULL: still probing */
-    struct kept *kept;                 /* NULL: nothing kept */
-    uint64_t noted[RECORD_NOTED_COUNT];
-    uint64_t passed; /* bytes that were probed in vain */
+    const struct transport *transport;  /* NULL: still probing */
+    struct kept *kept;                  /* NULL: nothing kept */
+    uint64_t noted[RECORD_NOTED_COUNT]; /* while probing: what was probed in vain, as unread */
     uint16_t tries;
     uint8_t latest; /* enum dir of the segment before, plus 1; 0: there was none */
     bool turned;    /* see struct transport_conn; false again when that was seen to */
@@ -190,7 +189,7 @@ static void finish(struct conn *c, const struct stream_pos *at)
         l->transport->fini(l->state, CHANNEL_END_CLOSED, at);
     if (l)
         free(l->kept);
-    for (int i = 0; l && i < RECORD_NOTED_COUNT; i++) {
+    for (int i = 0; l && l->transport && i < RECORD_NOTED_COUNT; i++) {
         if (l->noted[i] > 0) {
             keep_notes(c, l, transport);
             return;
@@ -267,7 +266,7 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
         return false;
     l->tc.transport = transport;
     l->joined = old->joined;
-    l->noted[RECORD_NOTED_UNREAD] = old->passed;
+    memcpy(l->noted, old->noted, sizeof(l->noted));
     memcpy(l->ended, old->ended, sizeof(l->ended));
     if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
         free(l);
@@ -293,10 +292,10 @@ static void leave(struct conn *c, uint8_t transport, const struct stream_pos *at
 /* Bytes of that direction are not recognised, with what was kept in front of them. */
 static void pass(struct link *l, enum dir dir, size_t n)
 {
-    l->passed += n;
+    l->noted[RECORD_NOTED_UNREAD] += n;
     if (!l->kept)
         return;
-    l->passed += l->kept->len[dir];
+    l->noted[RECORD_NOTED_UNREAD] += l->kept->len[dir];
     l->kept->len[dir] = 0;
 }
 
@@ -437,7 +436,7 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
     r.u.content = (uint8_t)content_of(c);
     memset(r.u.noted, 0, sizeof(r.u.noted));
     const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
-    if (l)
+    if (l && l->transport)
         memcpy(r.u.noted, l->noted, sizeof(l->noted));
     d->env.sink.record(d->env.sink.ctx, &r);
     if (event == CONN_EVENT_GONE)

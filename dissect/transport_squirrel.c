@@ -29,7 +29,7 @@
  * length of zero is told; one beyond LIMIT_FRAME is told, and looking begins. A magic inside of a
  * payload means that the length was too large: told, and the frame ends there.
  *
- * Memory: about 320 bytes a connection; while a payload is being read 4 KB more.
+ * Memory: about 340 bytes a connection; while a payload is being read 4 KB more.
  *
  * Ignored on purpose: LZ4 payloads, which are told as undecodable.
  */
