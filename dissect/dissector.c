@@ -38,6 +38,7 @@ static const struct transport *const transports[TRANSPORT_COUNT] = {
 struct kept {
     uint8_t bytes[DIR_COUNT][LIMIT_PROBE_BYTES];
     uint8_t len[DIR_COUNT];
+    uint8_t first; /* direction that was kept first: enum dir */
 };
 
 struct link {
@@ -233,8 +234,11 @@ static struct link *probing(struct dissector *d, struct conn *c)
 /* Keeps bytes that could still be anything. False: no room or no memory for them. */
 static bool keep(struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
 {
-    if (!l->kept)
+    if (!l->kept) {
         l->kept = calloc(1, sizeof(*l->kept));
+        if (l->kept)
+            l->kept->first = (uint8_t)dir;
+    }
     if (!l->kept || n > (size_t)(LIMIT_PROBE_BYTES - l->kept->len[dir]))
         return false;
     memcpy(l->kept->bytes[dir] + l->kept->len[dir], bytes, n);
@@ -253,10 +257,10 @@ static void swap_roles(struct conn *c, struct link *l)
         memcpy(k->bytes[dir], was.bytes[!dir], sizeof(k->bytes[dir]));
         k->len[dir] = was.len[!dir];
     }
+    k->first = (uint8_t)dir_other((enum dir)was.first);
 }
 
-/* Starts the transport and gives it what was kept, the client's bytes first. False: out of memory.
- */
+/* Starts the transport and gives it what was kept, as it came. False: out of memory. */
 static bool start(struct dissector *d, struct conn *c, uint8_t transport,
                   const struct stream_pos *at)
 {
@@ -274,9 +278,11 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
     }
     c->user = l;
     struct kept *k = old->kept;
-    for (int dir = 0; k && dir < DIR_COUNT; dir++)
+    for (int i = 0; k && i < DIR_COUNT; i++) {
+        enum dir dir = i == 0 ? (enum dir)k->first : dir_other((enum dir)k->first);
         if (k->len[dir] > 0)
-            feed(d, c, (enum dir)dir, k->bytes[dir], k->len[dir], at);
+            feed(d, c, dir, k->bytes[dir], k->len[dir], at);
+    }
     free(k);
     free(old);
     return true;
