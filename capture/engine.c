@@ -16,9 +16,6 @@
 
 #define IDLE_TIMEOUT_NS INT64_C(3600000000000)
 
-/* So many connections with all that belongs to them are no longer in the caches by themselves. */
-#define AHEAD_FLOWS 512
-
 /* The clock goes no further (the year 2116), so that adding a time-out to it does not overflow. */
 #define CLOCK_MAX_NS (INT64_MAX / 2)
 
@@ -188,7 +185,7 @@ void engine_packet(struct engine *e, const struct packet *p)
     set_time(e, p->ts_ns);
     struct flow_key key;
     struct tcp_segment seg;
-    if (flow_count(e->lifecycle.flows, FLOW_OPEN) >= AHEAD_FLOWS && straight_ahead(p, &key))
+    if (straight_ahead(p, &key))
         lifecycle_ahead(&e->lifecycle, &key);
     if (straight_decode(p, &key, &seg)) {
         lifecycle_segment(&e->lifecycle, &key, &seg);

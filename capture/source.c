@@ -377,6 +377,12 @@ int source_next(struct source *s, struct packet *ret_packet)
     return result;
 }
 
+void source_look_ahead(struct source *s, bool on)
+{
+    for (size_t i = 0; i < s->heap_count; i++)
+        s->files[s->heap[i]].plain.look_ahead = on;
+}
+
 void source_break(struct source *s)
 {
     atomic_store_explicit(&s->pool.broken, true, memory_order_relaxed);

@@ -66,6 +66,10 @@ int source_open_live(const char *interface, const char *filter,
  * source_status().cut), ERR_NOMEM. */
 int source_next(struct source *s, struct packet *ret_packet);
 
+/* Whether packets tell ahead of others, as far as a file allows it; at first they do not. It costs
+ * a look at each record that is not in the caches yet. */
+void source_look_ahead(struct source *s, bool on);
+
 /* Makes a source_next() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
  */
 void source_break(struct source *s);

@@ -6,7 +6,7 @@
  * The buffer has two parts. Blocks of the file are read to the same place, on a page's boundary;
  * the beginning of a record that a block cuts is moved in front of it, where there is room for the
  * longest one. So every record lies in one piece, and those that come next are known while one is
- * handled: each record tells the frame of one that comes later.
+ * handled: each record tells the frame of one that comes later, if that is wanted.
  *
  * Not read here, but by libpcap: other versions and magic numbers, records that are longer than the
  * file's snap length or the usual maximum, and the end of a file, proper or not.
@@ -88,7 +88,7 @@ static bool refill(struct source_plain *r)
         return false;
     r->end += (uint32_t)got;
     r->offset += (uint64_t)got;
-    r->ahead = r->at;
+    r->ahead = r->look_ahead ? r->at : r->end;
     uint32_t bytes;
     for (int i = 0; i < SOURCE_PLAIN_AHEAD && look_ahead(r, &bytes); i++)
         continue;

@@ -24,6 +24,7 @@ struct source_plain {
     uint64_t offset;    /* in the file, of end */
     uint32_t max_bytes; /* of a record's data */
     uint32_t unit_ns;   /* of a record's fraction of a second */
+    bool look_ahead;    /* from the next block on */
     bool swapped;       /* its header is in the other byte order */
 };
 

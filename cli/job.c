@@ -160,7 +160,10 @@ void job_read_files(struct job *j)
         run_packet(j->run, &packet);
         if (j->lines.failed)
             break;
-        if (++packets % PROGRESS_PACKETS == 0 && progress.enabled) {
+        if (++packets % PROGRESS_PACKETS != 0)
+            continue;
+        source_look_ahead(j->source, run_wants_ahead(j->run));
+        if (progress.enabled) {
             source_status(j->source, &status);
             progress_update(&progress, status.read_bytes, status.total_bytes, progress_clock_ns());
         }

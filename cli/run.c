@@ -18,6 +18,9 @@
 
 #define LINK_TYPES_SHOWN 16 /* a pcapng file may mix several; more than a few is a forgery */
 
+/* So many, with all that belongs to them, do not stay in the caches by themselves. */
+#define AHEAD_CONNECTIONS 512
+
 struct run {
     struct engine *engine;
     struct dissector *dissector;
@@ -115,6 +118,11 @@ void run_packet(struct run *r, const struct packet *p)
     if (p->ts_ns > r->last.ts_ns)
         r->last.ts_ns = p->ts_ns;
     engine_packet(r->engine, p);
+}
+
+bool run_wants_ahead(const struct run *r)
+{
+    return engine_open_connections(r->engine) >= AHEAD_CONNECTIONS;
 }
 
 void run_tick(struct run *r, int64_t now_ns)

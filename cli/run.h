@@ -46,6 +46,9 @@ void run_free(struct run *r); /* NULL is allowed */
 
 void run_packet(struct run *r, const struct packet *p);
 
+/* Whether the run gains from packets that tell ahead of others (source_look_ahead()). */
+bool run_wants_ahead(const struct run *r);
+
 /* Lets time pass without packets (live). */
 void run_tick(struct run *r, int64_t now_ns);
 
