@@ -19,8 +19,9 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check
 
-SIZES = {"small": 500, "large": 500, "sse": 200, "connections": 200, "other": 200,
+SIZES = {"small": 500, "large": 500, "sse": 200, "connections": 1000, "other": 200,
          "offload": 200, "impaired": 200}
+OPEN = 200000  # connections of the corpus that has many
 MARKED = ("small", "large")  # the corpora that the mark is about
 
 
@@ -29,8 +30,9 @@ def parse():
     p.add_argument("--build", default="build", help="build directory (default: build)")
     p.add_argument("--dir", help="where the captures are kept (default: BUILD/bench)")
     p.add_argument("--corpus", default=",".join(SIZES), help="comma-separated; default: all")
-    p.add_argument("--size", type=int, help="megabytes of each capture (default: 500 or 200)")
-    p.add_argument("--connections", type=int, default=10000, help="of the corpus `connections`")
+    p.add_argument("--size", type=int, help="megabytes of each capture (default: 200 to 1000)")
+    p.add_argument("--connections", type=int, default=OPEN,
+                   help=f"open ones of the corpus `connections` (default: {OPEN})")
     p.add_argument("--runs", type=int, default=7, help="pairs of runs (default: 7)")
     p.add_argument("--program", help="another mcpmeter than BUILD/mcpmeter")
     p.add_argument("--mark", type=float, metavar="RATIO",
@@ -147,7 +149,7 @@ def write_results(args, results):
     version = subprocess.run([args.program, "--version"], capture_output=True, text=True,
                              check=False).stdout.split("\n")[0]
     options = f" --size {args.size}" if args.size else ""
-    if args.connections != 10000:
+    if args.connections != OPEN:
         options += f" --connections {args.connections}"
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
     with open(path, "w", encoding="utf-8") as f:

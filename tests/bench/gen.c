@@ -5,6 +5,11 @@
  * A fixed number of connections is alive at a time. Each step picks one at random and sends a few
  * of its segments, so that the packets of different connections interleave; a connection whose
  * exchange is complete begins the next one, and at the end of its life closes and is replaced.
+ *
+ * `connections` and `waves` go round: all open, all initialise a session, then each has one call
+ * after the other's, as many under way at a time as IN_FLIGHT. In `connections` all stay open and
+ * go round again until the file is as large as asked, but once at least; in `waves` all close after
+ * one call and as many others open: the same packets with few or many connections open.
  */
 #include "gen.h"
 #include <errno.h>
@@ -12,13 +17,15 @@
 #include <string.h>
 
 #define ALIVE       64
+#define OPEN        10000 /* where all stay open, unless told */
+#define IN_FLIGHT   1000
 #define BURST       4 /* most segments of one connection in a row */
 #define MSS         1448
 #define OFFLOAD_MSS 65160 /* 45 segments of 1448: what segmentation offload hands over at once */
 
-enum corpus { SMALL, LARGE, SSE, CONNECTIONS, OTHER, OFFLOAD, IMPAIRED, CORPORA };
-static const char *const corpus_names[CORPORA] = {"small", "large",   "sse",     "connections",
-                                                  "other", "offload", "impaired"};
+enum corpus { SMALL, LARGE, SSE, CONNECTIONS, WAVES, OTHER, OFFLOAD, IMPAIRED, CORPORA };
+static const char *const corpus_names[CORPORA] = {"small", "large", "sse",     "connections",
+                                                  "waves", "other", "offload", "impaired"};
 
 struct client {
     struct gen_conn conn;
@@ -43,6 +50,11 @@ struct run {
 static bool full(const struct run *run)
 {
     return run->net.file_bytes >= run->target_bytes;
+}
+
+static bool goes_round(const struct run *run)
+{
+    return run->corpus == CONNECTIONS || run->corpus == WAVES;
 }
 
 /* ---- what a client does next ---- */
@@ -74,6 +86,7 @@ static struct gen_call next_call(struct run *run)
     switch (run->corpus) {
     case SMALL:
     case CONNECTIONS:
+    case WAVES:
     case OTHER:
         return call;
     case LARGE:
@@ -98,35 +111,40 @@ static struct gen_call next_call(struct run *run)
     return call;
 }
 
+static void begin_mcp_exchange(struct run *run, struct client *client)
+{
+    struct gen_conn *c = &client->conn;
+    unsigned step = client->step++;
+    if (step == 0) {
+        gen_mcp_initialize(&run->mcp, &client->session, c);
+    } else if (step == 1) {
+        gen_mcp_initialized(&run->mcp, &client->session, c);
+    } else {
+        struct gen_call call = {.method = GEN_TOOLS_LIST};
+        if (step > 2 || run->corpus == LARGE || goes_round(run))
+            call = next_call(run);
+        gen_mcp_call(&run->mcp, &client->session, c, &call);
+    }
+}
+
 /* Puts the client's next exchange into its connection. False: its life is over. */
 static bool begin_exchange(struct run *run, struct client *client)
 {
     struct gen_conn *c = &client->conn;
-    unsigned step = client->step++;
-    bool over = step >= client->life || (full(run) && step > 1);
-    if (client->other != GEN_OTHERS) {
-        if (!over)
-            gen_other_exchange(client->other, &run->net.random, c);
-        return !over;
+    bool over = client->step >= client->life || (full(run) && client->step > 1);
+    if (!over && client->other == GEN_OTHERS) {
+        begin_mcp_exchange(run, client);
+        return true;
     }
-    if (over) {
-        /* One more exchange to end the session; then the connection. In `connections` all stay. */
-        bool first = client->life != 0 && run->corpus != CONNECTIONS;
-        client->life = 0;
-        if (first)
-            gen_mcp_delete(&run->mcp, &client->session, c);
-        return first;
+    if (!over) {
+        client->step++;
+        gen_other_exchange(client->other, &run->net.random, c);
+        return true;
     }
-    if (step == 0)
-        gen_mcp_initialize(&run->mcp, &client->session, c);
-    else if (step == 1)
-        gen_mcp_initialized(&run->mcp, &client->session, c);
-    else if (step == 2 && run->corpus != LARGE && run->corpus != CONNECTIONS)
-        gen_mcp_call(&run->mcp, &client->session, c, &(struct gen_call){.method = GEN_TOOLS_LIST});
-    else {
-        struct gen_call call = next_call(run);
-        gen_mcp_call(&run->mcp, &client->session, c, &call);
-    }
+    if (client->other != GEN_OTHERS || client->life == 0)
+        return false;
+    client->life = 0; /* one more exchange ends the session; then the connection */
+    gen_mcp_delete(&run->mcp, &client->session, c);
     return true;
 }
 
@@ -148,8 +166,6 @@ static void be_born(struct run *run, struct client *client)
     client->life = (unsigned)gen_random_between(random, 20, 300);
     if (run->corpus == LARGE)
         client->life = (unsigned)gen_random_between(random, 4, 20);
-    if (run->corpus == CONNECTIONS)
-        client->life = UINT32_MAX;
     client->alive = true;
     if (client->other == GEN_OTHERS)
         gen_mcp_session(&run->mcp, &client->session);
@@ -159,8 +175,7 @@ static void be_born(struct run *run, struct client *client)
 static void die(struct run *run, struct client *client)
 {
     client->alive = false;
-    if (run->corpus != CONNECTIONS)
-        gen_net_close(&run->net, &client->conn);
+    gen_net_close(&run->net, &client->conn);
     if (full(run))
         return;
     be_born(run, client);
@@ -192,24 +207,62 @@ static void advance(struct run *run, struct client *client)
         run->mcp_bytes += run->net.file_bytes - before;
 }
 
-/* The others have finished at the end: only then is `connections` what its name says. */
 static void generate(struct run *run)
 {
-    gen_net_start(&run->net);
     for (uint32_t i = 0; i < run->alive; i++)
         be_born(run, &run->clients[i]);
-    if (run->corpus == CONNECTIONS) { /* first the handshakes of all, then calls at random */
-        for (uint32_t i = 0; i < run->alive; i++) {
-            while (run->clients[i].step < 3)
-                advance(run, &run->clients[i]);
-        }
-    }
     while (!full(run))
         advance(run, &run->clients[gen_random_below(&run->net.random, run->alive)]);
     for (uint32_t i = 0; i < run->alive; i++) {
         while (run->clients[i].alive)
             advance(run, &run->clients[i]);
     }
+}
+
+/* ---- going round ---- */
+
+/* A few segments of a client; false: it has begun and ended as many exchanges as wanted. */
+static bool advance_to(struct run *run, struct client *client, unsigned exchanges)
+{
+    uint64_t burst = gen_random_between(&run->net.random, 1, BURST);
+    for (uint64_t i = 0; i < burst; i++) {
+        if (gen_net_step(&run->net, &client->conn))
+            continue;
+        if (client->step == exchanges)
+            return false;
+        begin_mcp_exchange(run, client);
+    }
+    return true;
+}
+
+/* All clients in order go on to have had so many exchanges; `whole`: even if the file is full. */
+static void go_round(struct run *run, unsigned exchanges, bool whole)
+{
+    struct client *flight[IN_FLIGHT];
+    uint32_t flying = 0, next = 0;
+    for (;;) {
+        while (flying < IN_FLIGHT && next < run->alive && (whole || !full(run)))
+            flight[flying++] = &run->clients[next++];
+        if (flying == 0)
+            return;
+        struct client **client = &flight[gen_random_below(&run->net.random, flying)];
+        if (advance_to(run, *client, exchanges))
+            continue;
+        gen_net_rest(&(*client)->conn);
+        *client = flight[--flying];
+    }
+}
+
+static void generate_rounds(struct run *run)
+{
+    for (uint32_t i = 0; i < run->alive; i++)
+        be_born(run, &run->clients[i]);
+    go_round(run, 2, true);
+    go_round(run, 3, true);
+    for (unsigned calls = 4; run->corpus == CONNECTIONS && !full(run); calls++)
+        go_round(run, calls, false);
+    for (uint32_t i = 0; run->corpus == WAVES && i < run->alive; i++)
+        gen_net_close(&run->net, &run->clients[i].conn);
 }
 
 static void print_truth(const struct run *run, FILE *out)
@@ -242,7 +295,7 @@ static void print_truth(const struct run *run, FILE *out)
 static int usage(void)
 {
     fprintf(stderr, "usage: bench_gen CORPUS MEGABYTES OUT.pcap OUT.json [CONNECTIONS [SEED]]\n"
-                    "CORPUS: small large sse connections other offload impaired\n");
+                    "CORPUS: small large sse connections waves other offload impaired\n");
     return 2;
 }
 
@@ -262,7 +315,7 @@ static bool parse(int argc, char **argv, struct run *run)
     while (run->corpus < CORPORA && strcmp(argv[1], corpus_names[run->corpus]) != 0)
         run->corpus++;
     run->target_bytes = number(argv[2], 1 << 20) * 1000000;
-    run->alive = run->corpus == CONNECTIONS ? 10000 : ALIVE;
+    run->alive = goes_round(run) ? OPEN : ALIVE;
     if (argc > 5)
         run->alive = (uint32_t)number(argv[5], 1000000);
     run->net.random.state = argc > 6 ? number(argv[6], UINT64_MAX) : 1;
@@ -285,7 +338,13 @@ int main(int argc, char **argv)
     }
     setvbuf(run.net.file, NULL, _IOFBF, 1 << 20);
     gen_mcp_start(&run.mcp, &run.net.random);
-    generate(&run);
+    gen_net_start(&run.net);
+    if (!goes_round(&run))
+        generate(&run);
+    else
+        do
+            generate_rounds(&run);
+        while (run.corpus == WAVES && !full(&run));
     print_truth(&run, truth);
     if (fclose(run.net.file) != 0 || fclose(truth) != 0) {
         perror("bench_gen");

@@ -38,16 +38,14 @@ struct gen_piece { /* bytes that one side writes at once */
     int dir;
 };
 
-#define GEN_PIECES 512
-
 struct gen_conn {
     uint32_t ip[2];
     uint16_t port[2];
     uint32_t seq[2];
     uint16_t ident[2];
     struct gen_buf bytes; /* of the transaction that is being sent */
-    struct gen_piece piece[GEN_PIECES];
-    unsigned pieces, at;
+    struct gen_piece *piece;
+    unsigned pieces, pieces_cap, at;
     size_t sent;      /* of piece[at] */
     unsigned unacked; /* segments */
 };
@@ -78,6 +76,7 @@ void gen_net_close(struct gen_net *net, struct gen_conn *c);  /* FIN from the cl
 void gen_net_write(struct gen_conn *c, int dir);
 /* Sends one segment of the transaction; false: there was none left and c is ready for the next. */
 bool gen_net_step(struct gen_net *net, struct gen_conn *c);
+void gen_net_rest(struct gen_conn *c); /* gives up the memory of its transaction, which is over */
 
 /* ---- gen_mcp.c: HTTP, JSON-RPC, MCP ---- */
 

@@ -273,10 +273,15 @@ void gen_net_write(struct gen_conn *c, int dir)
 {
     const struct gen_piece *last = c->pieces ? &c->piece[c->pieces - 1] : NULL;
     size_t from = last ? last->from + last->len : 0;
-    if (c->pieces == GEN_PIECES)
-        abort();
-    if (c->bytes.len > from)
-        c->piece[c->pieces++] = (struct gen_piece){from, c->bytes.len - from, dir};
+    if (c->bytes.len == from)
+        return;
+    if (c->pieces == c->pieces_cap) {
+        c->pieces_cap = 2 * c->pieces_cap + 4;
+        c->piece = realloc(c->piece, c->pieces_cap * sizeof(*c->piece));
+        if (!c->piece)
+            abort();
+    }
+    c->piece[c->pieces++] = (struct gen_piece){from, c->bytes.len - from, dir};
 }
 
 bool gen_net_step(struct gen_net *net, struct gen_conn *c)
@@ -302,4 +307,13 @@ bool gen_net_step(struct gen_net *net, struct gen_conn *c)
         c->sent = 0;
     }
     return true;
+}
+
+void gen_net_rest(struct gen_conn *c)
+{
+    free(c->bytes.data);
+    free(c->piece);
+    c->bytes = (struct gen_buf){0};
+    c->piece = NULL;
+    c->pieces = c->pieces_cap = c->at = 0;
 }
