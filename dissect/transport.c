@@ -48,6 +48,16 @@ void transport_end(const struct transport_conn *tc, uint32_t channel, enum chann
     transport_send(tc, &r);
 }
 
+void transport_end_conn(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
+                        bool capture_ended, const struct stream_pos *at)
+{
+    if (transport_one_way(tc->conn))
+        how = CHANNEL_END_LOST;
+    else if (capture_ended)
+        how = CHANNEL_END_CAPTURE;
+    transport_end(tc, channel, how, at);
+}
+
 enum probe_result transport_probe_encrypted(const struct probe *p)
 {
     static const struct transport *const transports[] = {

@@ -120,6 +120,12 @@ void transport_finding(const struct transport_conn *tc, uint32_t channel, enum d
 void transport_end(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
                    const struct stream_pos *at);
 
+/* The same for a channel that is the whole connection, of which the dissector says how it ended.
+ * Where a direction was not captured, nothing can be said of the channel; else, where the capture
+ * ended first, nothing of what would have followed. */
+void transport_end_conn(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
+                        bool capture_ended, const struct stream_pos *at);
+
 /* Whether a direction was not captured at all: a loss that no gap tells of. */
 static inline bool transport_one_way(const struct conn *c)
 {

@@ -437,13 +437,8 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     struct lines *s = state;
     for (int side = 0; side < DIR_COUNT; side++)
         text_drop(&s->text[side]);
-    if (!s->begun)
-        return;
-    if (transport_one_way(s->tc->conn))
-        how = CHANNEL_END_LOST;
-    else if (s->capture_ended)
-        how = CHANNEL_END_CAPTURE;
-    transport_end(s->tc, CHANNEL, how, at);
+    if (s->begun)
+        transport_end_conn(s->tc, CHANNEL, how, s->capture_ended, at);
 }
 
 const struct transport transport_lines = {.name = "lines",

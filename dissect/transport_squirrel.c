@@ -572,13 +572,8 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
         drop_decoder(&s->side[dir]);
     }
     free(s->first);
-    if (!s->begun)
-        return;
-    if (transport_one_way(s->tc->conn))
-        how = CHANNEL_END_LOST;
-    else if (s->capture_ended)
-        how = CHANNEL_END_CAPTURE;
-    transport_end(s->tc, CHANNEL, how, at);
+    if (s->begun)
+        transport_end_conn(s->tc, CHANNEL, how, s->capture_ended, at);
 }
 
 const struct transport transport_squirrel = {.name = "squirrel",

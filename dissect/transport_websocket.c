@@ -106,14 +106,10 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
 {
     struct socket_conn *s = state;
     websocket_fini(&s->socket);
-    if (s->capture_ended)
-        how = CHANNEL_END_CAPTURE;
-    else if (transport_one_way(s->tc->conn))
-        how = CHANNEL_END_LOST;
     if (s->exchange != 0)
         transport_end(s->tc, s->exchange, CHANNEL_END_COMPLETE, at);
     if (s->begun)
-        transport_end(s->tc, s->channel, how, at);
+        transport_end_conn(s->tc, s->channel, how, s->capture_ended, at);
 }
 
 const struct transport transport_websocket = {

@@ -112,6 +112,23 @@ Test(transport_websocket, squirrel, .init = reset)
     EXPECT(&world, "");
 }
 
+/* Where the answers were not captured, that outweighs that the capture ended. */
+Test(transport_websocket, one_way, .init = reset)
+{
+    const struct piece pieces[] = {text(DIR_C2S, INITIALIZE),
+                                   text(DIR_C2S, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+                                                 "\"tools/list\"}")};
+    world.midstream = true;
+    world.end = STREAM_END_CAPTURE;
+    RUN(&world, pieces);
+    EXPECT(&world, ">request initialize 0\n>request tools/list 1\n=pending initialize 0\n"
+                   "=pending tools/list 1\n");
+    world.one_way = true;
+    RUN(&world, pieces);
+    EXPECT(&world, ">request initialize 0\n>request tools/list 1\n=lost initialize 0\n"
+                   "=lost tools/list 1\n");
+}
+
 Test(transport_websocket, every_allocation_fails, .init = reset)
 {
     const struct piece pieces[] = {ASK, AGREE, text(DIR_C2S, INITIALIZE),

@@ -276,12 +276,8 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
     struct netstring_conn *s = state;
     for (int dir = 0; dir < DIR_COUNT; dir++)
         text_drop(&s->side[dir].text);
-    if (s->capture_ended)
-        how = CHANNEL_END_CAPTURE;
-    else if (transport_one_way(s->tc->conn))
-        how = CHANNEL_END_LOST; /* a direction that was not captured: nothing can be said of it */
     if (s->begun)
-        transport_end(s->tc, 1, how, at);
+        transport_end_conn(s->tc, 1, how, s->capture_ended, at);
 }
 
 const struct transport transport_netstring = {
