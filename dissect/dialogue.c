@@ -104,6 +104,16 @@ bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch)
            !tracker_lost_since(t, &ch->client, &ch->server, 0);
 }
 
+bool dialogue_follows(const struct tracker *t, const struct channel *ch, const struct message *m,
+                      int64_t request_ns)
+{
+    if (request_ns <= m->last.ts_ns)
+        return true;
+    const struct session *s = ch->session;
+    return tracker_between(m->last.ts_ns, request_ns) <= TRACKER_SKEW_NS && s && session_named(s) &&
+           s->from_start && dialogue_nothing_missed(t, ch);
+}
+
 static void blame(struct tracker *t, const struct telling *what, const char *type)
 {
     emit_finding(t, &what->origin, type, what->m->dir, &what->m->last);
@@ -249,7 +259,7 @@ static struct pending *find_request(const struct tracker *t, const struct channe
     if (p || !s || refusal || ch->modern)
         return p;
     p = pairing_elsewhere(t, s, ch, dir, m->id.hash);
-    return p && p->request.ts_ns <= m->last.ts_ns ? p : NULL;
+    return p && dialogue_follows(t, ch, m, p->request.ts_ns) ? p : NULL;
 }
 
 static struct pairing_outcome outcome_of(const struct channel *ch, const struct message *m)

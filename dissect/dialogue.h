@@ -23,6 +23,12 @@ void dialogue_message(struct tracker *t, struct channel *ch, const struct messag
 /* Everything that could explain an odd message on ch was seen. */
 bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch);
 
+/* Whether m, a response or a cancellation on ch, was sent after the request that ended at
+ * request_ns. By the times of their bytes; but where the session was seen from its beginning and
+ * without loss, no other request can be meant, and TRACKER_SKEW_NS is allowed for. */
+bool dialogue_follows(const struct tracker *t, const struct channel *ch, const struct message *m,
+                      int64_t request_ns);
+
 /* A message that was kept for its request, see stray.h: ch is a copy of its channel. Pairs it if
  * that can be done now; else judges it if final. False: it is to be kept. */
 bool dialogue_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,

@@ -127,7 +127,8 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     if (m) {
         e.answered = true;
         e.task = tasks_creates(t, p, m);
-        e.untimed = p->maybe_copy || info->wait == METHOD_WAIT_STREAM;
+        e.untimed =
+            p->maybe_copy || info->wait == METHOD_WAIT_STREAM || m->last.ts_ns < p->request.ts_ns;
         e.latency_ns = tracker_between(p->request.ts_ns, m->last.ts_ns);
         e.first_byte_ns = tracker_between(p->request.ts_ns, m->first.ts_ns);
         e.response_bytes = m->bytes;

@@ -87,7 +87,8 @@ struct event_exchange {
     bool answered;        /* the next four are valid */
     bool acknowledged;    /* the two latencies are valid, and are those of the acknowledgement */
     bool task;            /* the answer is a task: its time is that of the task's creation */
-    bool untimed; /* latency_ns and first_byte_ns are not known: the request was seen as a copy */
+    bool untimed; /* latency_ns and first_byte_ns are not known: the request was seen as a copy, or
+                   * the capture has the answer earlier than its request */
     int64_t latency_ns;    /* last byte of request to last byte of response */
     int64_t first_byte_ns; /* last byte of request to first byte of response */
     uint64_t response_bytes;

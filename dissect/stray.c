@@ -3,7 +3,7 @@
  * Responses and cancellations before their requests: kept with a copy of their channel, oldest
  * first, until the request comes or the time of grace is over. A request that comes is answered
  * only by what was sent after it, by the times of their bytes, not by the order in which they were
- * told.
+ * told, as far as the capture kept the order of different connections (dialogue_follows()).
  *
  * Only HTTP needs this: elsewhere request and response are on one connection, in order.
  *
@@ -65,19 +65,20 @@ static bool judge(struct tracker *t, struct stray *stray, bool final)
     return done;
 }
 
-static bool fits(const struct stray *stray, const struct channel *ch, const struct message *m)
+static bool fits(const struct tracker *t, const struct stray *stray, const struct channel *ch,
+                 const struct message *m)
 {
     const struct message *kept = &stray->message;
     bool same_sender = kept->kind == MESSAGE_NOTIFICATION;
     return stray->scope == ch->session->scope && meant(kept)->hash == m->id.hash &&
-           (kept->dir == m->dir) == same_sender && kept->last.ts_ns >= m->last.ts_ns;
+           (kept->dir == m->dir) == same_sender && dialogue_follows(t, ch, kept, m->last.ts_ns);
 }
 
 void stray_request(struct tracker *t, const struct channel *ch, const struct message *m)
 {
     struct stray *stray = ch->session ? table_oldest(t->strays) : NULL;
     for (; stray; stray = table_next(t->strays, stray)) {
-        if (fits(stray, ch, m) && judge(t, stray, false)) {
+        if (fits(t, stray, ch, m) && judge(t, stray, false)) {
             table_remove(t->strays, stray);
             return;
         }

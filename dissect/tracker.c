@@ -4,7 +4,8 @@
  *
  * Time is that of the records, made to never run backwards: a time-out is counted from the latest
  * time seen when the request came, so that a clock that was set back ends nothing early. Latencies
- * are differences of record times; a negative one counts as zero.
+ * are differences of record times; one that would be negative is not told, and counts as zero where
+ * it is but a part of an operation's time.
  *
  * Losses are remembered by pair of hosts, because a message that is missing could have belonged to
  * any session between them: clients share one pool of connections among their sessions.

@@ -25,6 +25,10 @@
  * Redelivery. On a stream resumed with Last-Event-ID, an event id seen before in the session, or an
  * answer to a request that was answered already, is a copy.
  *
+ * Between connections. A capture may misplace the packets of one connection against those of
+ * another. In a session that was seen from its beginning and without loss, a response or
+ * cancellation may therefore be up to 100 ms earlier than its request, by their times.
+ *
  * Order. A hole in one connection holds its records back while others go on, so an answer may come
  * before its request and a loss may be known after its effect. A response that finds no request is
  * told up to eleven seconds of capture time later, at the latest by tracker_finish(): then it is an

@@ -26,6 +26,11 @@
 
 #define TRACKER_GRACE_NS INT64_C(11000000000) /* more than the age at which a hole is given up */
 
+/* By how much a capture may misplace the packets of one connection against those of another: the
+ * queues of a network card are emptied some milliseconds apart, and the clocks of two machines
+ * whose captures were merged differ by some tens. */
+#define TRACKER_SKEW_NS INT64_C(100000000)
+
 struct channel;
 struct pending;
 struct session;

@@ -194,16 +194,69 @@ Test(tracker_loss, an_answer_told_before_its_request)
     world_free(w);
 }
 
-Test(tracker_loss, an_answer_sent_before_the_request_is_not_its_own)
+/* The capture has the client's answer that much earlier than the server's request. */
+static struct world *answered_before(int64_t by_ns, bool loss)
 {
     struct world *w = world_ready();
     world_open_get(w, 1, 2, 0);
     BEGIN(w, 2, 1, .session = 5);
     SAY(w, 2, 1, .id = "1");
+    world_head(w, 2, 1, 202, HTTP_CONTENT_NONE, 0);
+    END(w, 2, 1);
+    if (loss)
+        world_finding(w, 9, 1, FINDING_GAP, 100);
     world_clear(w);
+    w->now.ts_ns += by_ns - 3000000 - (loss ? 1000000 : 0); /* records since the answer and this */
     SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+    return w;
+}
+
+Test(tracker_loss, an_answer_captured_before_its_request)
+{
+    for (int ms = 1; ms <= 101; ms += 50) {
+        struct world *w = answered_before(ms * INT64_C(1000000), false);
+        const char *want = "m s2c roots/list 1 s1 2025-06-18\n"
+                           "m c2s roots/list:result 1 s1 2025-06-18\n"
+                           "x roots/list 1 result s1\n"; /* no latency */
+        if (ms < 100)
+            EXPECT(w, want);
+        else
+            EXPECT(w, "m s2c roots/list 1 s1 2025-06-18\n");
+        world_free(w);
+    }
+}
+
+Test(tracker_loss, an_answer_from_before_a_request_that_may_not_be_its_own)
+{
+    struct world *w = answered_before(1000000, true); /* its own may have been lost */
     EXPECT(w, "m s2c roots/list 1 s1 2025-06-18\n");
+    world_finish(w);
+    cr_expect(world_count(w, "orphan") == 1 && w->findings == 0, "%s", w->log);
     world_free(w);
+    w = world_new(0, 0); /* the session began before the capture: so may its own have been */
+    world_call(w, 1, 1, 5, "7");
+    world_open_get(w, 1, 2, 0);
+    BEGIN(w, 2, 1, .session = 5);
+    SAY(w, 2, 1, .id = "1");
+    SAY(w, 1, 2, "roots/list", "1", DIR_S2C);
+    cr_expect_eq(world_count(w, "x roots/list"), 0, "%s", w->log);
+    world_free(w);
+}
+
+Test(tracker_loss, a_cancellation_captured_before_its_request)
+{
+    for (int ms = 50; ms <= 150; ms += 50) {
+        struct world *w = world_ready();
+        BEGIN(w, 2, 1, .session = 5);
+        SAY(w, 2, 1, "notifications/cancelled", .cancels = "1");
+        world_head(w, 2, 1, 202, HTTP_CONTENT_NONE, 0);
+        END(w, 2, 1);
+        w->now.ts_ns += (ms - 4) * INT64_C(1000000);
+        BEGIN(w, 1, 2, .session = 5);
+        SAY(w, 1, 2, "tools/call", "1");
+        cr_expect(world_count(w, "x tools/call 1 cancelled s1") == (ms <= 100), "%s", w->log);
+        world_free(w);
+    }
 }
 
 Test(tracker_loss, a_cancellation_told_before_its_request)

@@ -396,6 +396,27 @@ Test(tracker_streams, http_sse_sessions_are_told_apart_by_their_targets)
     world_free(w);
 }
 
+Test(tracker_streams, an_http_sse_answer_captured_before_its_request)
+{
+    struct world *w = world_new(0, 0);
+    BEGIN(w, 1, 1, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .path = 1);
+    SSE_HEAD(w, 1, 1);
+    announce(w, 1, 1, 41);
+    SAY(w, 1, 1, .id = "0", .dir = DIR_S2C, .version = "2024-11-05");
+    BEGIN(w, 2, 1, .path = 2, .target = 41);
+    SAY(w, 2, 1, "initialize", "0", .flags = MESSAGE_MCP_SHAPE, .peer = "cli");
+    world_head(w, 2, 1, 202, HTTP_CONTENT_OTHER, 0);
+    END(w, 2, 1);
+    cr_expect_eq(world_count(w, "x initialize 0 result s1 http=200\n"), 1, "%s", w->log);
+    BEGIN(w, 2, 2, .path = 2, .target = 41);
+    SAY(w, 1, 1, .id = "1", .dir = DIR_S2C);
+    SAY(w, 2, 2, "ping", "1");
+    world_finish(w);
+    cr_expect_eq(world_count(w, "x ping 1 result s1 http=200\n"), 1, "%s", w->log);
+    cr_expect_eq(w->findings, 0);
+    world_free(w);
+}
+
 Test(tracker_streams, an_http_sse_target_used_before_its_announcement_was_told)
 {
     struct world *w = world_new(0, 0);

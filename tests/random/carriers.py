@@ -172,8 +172,6 @@ class Sse(Http):
 
     def answer(self, message, asked_in, _session):
         body = to_json(message)
-        for _ in range(8):  # packets enough that the answer cannot be captured before its request
-            self.streams[asked_in].packet(CLIENT, ACK)
         self.event(asked_in, b"message", body)
         self.accept()
         return len(body)

@@ -179,8 +179,9 @@ def check_exchange(exchange, name, left, impairment):
             break
     else:
         return [f"{told}; left of the truth: {mine}"]
-    if len(keys) > 1 and (exchange["latency"] is None or exchange["latency"] < 0):
-        return [f"{told}: latency {exchange['latency']}"]
+    latency = exchange["latency"]
+    if len(keys) > 1 and (latency < 0 if latency is not None else impairment not in wire.MISPLACED):
+        return [f"{told}: latency {latency}"]
     return []
 
 
