@@ -7,183 +7,220 @@ being wrong. See README.md.
 """
 
 import argparse
+import datetime
 import json
 import os
-import platform
-import re
 import statistics
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check
+import corpora
+import others
 
-SIZES = {"small": 500, "large": 500, "sse": 200, "connections": 1000, "other": 200,
-         "offload": 200, "impaired": 200}
-OPEN = 200000  # connections of the corpus that has many
-MARKED = ("small", "large")  # the corpora that the mark is about
+THREADS = (1, 2)
+# The most that a report may take, as a multiple of the loop, with one thread and with two.
+MARKS = {"small": (3.0, 1.7), "large": (2.2, 1.3), "sse": (2.6, 1.5), "connections": (4.0, 2.5),
+         "other": (1.5, 1.0), "offload": (3.5, 2.0)}
+QUICK = {"size": 20, "connections": 5000, "runs": 1, "others": 0}
 
 
 def parse():
-    p = argparse.ArgumentParser(prog="bench.sh", description=__doc__.split("\n")[0])
+    p = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n")[0])
     p.add_argument("--build", default="build", help="build directory (default: build)")
     p.add_argument("--dir", help="where the captures are kept (default: BUILD/bench)")
-    p.add_argument("--corpus", default=",".join(SIZES), help="comma-separated; default: all")
+    p.add_argument("--corpus", default=",".join(corpora.SIZES),
+                   help="comma-separated; default: all")
     p.add_argument("--size", type=int, help="megabytes of each capture (default: 200 to 1000)")
-    p.add_argument("--connections", type=int, default=OPEN,
-                   help=f"open ones of the corpus `connections` (default: {OPEN})")
+    p.add_argument("--connections", type=int, default=corpora.OPEN,
+                   help=f"open ones of the corpus `connections` (default: {corpora.OPEN})")
     p.add_argument("--runs", type=int, default=7, help="pairs of runs (default: 7)")
     p.add_argument("--program", help="another mcpmeter than BUILD/mcpmeter")
-    p.add_argument("--mark", type=float, metavar="RATIO",
-                   help="fail when small or large takes more than RATIO times the empty loop")
+    p.add_argument("--others", type=int, default=30, metavar="SECONDS",
+                   help="for each of the other programs and corpora (default: 30; 0: none)")
+    p.add_argument("--mark", type=float, nargs="?", const=0, metavar="RATIO",
+                   help="fail when a report takes more than RATIO times the empty loop; without "
+                   "RATIO: than that corpus may")
+    p.add_argument("--quick", action="store_true",
+                   help="small captures, one run: is all in order? The figures mean nothing")
     p.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
     args = p.parse_args()
     args.corpus = args.corpus.split(",")
     for name in args.corpus:
-        if name not in SIZES:
-            p.error(f"no corpus {name}; there are: {' '.join(SIZES)}")
+        if name not in corpora.SIZES:
+            p.error(f"no corpus {name}; there are: {' '.join(corpora.SIZES)}")
+    if args.quick and args.write:
+        p.error("the figures of --quick are not worth writing")
+    if args.quick:
+        vars(args).update(QUICK)
     args.dir = args.dir or os.path.join(args.build, "bench")
     args.program = args.program or os.path.join(args.build, "mcpmeter")
     return args
 
 
-def generate(args, corpus):
-    """The capture and its truth, made anew unless the generator is older than they are."""
-    gen = os.path.join(args.build, "bench", "bench_gen")
-    size = args.size or SIZES[corpus]
-    stem = os.path.join(args.dir, f"{corpus}-{size}")
-    command = [gen, corpus, str(size), stem + ".pcap", stem + ".truth.json"]
-    if corpus == "connections":
-        stem += f"-{args.connections}"
-        command[3:] = [stem + ".pcap", stem + ".truth.json", str(args.connections)]
-    truth = stem + ".truth.json"
-    if not os.path.exists(truth) or os.path.getmtime(truth) < os.path.getmtime(gen):
-        os.makedirs(args.dir, exist_ok=True)
-        subprocess.run(command, check=True)
-    with open(truth, encoding="utf-8") as f:
-        return stem + ".pcap", json.load(f)
+def wrong_exchanges(args, path, truth, options):
+    """Where packets are missing, every exchange of the log is looked at."""
+    with subprocess.Popen([args.program, "replay", "--json", "--quiet", path] + options,
+                          stdout=subprocess.PIPE, text=True, encoding="utf-8") as log:
+        return check.exchanges(log.stdout, truth)
 
 
-def run(command, output):
-    """One whole process. Returns wall seconds, CPU seconds, peak resident bytes."""
-    with open(output, "wb") as out:
-        start = time.perf_counter()
-        child = subprocess.Popen(command, stdout=out)
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)} failed with {child.returncode}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
-
-
-def measure(args, corpus):
-    path, truth = generate(args, corpus)
-    loop = [os.path.join(args.build, "bench", "bench_loop"), path]
-    ours = [args.program, "report", "--json", path]
-    output = path.removesuffix(".pcap") + ".report.json"
-    run(loop, os.devnull)  # into the page cache
+def pairs(args, path, truth, threads):
+    """The loop and the report in turn, and what is wrong with the reports."""
+    loop = [corpora.tool(args.build, "bench_loop"), path]
+    ours = [args.program, "report", "--json", "--quiet", path]
+    ours += corpora.threads_option(args.program, threads)
+    output = path.removesuffix(".pcap") + f".report-{threads}.json"
     floors, times, errors = [], [], []
     for _ in range(args.runs):
-        floors.append(run(loop, os.devnull))
-        times.append(run(ours, output))
+        floors.append(corpora.must_run(args.build, loop))
+        times.append(corpora.must_run(args.build, ours, output))
         with open(output, encoding="utf-8") as f:
             errors = check.differences(json.load(f), truth)
         if errors:
             break
+    return floors, times, errors, output
+
+
+def same(one, two):
+    with open(one, "rb") as a, open(two, "rb") as b:
+        return a.read() == b.read()
+
+
+def measure(args, corpus):
+    """A result for each number of threads, and one for each of the other programs."""
+    many = args.connections if corpus == "connections" else None
+    path, truth = corpora.generate(args.build, args.dir, corpus,
+                                   args.size or corpora.SIZES[corpus], many)
+    corpora.must_run(args.build, [corpora.tool(args.build, "bench_loop"), path])  # to page cache
+    results, outputs = [], []
+    for at, threads in enumerate(THREADS):
+        result = {"corpus": corpus, "threads": threads, "truth": truth, "errors": [],
+                  "mark": MARKS[corpus][at] if corpus in MARKS else None}
+        results.append(result)
+        if threads > 1 and not corpora.has_threads(args.program):
+            continue
+        floors, times, result["errors"], output = pairs(args, path, truth, threads)
+        outputs.append(output)
+        if not result["errors"] and not same(output, outputs[0]):
+            result["errors"].append("the report is not that of one thread")
+        if "each" in truth:
+            errors, *result["found"] = wrong_exchanges(
+                args, path, truth, corpora.threads_option(args.program, threads))
+            result["errors"] += errors
+        result.update(figures(floors, times))
+    loop = results[0]["floor"]
+    rivals = [rival(args, name, corpus, path, loop) for name in others.COMMANDS if args.others]
+    return results, rivals
+
+
+def figures(floors, times):
     median = statistics.median
-    wall = median(t[0] for t in times)
+    ratios = [t.wall / f.wall for t, f in zip(times, floors)]
     return {
-        "corpus": corpus,
-        "mb": truth["file_bytes"] / 1e6,
-        "packets": truth["packets"],
-        "floor": median(t[0] for t in floors),
-        "wall": wall,
-        "ratio": median(t[0] / f[0] for t, f in zip(times, floors)),
-        "spread": (min(t[0] / f[0] for t, f in zip(times, floors)),
-                   max(t[0] / f[0] for t, f in zip(times, floors))),
-        "cpu": median(t[1] for t in times),
-        "cpu_ratio": median(t[1] / f[1] for t, f in zip(times, floors)),
-        "rss": max(t[2] for t in times) / 1e6,
-        "errors": errors,
+        "floor": median(f.wall for f in floors),
+        "wall": median(t.wall for t in times),
+        "cpu": median(t.cpu for t in times),
+        "peak": max(t.peak for t in times),
+        "ratio": median(ratios),
+        "spread": (min(ratios), max(ratios)),
+        "cpu_ratio": median(t.cpu / f.cpu for t, f in zip(times, floors)),
     }
 
 
-def rows(results):
-    head = ["corpus", "MB", "packets", "loop s", "mcpmeter s", "ratio", "min..max", "MB/s",
-            "packets/s", "CPU s", "CPU ratio", "peak MB", "report"]
-    body = [[r["corpus"], f"{r['mb']:.0f}", f"{r['packets']}", f"{r['floor']:.3f}",
-             f"{r['wall']:.3f}", f"{r['ratio']:.2f}",
-             f"{r['spread'][0]:.2f}..{r['spread'][1]:.2f}", f"{r['mb'] / r['wall']:.0f}",
-             f"{r['packets'] / r['wall'] / 1e6:.2f} M", f"{r['cpu']:.3f}", f"{r['cpu_ratio']:.2f}",
-             f"{r['rss']:.0f}",
-             "WRONG" if r["errors"] else "exact" if r["corpus"] != "impaired" else "as lossy"]
-            for r in results]
-    return head, body
+def rival(args, name, corpus, path, loop_seconds):
+    """A row about another program."""
+    if name not in others.installed():
+        return [corpus, name, "not installed"] + [""] * 5
+    size, result = others.measure(args.build, name, path, args.others)
+    whole = os.path.getsize(path)
+    part = "all" if size == whole else f"first {size / 1e6:.0f} MB"
+    if result is None:
+        return [corpus, name, part, "failed", "", "", "", ""]
+    ratio = result.wall / size / (loop_seconds / whole)
+    return [corpus, name, part, f"{result.wall:.2f}", f"{size / 1e6 / result.wall:.1f}",
+            f"{ratio:.0f}", f"{result.cpu:.2f}", f"{result.peak / 1e6:.0f}"]
 
 
-def table(results, markdown=False):
-    head, body = rows(results)
-    width = [max(len(line[i]) for line in [head] + body) for i in range(len(head))]
-    if markdown:
-        lines = ["| " + " | ".join(line) + " |" for line in [head] + body]
-        lines.insert(1, "|" + " --- |" * len(head))
-        return "\n".join(lines)
-    return "\n".join("  ".join(c.ljust(w) if i == 0 else c.rjust(w)
-                               for i, (c, w) in enumerate(zip(line, width)))
-                     for line in [head] + body)
+RIVAL_HEAD = ["corpus", "program", "of the capture", "s", "MB/s", "ratio", "CPU s", "peak MB"]
+HEAD = ["corpus", "threads", "MB", "packets", "loop s", "loop MB/s", "mcpmeter s", "ratio",
+        "min..max", "at most", "MB/s", "packets/s", "CPU s", "CPU ratio", "peak MB",
+        "B/open conn.", "report"]
 
 
-def machine():
-    model = "unknown processor"
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as f:
-            model = re.search(r"model name\s*: (.*)", f.read()).group(1)
-    except (OSError, AttributeError):
-        pass
-    return f"{model}, {os.cpu_count()} logical processors, Linux {platform.release()}"
+def verdict(r):
+    if r["errors"]:
+        return "WRONG"
+    return f"{r['found'][0]:.2f} % found, none wrong" if "found" in r else "exact"
 
 
-def write_results(args, results):
-    version = subprocess.run([args.program, "--version"], capture_output=True, text=True,
-                             check=False).stdout.split("\n")[0]
+def row(r):
+    truth = r["truth"]
+    mb, packets = truth["file_bytes"] / 1e6, truth["packets"]
+    start = [r["corpus"], str(r["threads"]), f"{mb:.0f}", str(packets)]
+    mark = f"{r['mark']:.1f}" if r["mark"] else ""
+    if "wall" not in r:
+        return start + ["n/a"] * 5 + [mark] + ["n/a"] * 7
+    alive = truth["connections"]["open"]
+    return start + [
+        f"{r['floor']:.3f}", f"{mb / r['floor']:.0f}", f"{r['wall']:.3f}", f"{r['ratio']:.2f}",
+        f"{r['spread'][0]:.2f}..{r['spread'][1]:.2f}", mark, f"{mb / r['wall']:.0f}",
+        f"{packets / r['wall'] / 1e6:.2f} M", f"{r['cpu']:.3f}", f"{r['cpu_ratio']:.2f}",
+        f"{r['peak'] / 1e6:.1f}", f"{r['peak'] / alive:.0f}" if alive else "", verdict(r)]
+
+
+def write_results(args, results, rivals):
+    version = corpora.first_line([args.program, "--version"])
     options = f" --size {args.size}" if args.size else ""
-    if args.connections != OPEN:
+    if args.connections != corpora.OPEN:
         options += f" --connections {args.connections}"
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
-    with open(path, "w", encoding="utf-8") as f:
+    with open(os.path.join(corpora.HERE, "RESULTS.md"), "w", encoding="utf-8") as f:
         f.write(f"""# Benchmark results
 
 Written by `./dev bench --write{options} --runs {args.runs}`; how it is measured: [README](README.md).
 
-- {version}
-- {machine()}
+- {datetime.date.today()}
+- {version}, commit {corpora.commit()}
+- {corpora.machine()}
 
-{table(results, markdown=True)}
+{corpora.markdown(HEAD, [row(r) for r in results])}
 """)
+        if rivals:
+            f.write(f"\nOther programs, once each, on as much as they read in {args.others} s or so; "
+                    f"`ratio` is by byte:\n\n{corpora.markdown(RIVAL_HEAD, rivals)}\n")
+
+
+def complain(args, result):
+    """Says what is wrong with a result; true if anything is."""
+    name = f"{result['corpus']}, threads: {result['threads']}"
+    if result["errors"]:
+        print(f"{name}: the report is wrong", file=sys.stderr)
+        for line in result["errors"][:20]:
+            print(f"  {line}", file=sys.stderr)
+        return True
+    mark = args.mark or result["mark"]
+    if args.mark is None or mark is None or result.get("ratio", 0) <= mark:
+        return False
+    print(f"{name}: {result['ratio']:.2f} is above the mark of {mark}")
+    return True
 
 
 def main():
     args = parse()
-    results, failed = [], False
+    results, rivals = [], []
     for corpus in args.corpus:
-        result = measure(args, corpus)
-        results.append(result)
         if sys.stderr.isatty():
-            print(f"{corpus}: {result['ratio']:.2f} times the loop", file=sys.stderr)
-        if result["errors"]:
-            failed = True
-            print(f"{corpus}: the report is wrong", file=sys.stderr)
-            for line in result["errors"][:20]:
-                print(f"  {line}", file=sys.stderr)
-    print(table(results))
-    for result in results:
-        if args.mark and result["corpus"] in MARKED and result["ratio"] > args.mark:
-            failed = True
-            print(f"{result['corpus']}: {result['ratio']:.2f} is above the mark of {args.mark}")
+            print(f"bench: {corpus}", file=sys.stderr)
+        of_corpus, of_others = measure(args, corpus)
+        results += of_corpus
+        rivals += of_others
+    print(corpora.table(HEAD, [row(r) for r in results]))
+    if rivals:
+        print("\n" + corpora.table(RIVAL_HEAD, rivals))
+    failed = any([complain(args, r) for r in results])
     if args.write and not failed:
-        write_results(args, results)
+        write_results(args, results, rivals)
     return 1 if failed else 0
 
 

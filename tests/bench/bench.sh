@@ -29,6 +29,7 @@ if [ "${1:-}" = --memory ]; then
     exec "$tools/bench_memory"
 fi
 make_tool bench_gen "$here"/gen*.c
+make_tool bench_run "$here/run.c"
 # shellcheck disable=SC2046 # several words on purpose
 make_tool bench_loop "$here/loop.c" $(pkg-config --cflags --libs libpcap)
 exec python3 -B "$here/bench.py" --build "$build" "$@"

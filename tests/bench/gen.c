@@ -45,6 +45,7 @@ struct run {
     struct client *clients;
     struct gen_net net;
     struct gen_mcp mcp;
+    struct gen_truth truth;
 };
 
 static bool full(const struct run *run)
@@ -101,8 +102,8 @@ static struct gen_call next_call(struct run *run)
         call.progress = (unsigned)gen_random_between(random, 50, 400);
         return call;
     case OFFLOAD:
-    case IMPAIRED:
-        if (gen_random_below(random, 4) == 0)
+    case IMPAIRED: /* of the exchanges that are hit, most are large ones */
+        if (gen_random_below(random, run->corpus == OFFLOAD ? 4 : 40) == 0)
             call.result_bytes = gen_random_between(random, 8 << 10, 256 << 10);
         return call;
     case CORPORA:
@@ -166,6 +167,7 @@ static void be_born(struct run *run, struct client *client)
     client->life = (unsigned)gen_random_between(random, 20, 300);
     if (run->corpus == LARGE)
         client->life = (unsigned)gen_random_between(random, 4, 20);
+    client->session.exchange.method = GEN_METHODS;
     client->alive = true;
     if (client->other == GEN_OTHERS)
         gen_mcp_session(&run->mcp, &client->session);
@@ -198,6 +200,7 @@ static void advance(struct run *run, struct client *client)
     for (uint64_t i = 0; i < burst || run->net.held_conn == &client->conn; i++) {
         if (gen_net_step(&run->net, &client->conn))
             continue;
+        gen_truth_answered(&run->truth, &client->session.exchange, &client->conn);
         if (!begin_exchange(run, client)) {
             die(run, client);
             break;
@@ -228,6 +231,7 @@ static bool advance_to(struct run *run, struct client *client, unsigned exchange
     for (uint64_t i = 0; i < burst; i++) {
         if (gen_net_step(&run->net, &client->conn))
             continue;
+        gen_truth_answered(&run->truth, &client->session.exchange, &client->conn);
         if (client->step == exchanges)
             return false;
         begin_mcp_exchange(run, client);
@@ -283,10 +287,11 @@ static void print_truth(const struct run *run, FILE *out)
             (unsigned long long)net->closed, opened - net->closed);
     fprintf(out,
             "  \"impairment\": {\"out_of_order\": %llu, \"retransmitted\": %llu, "
-            "\"missing\": %llu, \"missing_bytes\": %llu},\n",
+            "\"missing\": %llu, \"missing_bytes\": %llu, \"missing_acks\": %llu},\n",
             (unsigned long long)net->out_of_order, (unsigned long long)net->retransmitted,
-            (unsigned long long)net->missing, (unsigned long long)net->missing_bytes);
-    gen_mcp_truth(&run->mcp, out);
+            (unsigned long long)net->missing, (unsigned long long)net->missing_bytes,
+            (unsigned long long)net->missing_acks);
+    gen_truth_print(&run->truth, out);
     fprintf(out, "\n}\n");
 }
 
@@ -328,7 +333,7 @@ int main(int argc, char **argv)
     if (!parse(argc, argv, &run))
         return usage();
     run.net.segment_bytes = run.corpus == OFFLOAD ? OFFLOAD_MSS : MSS;
-    run.net.impaired = run.corpus == IMPAIRED;
+    run.net.impaired = run.truth.each = run.corpus == IMPAIRED;
     run.clients = calloc(run.alive, sizeof(*run.clients));
     run.net.file = fopen(argv[3], "wb");
     FILE *truth = fopen(argv[4], "w");
@@ -337,7 +342,7 @@ int main(int argc, char **argv)
         return 1;
     }
     setvbuf(run.net.file, NULL, _IOFBF, 1 << 20);
-    gen_mcp_start(&run.mcp, &run.net.random);
+    gen_mcp_start(&run.mcp, &run.net.random, &run.truth);
     gen_net_start(&run.net);
     if (!goes_round(&run))
         generate(&run);

@@ -38,6 +38,14 @@ struct gen_piece { /* bytes that one side writes at once */
     int dir;
 };
 
+/* The JSON-RPC exchange of a transaction: where its two texts end, and when that was sent. */
+struct gen_watch {
+    size_t end[GEN_DIRS]; /* in the transaction's bytes */
+    uint64_t sent_ns[GEN_DIRS];
+    bool hurt;    /* the network did something to its packets */
+    bool missing; /* not all of them were captured */
+};
+
 struct gen_conn {
     uint32_t ip[2];
     uint16_t port[2];
@@ -48,6 +56,7 @@ struct gen_conn {
     unsigned pieces, pieces_cap, at;
     size_t sent;      /* of piece[at] */
     unsigned unacked; /* segments */
+    struct gen_watch watch;
 };
 
 struct gen_net {
@@ -60,7 +69,7 @@ struct gen_net {
     uint64_t packets, wire_bytes, file_bytes;
     uint64_t payload_bytes[GEN_DIRS];
     uint64_t attempts, refused, closed;
-    uint64_t out_of_order, retransmitted, missing, missing_bytes;
+    uint64_t out_of_order, retransmitted, missing, missing_bytes, missing_acks;
     /* a segment held back to come out of order */
     struct gen_buf held;
     const struct gen_conn *held_conn;
@@ -98,23 +107,26 @@ enum gen_outcome { GEN_OK, GEN_FAILED, GEN_TOOL_ERROR, GEN_OUTCOMES };
 
 #define GEN_TOOLS 12
 
-struct gen_truth {
-    uint64_t count[GEN_METHODS][GEN_KINDS][GEN_DIRS];
-    uint64_t bytes[GEN_METHODS][GEN_KINDS][GEN_DIRS];
-    uint64_t outcome[GEN_METHODS][GEN_OUTCOMES];
-    uint64_t tool[GEN_TOOLS][GEN_OUTCOMES];
-    uint64_t sessions, http_requests;
+/* A request and what became of it. */
+struct gen_exchange {
+    enum gen_method method; /* GEN_METHODS: none */
+    enum gen_outcome outcome;
+    unsigned tool;
+    uint64_t id;
 };
 
 struct gen_session {
     char id[37];
-    uint64_t next_id;
     bool sse; /* this server answers with event streams more often than not */
+    uint64_t next_id;
+    struct gen_exchange exchange; /* of the transaction that is being sent */
 };
+
+struct gen_truth;
 
 struct gen_mcp {
     struct gen_random *random;
-    struct gen_truth truth;
+    struct gen_truth *truth;
     struct gen_buf text; /* escaped JSON text to take slices from */
     uint32_t *starts;    /* of its units: a slice begins and ends at one */
     size_t units;
@@ -128,7 +140,7 @@ struct gen_call {
     unsigned progress;                   /* notifications before the result */
 };
 
-void gen_mcp_start(struct gen_mcp *m, struct gen_random *random);
+void gen_mcp_start(struct gen_mcp *m, struct gen_random *random, struct gen_truth *truth);
 void gen_mcp_session(struct gen_mcp *m, struct gen_session *s);
 /* Each writes one HTTP exchange into c. */
 void gen_mcp_initialize(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c);
@@ -137,7 +149,34 @@ void gen_mcp_call(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c,
                   const struct gen_call *call);
 void gen_mcp_delete(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c);
 
-void gen_mcp_truth(const struct gen_mcp *m, FILE *out); /* members of a JSON object */
+/* ---- gen_truth.c: what an observer should have seen ---- */
+
+extern const char *const gen_method_names[GEN_METHODS];
+extern const char *const gen_tool_names[GEN_TOOLS];
+
+struct gen_times { /* durations in nanoseconds */
+    uint64_t *ns;
+    size_t n, cap;
+};
+
+struct gen_truth {
+    uint64_t count[GEN_METHODS][GEN_KINDS][GEN_DIRS];
+    uint64_t bytes[GEN_METHODS][GEN_KINDS][GEN_DIRS];
+    uint64_t outcome[GEN_METHODS][GEN_OUTCOMES];
+    uint64_t tool[GEN_TOOLS][GEN_OUTCOMES];
+    uint64_t sessions, http_requests;
+    struct gen_times latency[GEN_METHODS];
+    bool each; /* tell every exchange */
+    struct gen_buf exchanges;
+};
+
+void gen_truth_message(struct gen_truth *t, enum gen_method method, enum gen_kind kind, int dir,
+                       size_t bytes);
+void gen_truth_asked(struct gen_truth *t, const struct gen_exchange *exchange);
+/* The transaction in c is over; *exchange, if it is one, is none from now on. */
+void gen_truth_answered(struct gen_truth *t, struct gen_exchange *exchange,
+                        const struct gen_conn *c);
+void gen_truth_print(const struct gen_truth *t, FILE *out); /* members of a JSON object */
 
 /* ---- gen_other.c: what is not MCP ---- */
 

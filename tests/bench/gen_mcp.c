@@ -11,31 +11,15 @@
 #define TEXT_UNITS  200000 /* about 5 MB: larger than any one text */
 #define CHUNK_BYTES 16384
 
-static const char *const method_names[GEN_METHODS] = {
-    "initialize",
-    "notifications/initialized",
-    "tools/list",
-    "tools/call",
-    "resources/read",
-    "prompts/get",
-    "ping",
-    "notifications/progress",
-    "notifications/message",
-};
-
-static const char *const tool_names[GEN_TOOLS] = {
-    "search_documents", "read_file", "write_file", "list_directory",  "run_query", "get_issue",
-    "create_comment",   "fetch_url", "summarize",  "take_screenshot", "get-sum",   "translate_text",
-};
-
 /* ---- text ---- */
 
-void gen_mcp_start(struct gen_mcp *m, struct gen_random *random)
+void gen_mcp_start(struct gen_mcp *m, struct gen_random *random, struct gen_truth *truth)
 {
     static const char *const escapes[] = {"\\n", "\\\"", "\\n", "\\\\",    "\\t",    "\\\"",
                                           "\\n", "\\/",  "\\n", "\\u00e9", "\u00fc", "\\r\\n"};
     static const char letters[] = "etaoinshrdlu cmfwyp, vbgkjq.xz{}[]:<>=-_ 0123456789 ";
     m->random = random;
+    m->truth = truth;
     m->starts = malloc((TEXT_UNITS + 1) * sizeof(*m->starts));
     if (!m->starts)
         abort();
@@ -61,21 +45,14 @@ static void add_text(struct gen_mcp *m, struct gen_buf *b, size_t n)
     gen_buf_add(b, m->text.data + from, m->starts[first + units] - from);
 }
 
-/* ---- truth ---- */
-
-static void count(struct gen_mcp *m, enum gen_method method, enum gen_kind kind, int dir)
-{
-    m->truth.count[method][kind][dir]++;
-    m->truth.bytes[method][kind][dir] += m->body.len;
-}
-
 /* ---- HTTP ---- */
 
 static void request_head(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c,
                          const char *verb, size_t length)
 {
     struct gen_buf *b = &c->bytes;
-    m->truth.http_requests++;
+    m->truth->http_requests++;
+    c->watch = (struct gen_watch){0};
     gen_buf_printf(b, "%s /mcp HTTP/1.1\r\nhost: 10.0.0.%u:%u\r\nconnection: keep-alive\r\n", verb,
                    c->ip[1] & 255, c->port[1]);
     if (s && s->next_id > 0)
@@ -95,6 +72,7 @@ static void post(struct gen_mcp *m, const struct gen_session *s, struct gen_conn
 {
     request_head(m, s, c, "POST", m->body.len);
     gen_buf_add(&c->bytes, m->body.data, m->body.len);
+    c->watch.end[GEN_C2S] = c->bytes.len;
     gen_net_write(c, GEN_C2S);
 }
 
@@ -124,6 +102,16 @@ static void add_chunk(struct gen_buf *b, const void *data, size_t n)
     gen_buf_text(b, "\r\n");
 }
 
+/* m->body in chunks. */
+static void add_chunks(struct gen_mcp *m, struct gen_conn *c)
+{
+    for (size_t at = 0; at < m->body.len; at += CHUNK_BYTES) {
+        size_t left = m->body.len - at;
+        add_chunk(&c->bytes, m->body.data + at, left < CHUNK_BYTES ? left : CHUNK_BYTES);
+    }
+    c->watch.end[GEN_S2C] = c->bytes.len - 2;
+}
+
 /* Answers with m->body as plain JSON, with a length or in chunks. */
 static void answer_json(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c)
 {
@@ -133,33 +121,30 @@ static void answer_json(struct gen_mcp *m, const struct gen_session *s, struct g
         snprintf(length, sizeof(length), "Content-Length: %zu", m->body.len);
         response_head(s, b, "200 OK", "application/json", length);
         gen_buf_add(b, m->body.data, m->body.len);
+        c->watch.end[GEN_S2C] = b->len;
     } else {
         response_head(s, b, "200 OK", "application/json", "Transfer-Encoding: chunked");
-        for (size_t at = 0; at < m->body.len; at += CHUNK_BYTES) {
-            size_t left = m->body.len - at;
-            add_chunk(b, m->body.data + at, left < CHUNK_BYTES ? left : CHUNK_BYTES);
-        }
+        add_chunks(m, c);
         gen_buf_text(b, "0\r\n\r\n");
     }
     gen_net_write(c, GEN_S2C);
 }
 
 /* m->body as one event: one chunk, or several when it is large. */
-static void add_event(struct gen_mcp *m, struct gen_buf *b)
+static void add_event(struct gen_mcp *m, struct gen_conn *c)
 {
     static const char before[] = "event: message\ndata: ";
+    struct gen_buf *b = &c->bytes;
     size_t length = sizeof(before) - 1 + m->body.len + 2;
     if (length <= CHUNK_BYTES) {
         gen_buf_printf(b, "%zx\r\n%s", length, before);
         gen_buf_add(b, m->body.data, m->body.len);
+        c->watch.end[GEN_S2C] = b->len;
         gen_buf_text(b, "\n\n\r\n");
         return;
     }
     add_chunk(b, before, sizeof(before) - 1);
-    for (size_t at = 0; at < m->body.len; at += CHUNK_BYTES) {
-        size_t left = m->body.len - at;
-        add_chunk(b, m->body.data + at, left < CHUNK_BYTES ? left : CHUNK_BYTES);
-    }
+    add_chunks(m, c);
     add_chunk(b, "\n\n", 2);
 }
 
@@ -176,13 +161,13 @@ static void call_request(struct gen_mcp *m, const struct gen_session *s,
 {
     struct gen_buf *b = begin(m);
     unsigned long long id = s->next_id;
-    gen_buf_printf(b, "{\"method\":\"%s\"", method_names[call->method]);
+    gen_buf_printf(b, "{\"method\":\"%s\"", gen_method_names[call->method]);
     switch (call->method) {
     case GEN_TOOLS_CALL:
         gen_buf_printf(b,
                        ",\"params\":{\"name\":\"%s\",\"arguments\":{\"path\":\"src/lib/%llu.ts\","
                        "\"recursive\":true,\"limit\":%u,\"query\":\"",
-                       tool_names[tool], id, tool * 10);
+                       gen_tool_names[tool], id, tool * 10);
         add_text(m, b, call->argument_bytes);
         gen_buf_text(b, "\"}");
         if (call->progress > 0)
@@ -213,14 +198,14 @@ static void call_request(struct gen_mcp *m, const struct gen_session *s,
         break;
     }
     gen_buf_printf(b, ",\"jsonrpc\":\"2.0\",\"id\":%llu}", id);
-    count(m, call->method, GEN_REQUEST, GEN_C2S);
+    gen_truth_message(m->truth, call->method, GEN_REQUEST, GEN_C2S, m->body.len);
 }
 
 static void tools_list_result(struct gen_mcp *m, struct gen_buf *b)
 {
     gen_buf_text(b, "{\"tools\":[");
     for (unsigned i = 0; i < GEN_TOOLS; i++) {
-        gen_buf_printf(b, "%s{\"name\":\"%s\",\"description\":\"", i ? "," : "", tool_names[i]);
+        gen_buf_printf(b, "%s{\"name\":\"%s\",\"description\":\"", i ? "," : "", gen_tool_names[i]);
         add_text(m, b, 80);
         gen_buf_text(b, "\",\"inputSchema\":{\"type\":\"object\",\"properties\":{\"path\":"
                         "{\"type\":\"string\",\"description\":\"where\"},\"limit\":{\"type\":"
@@ -283,13 +268,13 @@ static void call_response(struct gen_mcp *m, const struct gen_session *s,
                        id);
         add_text(m, b, 60);
         gen_buf_text(b, "\"}}");
-        count(m, call->method, GEN_ERROR, GEN_S2C);
+        gen_truth_message(m->truth, call->method, GEN_ERROR, GEN_S2C, m->body.len);
         return;
     }
     gen_buf_text(b, "{\"result\":");
     result_value(m, call, outcome == GEN_TOOL_ERROR);
     gen_buf_printf(b, ",\"jsonrpc\":\"2.0\",\"id\":%llu}", id);
-    count(m, call->method, GEN_RESULT, GEN_S2C);
+    gen_truth_message(m->truth, call->method, GEN_RESULT, GEN_S2C, m->body.len);
 }
 
 static void progress(struct gen_mcp *m, const struct gen_session *s, unsigned at, unsigned total)
@@ -308,7 +293,7 @@ static void progress(struct gen_mcp *m, const struct gen_session *s, unsigned at
                        at, total, (unsigned long long)s->next_id);
     add_text(m, b, gen_random_between(m->random, 20, 120));
     gen_buf_text(b, "\"},\"jsonrpc\":\"2.0\"}");
-    count(m, method, GEN_NOTIFICATION, GEN_S2C);
+    gen_truth_message(m->truth, method, GEN_NOTIFICATION, GEN_S2C, m->body.len);
 }
 
 /* ---- exchanges ---- */
@@ -321,7 +306,7 @@ void gen_mcp_session(struct gen_mcp *m, struct gen_session *s)
              (unsigned long long)b & 0xffffffffffff);
     s->next_id = 0;
     s->sse = gen_random_below(m->random, 2) == 0;
-    m->truth.sessions++;
+    m->truth->sessions++;
 }
 
 static enum gen_outcome choose_outcome(struct gen_mcp *m, enum gen_method method)
@@ -337,20 +322,19 @@ void gen_mcp_call(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c,
 {
     unsigned tool = (unsigned)gen_random_below(m->random, GEN_TOOLS);
     enum gen_outcome outcome = choose_outcome(m, call->method);
-    m->truth.outcome[call->method][outcome]++;
-    if (call->method == GEN_TOOLS_CALL)
-        m->truth.tool[tool][outcome]++;
+    s->exchange = (struct gen_exchange){call->method, outcome, tool, s->next_id};
+    gen_truth_asked(m->truth, &s->exchange);
     call_request(m, s, call, tool);
     post(m, s, c);
     if (s->sse || call->progress > 0) {
         response_head(s, &c->bytes, "200 OK", "text/event-stream", "Transfer-Encoding: chunked");
         for (unsigned i = 0; i < call->progress; i++) {
             progress(m, s, i, call->progress);
-            add_event(m, &c->bytes);
+            add_event(m, c);
             gen_net_write(c, GEN_S2C);
         }
         call_response(m, s, call, outcome);
-        add_event(m, &c->bytes);
+        add_event(m, c);
         gen_buf_text(&c->bytes, "0\r\n\r\n");
         gen_net_write(c, GEN_S2C);
     } else {
@@ -367,8 +351,9 @@ void gen_mcp_initialize(struct gen_mcp *m, struct gen_session *s, struct gen_con
 
 void gen_mcp_initialized(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c)
 {
+    s->exchange.method = GEN_METHODS;
     gen_buf_text(begin(m), "{\"method\":\"notifications/initialized\",\"jsonrpc\":\"2.0\"}");
-    count(m, GEN_INITIALIZED, GEN_NOTIFICATION, GEN_C2S);
+    gen_truth_message(m->truth, GEN_INITIALIZED, GEN_NOTIFICATION, GEN_C2S, m->body.len);
     post(m, s, c);
     response_head(s, &c->bytes, "202 Accepted", NULL, "Transfer-Encoding: chunked");
     gen_buf_text(&c->bytes, "0\r\n\r\n");
@@ -377,64 +362,9 @@ void gen_mcp_initialized(struct gen_mcp *m, struct gen_session *s, struct gen_co
 
 void gen_mcp_delete(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c)
 {
+    s->exchange.method = GEN_METHODS;
     request_head(m, s, c, "DELETE", 0);
     gen_net_write(c, GEN_C2S);
     response_head(s, &c->bytes, "200 OK", NULL, "Content-Length: 0");
     gen_net_write(c, GEN_S2C);
-}
-
-/* ---- the side file ---- */
-
-static void print_messages(const struct gen_mcp *m, FILE *out)
-{
-    static const char *const kinds[] = {"request", "notification", "result", "error"};
-    static const char *const suffix[] = {"", "", ":result", ":error"};
-    static const char *const dirs[] = {"received", "sent"};
-    const char *comma = "";
-    fprintf(out, "  \"messages\": [");
-    for (int method = 0; method < GEN_METHODS; method++) {
-        for (int cell = 0; cell < GEN_KINDS * GEN_DIRS; cell++) {
-            int kind = cell / GEN_DIRS, dir = cell % GEN_DIRS;
-            unsigned long long n = m->truth.count[method][kind][dir];
-            if (n == 0)
-                continue;
-            fprintf(out,
-                    "%s\n    {\"type\": \"%s%s\", \"kind\": \"%s\", \"direction\": \"%s\", "
-                    "\"count\": %llu, \"bytes\": %llu}",
-                    comma, method_names[method], suffix[kind], kinds[kind], dirs[dir], n,
-                    (unsigned long long)m->truth.bytes[method][kind][dir]);
-            comma = ",";
-        }
-    }
-    fprintf(out, "\n  ],\n");
-}
-
-static void print_outcomes(const char *name, const uint64_t outcome[GEN_OUTCOMES], FILE *out)
-{
-    fprintf(out, "    \"%s\": {\"result\": %llu, \"error\": %llu, \"tool_error\": %llu}", name,
-            (unsigned long long)outcome[GEN_OK], (unsigned long long)outcome[GEN_FAILED],
-            (unsigned long long)outcome[GEN_TOOL_ERROR]);
-}
-
-void gen_mcp_truth(const struct gen_mcp *m, FILE *out)
-{
-    const char *comma = "";
-    fprintf(out, "  \"sessions\": %llu,\n  \"http_requests\": %llu,\n",
-            (unsigned long long)m->truth.sessions, (unsigned long long)m->truth.http_requests);
-    print_messages(m, out);
-    fprintf(out, "  \"exchanges\": {");
-    for (int method = 0; method < GEN_METHODS; method++) {
-        const uint64_t *outcome = m->truth.outcome[method];
-        if (outcome[GEN_OK] + outcome[GEN_FAILED] + outcome[GEN_TOOL_ERROR] == 0)
-            continue;
-        fprintf(out, "%s\n", comma);
-        print_outcomes(method_names[method], outcome, out);
-        comma = ",";
-    }
-    fprintf(out, "\n  },\n  \"tools\": {");
-    for (int i = 0; i < GEN_TOOLS; i++) {
-        fprintf(out, "%s\n", i ? "," : "");
-        print_outcomes(tool_names[i], m->truth.tool[i], out);
-    }
-    fprintf(out, "\n  }");
 }

@@ -163,6 +163,14 @@ static void bare(struct gen_net *net, struct gen_conn *c, int dir, int flags)
         c->seq[dir]++;
 }
 
+static void acknowledge(struct gen_net *net, struct gen_conn *c, int dir)
+{
+    if (net->impaired && gen_random_below(&net->random, 1000) == 0)
+        net->missing_acks++;
+    else
+        bare(net, c, dir, ACK);
+}
+
 struct gen_segment {
     const uint8_t *payload;
     size_t n;
@@ -182,18 +190,23 @@ static void release_held(struct gen_net *net)
     net->out_of_order++;
 }
 
+#define LATE 22 /* of the four in ten that can be: one in a hundred of all */
+
 /* A data segment through an imperfect network: one in a hundred late, one in a hundred twice, one
  * in a thousand not captured. A late one arrives within its own write, so `last` ones are not. */
-static void impaired(struct gen_net *net, const struct gen_conn *c, const uint8_t *head,
+static void impaired(struct gen_net *net, struct gen_conn *c, const uint8_t *head,
                      const struct gen_segment *segment)
 {
     const uint8_t *payload = segment->payload;
     size_t n = segment->n;
     uint64_t fate = gen_random_below(&net->random, 1000);
+    bool late = fate > 10 && fate <= 10 + LATE && !segment->last && !net->held_conn;
+    c->watch.hurt |= fate <= 10 || late;
     if (fate == 0) {
+        c->watch.missing = true;
         net->missing++;
         net->missing_bytes += n;
-    } else if (fate <= 10 && !segment->last && !net->held_conn) {
+    } else if (late) {
         gen_buf_add(&net->held, head, RECORD_BYTES + HEADERS_BYTES);
         gen_buf_add(&net->held, payload, n);
         net->held_conn = c;
@@ -201,7 +214,7 @@ static void impaired(struct gen_net *net, const struct gen_conn *c, const uint8_
         return;
     } else {
         record(net, head, payload, n);
-        if (fate > 10 && fate <= 20) {
+        if (fate <= 10) {
             record(net, head, payload, n);
             net->retransmitted++;
         }
@@ -296,10 +309,13 @@ bool gen_net_step(struct gen_net *net, struct gen_conn *c)
     size_t n = left < net->segment_bytes ? left : net->segment_bytes;
     send_segment(net, c, piece->dir,
                  &(struct gen_segment){c->bytes.data + piece->from + c->sent, n, n == left});
+    size_t end = c->watch.end[piece->dir];
+    if (end > piece->from + c->sent && end <= piece->from + c->sent + n)
+        c->watch.sent_ns[piece->dir] = net->clock_ns;
     c->sent += n;
     if (++c->unacked == 2 || n == left) {
         if (net->held_conn != c) /* what is still under way cannot be acknowledged */
-            bare(net, c, !piece->dir, ACK);
+            acknowledge(net, c, !piece->dir);
         c->unacked = 0;
     }
     if (n == left) {

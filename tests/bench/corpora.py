@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What all benchmarks share: the captures, and how a program is run and measured."""
+
+import collections
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+SIZES = {"small": 500, "large": 500, "sse": 200, "connections": 1000, "other": 200,
+         "offload": 200, "impaired": 200}  # megabytes
+OPEN = 200000  # connections of the corpus that has many
+
+Run = collections.namedtuple("Run", "wall cpu peak")  # seconds, seconds, bytes
+
+
+def tool(build, name):
+    return os.path.join(build, "bench", name)
+
+
+def generate(build, directory, corpus, size, connections=None):
+    """Path of the capture, and its truth; made anew unless the generator is older than they are."""
+    gen = tool(build, "bench_gen")
+    stem = os.path.join(directory, f"{corpus}-{size}" + (f"-{connections}" if connections else ""))
+    capture, truth = stem + ".pcap", stem + ".truth.json"
+    if not os.path.exists(truth) or os.path.getmtime(truth) < os.path.getmtime(gen):
+        os.makedirs(directory, exist_ok=True)
+        subprocess.run([gen, corpus, str(size), capture, truth + ".new"]
+                       + ([str(connections)] if connections else []), check=True)
+        os.replace(truth + ".new", truth)
+    with open(truth, encoding="utf-8") as f:
+        return capture, json.load(f)
+
+
+def run(build, command, output=os.devnull, **options):
+    """A whole process, its output into a file. None: it failed."""
+    done = subprocess.run([tool(build, "bench_run"), output] + command, stdout=subprocess.PIPE,
+                          text=True, check=False, **options)
+    if done.returncode != 0:
+        return None
+    wall, cpu, peak = done.stdout.split()
+    return Run(float(wall), float(cpu), int(peak))
+
+
+def must_run(build, command, output=os.devnull):
+    result = run(build, command, output)
+    if result is None:
+        sys.exit(f"bench: {' '.join(command)} failed")
+    return result
+
+
+def has_threads(program):
+    """Whether the program has the option --threads."""
+    text = subprocess.run([program, "report", "--help"], capture_output=True, text=True, check=False)
+    return "--threads" in text.stdout
+
+
+def threads_option(program, threads):
+    return ["--threads", str(threads)] if has_threads(program) else []
+
+
+def table(head, body):
+    width = [max(len(line[i]) for line in [head] + body) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) if i == 0 else c.rjust(w)
+                               for i, (c, w) in enumerate(zip(line, width))).rstrip()
+                     for line in [head] + body)
+
+
+def markdown(head, body):
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule] + body)
+
+
+def machine():
+    model = "unknown processor"
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            model = re.search(r"model name\s*: (.*)", f.read()).group(1)
+    except (OSError, AttributeError):
+        pass
+    return f"{model}, {os.cpu_count()} logical processors, Linux {platform.release()}"
+
+
+def first_line(command):
+    """What a program says first; "unknown" if it cannot be run."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)
+    except OSError:
+        return "unknown"
+    return (done.stdout.split("\n")[0] if done.returncode == 0 else "") or "unknown"
+
+
+def commit():
+    """What is checked out: its abbreviated name, and whether anything in it is changed."""
+    name = first_line(["git", "rev-parse", "--short=12", "HEAD"])
+    changed = first_line(["git", "status", "--porcelain", "--untracked-files=no", "../.."])
+    return name if changed == "unknown" else name + ", with changes"
