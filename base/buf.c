@@ -20,11 +20,6 @@ void buf_fini(struct buf *b)
     b->cap = 0;
 }
 
-void buf_clear(struct buf *b)
-{
-    b->len = 0;
-}
-
 static int grow(struct buf *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : FIRST_BYTES;

@@ -15,8 +15,7 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_fini(struct buf *b);  /* frees; the buffer is empty and usable afterwards */
-void buf_clear(struct buf *b); /* empties, keeps the memory */
+void buf_fini(struct buf *b); /* frees; the buffer is empty and usable afterwards */
 
 /* Appends all n bytes or none. Returns 0, ERR_LIMIT (would exceed max) or ERR_NOMEM. */
 int buf_append(struct buf *b, const void *data, size_t n);

@@ -22,11 +22,6 @@ const char *endpoint_format(const struct endpoint *ep, char text[ENDPOINT_TEXT_B
     return text;
 }
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b)
 {
     if (a->family != b->family)

@@ -41,8 +41,6 @@ const char *endpoint_format(const struct endpoint *ep, char text[ENDPOINT_TEXT_B
 /* The same without port and brackets. */
 const char *endpoint_format_ip(const struct endpoint *ep, char text[ENDPOINT_TEXT_BYTES]);
 
-bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
-
 /* A total order (family, address, port), for output that must not depend on hashing. */
 int endpoint_compare(const struct endpoint *a, const struct endpoint *b);
 

@@ -16,6 +16,12 @@
 #define ACKNOWLEDGED_NS      INT64_C(2000000000)
 #define HOLE_NS              INT64_C(10000000000)
 
+/* Packets of both sides; wraps, only differences count. */
+static uint32_t packets_of(const struct flow *f)
+{
+    return (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
+}
+
 struct hold_segment *hold_find(const struct hold *h, uint32_t seq)
 {
     if (!h || !h->first || tcp_ahead(hold_end(h->last), seq) <= 0)
@@ -42,7 +48,7 @@ static struct hold *ensure(struct reassembly *r, struct flow *f, int side)
     }
     h->flow = f;
     h->side = (uint8_t)side;
-    h->born_packets = hold_packets(f);
+    h->born_packets = packets_of(f);
     h->waits_ns = HOLD_NEVER;
     h->bytes = sizeof(*h);
     r->held_bytes += sizeof(*h);
@@ -77,7 +83,7 @@ static void stamp(const struct reassembly *r, struct hold *h, struct hold_segmen
         s->due_since_packets = s->next->due_since_packets;
     } else if ((half->flags & HALF_ACKED) && tcp_ahead(half->acked, s->seq) >= 0) {
         s->due_since_ns = r->now_ns;
-        s->due_since_packets = hold_packets(h->flow);
+        s->due_since_packets = packets_of(h->flow);
     } else {
         s->due_since_ns = HOLD_NEVER;
         if (!h->unacked || tcp_ahead(h->unacked->seq, s->seq) >= 0)
@@ -204,7 +210,7 @@ struct hold_segment *hold_pop(struct reassembly *r, struct hold *h)
 static void mark_due(const struct reassembly *r, struct hold *h)
 {
     h->unacked->due_since_ns = r->now_ns;
-    h->unacked->due_since_packets = hold_packets(h->flow);
+    h->unacked->due_since_packets = packets_of(h->flow);
     h->unacked = h->unacked->next;
 }
 
@@ -237,7 +243,7 @@ static int64_t due_ns(const struct hold *h)
 bool hold_due(const struct reassembly *r, const struct hold *h)
 {
     const struct hold_segment *s = h->first;
-    uint32_t packets = hold_packets(h->flow);
+    uint32_t packets = packets_of(h->flow);
     if (!(h->flow->half[h->side].flags & HALF_STARTED)) {
         if (packets - h->born_packets >= ACKNOWLEDGED_PACKETS)
             return true;
@@ -259,7 +265,7 @@ static void note_wait(const struct reassembly *r, struct hold *h)
         h->waits_ns = HOLD_NEVER;
     } else if (h->waits_ns == HOLD_NEVER || h->waits_seq != half->next) {
         h->waits_ns = r->now_ns;
-        h->waits_packets = hold_packets(h->flow);
+        h->waits_packets = packets_of(h->flow);
         h->waits_seq = half->next;
     }
 }

@@ -59,12 +59,6 @@ static inline uint32_t hold_end(const struct hold_segment *s)
     return s->seq + s->length_bytes;
 }
 
-/* Packets of both sides; wraps, only differences count. */
-static inline uint32_t hold_packets(const struct flow *f)
-{
-    return (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
-}
-
 /* The first held segment that ends beyond seq, or NULL; h may be NULL. */
 struct hold_segment *hold_find(const struct hold *h, uint32_t seq);
 

@@ -148,7 +148,9 @@ void job_no_memory(struct job *j)
     set_exit(j, EXIT_FAILED);
 }
 
-void job_read_files(struct job *j)
+/* Feeds all packets of the files to the run, with a progress line on a terminal, until the end, a
+ * signal, or a failure of the output. */
+static void read_files(struct job *j)
 {
     struct progress progress;
     struct source_status status;
@@ -278,7 +280,7 @@ int job_on_files(const struct options *options, void (*write)(struct job *j, jso
     int code = job_open(&job, options);
     if (code != EXIT_OK)
         return code;
-    job_read_files(&job);
+    read_files(&job);
     job_finish(&job);
     json_t *report = job_report(&job);
     if (report) {

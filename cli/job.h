@@ -13,7 +13,7 @@
  * What report, replay and live have in common: a source, a run over it, an output, signals that ask
  * to stop, and the way to an exit code.
  *
- *   job_open()  then  job_read_files() or an own loop  then  job_finish(), a report, job_close()
+ *   job_on_files(), or  job_open()  then  an own loop  then  job_finish(), a report, job_close()
  */
 struct job {
     const struct options *options;
@@ -28,10 +28,6 @@ struct job {
  * result. Returns EXIT_OK, or an exit code after a message; then there is nothing to close.
  * ret_job must stay where it is. */
 int job_open(struct job *ret_job, const struct options *options);
-
-/* Feeds all packets of the files to the run, with a progress line on a terminal, until the end, a
- * signal, or a failure of the output. */
-void job_read_files(struct job *j);
 
 /* Ends the run and says on standard error what the user should know: interrupted, cut inputs. */
 void job_finish(struct job *j);

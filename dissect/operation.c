@@ -25,7 +25,7 @@ struct operation_slot *operation_slot(const struct tracker *t, const struct oper
     return table_find(t->operation_keys, key);
 }
 
-void operation_unindex(struct tracker *t, struct operation *op)
+static void unindex(struct tracker *t, struct operation *op)
 {
     if (op->key.kind == INDEX_NONE)
         return;
@@ -46,7 +46,7 @@ void operation_unindex(struct tracker *t, struct operation *op)
 
 bool operation_index(struct tracker *t, struct operation *op, const struct operation_key *key)
 {
-    operation_unindex(t, op);
+    unindex(t, op);
     void *entry = operation_slot(t, key);
     if (!entry && table_insert(t->operation_keys, key, &entry) < 0) {
         t->operations_forgot = true;
@@ -209,7 +209,7 @@ static void tell(struct tracker *t, struct operation *op)
 void operation_leave(struct tracker *t, struct operation *op)
 {
     list_remove(t, op);
-    operation_unindex(t, op);
+    unindex(t, op);
 }
 
 /* Tells one that has ended. Tasks are remembered, others removed. */

@@ -94,7 +94,6 @@ struct operation_slot *operation_slot(const struct tracker *t, const struct oper
 
 /* Lets it be found under that key only. False: out of memory, nothing will find it. */
 bool operation_index(struct tracker *t, struct operation *op, const struct operation_key *key);
-void operation_unindex(struct tracker *t, struct operation *op);
 
 /* Something happened to it. */
 void operation_touch(struct tracker *t, struct operation *op);

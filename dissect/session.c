@@ -195,7 +195,9 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
     session_enter(t, s, ch);
 }
 
-void session_settle(struct tracker *t, struct channel *ch)
+/* The `initialize` of the channel will be answered without a session id: from now on it is about
+ * what the two hosts say to each other. Does nothing on other channels. */
+static void settle(struct tracker *t, struct channel *ch)
 {
     if (!ch->initializing || !channel_is_http(ch) ||
         (ch->session && ch->session->key.kind != SESSION_KIND_DRAFT))
@@ -223,7 +225,7 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
                    bool initialize_result)
 {
     if (initialize_result)
-        session_settle(t, ch);
+        settle(t, ch);
     struct session *s = ch->session;
     if (!s)
         return;

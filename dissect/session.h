@@ -89,10 +89,6 @@ void session_draft(struct tracker *t, struct channel *ch);
 /* The response head names the channel's session. */
 void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash);
 
-/* The `initialize` of the channel will be answered without a session id: from now on it is about
- * what the two hosts say to each other. Does nothing on other channels. */
-void session_settle(struct tracker *t, struct channel *ch);
-
 /* The `initialize` of the channel is of s: what it told of the client is. */
 void session_adopt(struct session *s, const struct channel *ch);
 

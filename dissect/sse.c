@@ -140,7 +140,6 @@ static void begin_value(struct sse *s, const struct sse_sink *sink)
         s->value_bad = true; /* until its first digit */
         break;
     case FIELD_OTHER:
-        s->unknown_fields++;
         break;
     }
 }
@@ -212,7 +211,6 @@ static void blank_line(struct sse *s, const struct sse_sink *sink)
     s->resync = false;
     if (!s->any_field)
         return;
-    s->events++;
     sink->event(sink->ctx, current(s));
     forget_event(s);
 }
@@ -250,7 +248,6 @@ static void name_byte(struct sse *s, const struct sse_sink *sink, uint8_t c)
         if (s->name_len < sizeof(s->name))
             s->name[s->name_len++] = (char)c;
     } else if (s->name_len == 0) {
-        s->comments++;
         s->state = STATE_IGNORE;
     } else {
         begin_value(s, sink);

@@ -40,12 +40,8 @@ struct sse_sink {
     void (*discard)(void *ctx);
 };
 
-/* The caller owns the memory and may move it between calls. All private but the counters. */
+/* The caller owns the memory and may move it between calls. All private. */
 struct sse {
-    uint64_t comments;
-    uint64_t events; /* dispatched, with or without data */
-    uint64_t unknown_fields;
-    /* ---- private */
     struct sse_event now;
     struct hash_stream id;
     uint64_t number; /* of a `retry` line under way */

@@ -34,7 +34,6 @@
  */
 #include "websocket.h"
 #include "ascii.h"
-#include "websocket_frame.h"
 #include <string.h>
 
 #define MESSAGE_UNKNOWN 0xff /* websocket_side.message: its beginning was lost, or it has none */

@@ -4,6 +4,7 @@
 
 #include "coding.h"
 #include "text.h"
+#include "websocket_frame.h"
 
 /*
  * One WebSocket (RFC 6455, RFC 7692), both directions: from its bytes to the messages of one
@@ -28,9 +29,9 @@ void websocket_add_extensions(struct websocket_options *o, const char *value, si
 /* One direction; private. */
 struct websocket_side {
     struct text text;
-    struct decoder *decoder; /* permessage-deflate; NULL: not needed, or not yet */
-    uint64_t left;           /* payload bytes of the frame under way */
-    uint8_t head[14];        /* a frame head that the input cut */
+    struct decoder *decoder;                  /* permessage-deflate; NULL: not needed, or not yet */
+    uint64_t left;                            /* payload bytes of the frame under way */
+    uint8_t head[WEBSOCKET_FRAME_HEAD_BYTES]; /* a frame head that the input cut */
     uint8_t head_len;
     uint8_t state;
     uint8_t mask[4];

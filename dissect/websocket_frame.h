@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Heads of WebSocket frames (RFC 6455 5.2), and what bytes look like some; private to websocket.c.
+/* Heads of WebSocket frames (RFC 6455 5.2), and what bytes look like some; private to websocket.h.
  */
 
 #define WEBSOCKET_FRAME_HEAD_BYTES 14 /* the longest */

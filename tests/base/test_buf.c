@@ -20,9 +20,10 @@ Test(buf, appends_up_to_its_maximum_and_not_beyond)
     cr_assert_eq(b.len, 1000);
     cr_assert_leq(b.cap, 1000);
     cr_assert_eq(memcmp(b.data + 987, "abcdefgabcdef", 13), 0);
-    buf_clear(&b);
+    buf_fini(&b);
     cr_assert_eq(b.len, 0);
     cr_assert_eq(buf_append(&b, "x", 1), 0);
+    cr_assert_eq(b.len, 1);
     buf_fini(&b);
     cr_assert_eq(buf_append(&b, "", 0), 0);
     buf_fini(&b);

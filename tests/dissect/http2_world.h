@@ -91,12 +91,6 @@ static inline void h2_headers(struct h2 *h, uint32_t stream, int flags, const ch
     h2_frame(h, H2_HEADERS, flags | H2_HEADS, stream, h->block, h->block_len);
 }
 
-static inline void h2_fini(struct h2 *h)
-{
-    for (int dir = 0; dir < DIR_COUNT; dir++)
-        nghttp2_hd_deflate_del(h->deflater[dir]);
-}
-
 /* Nothing said yet. */
 static inline void h2_new(struct h2 *h)
 {

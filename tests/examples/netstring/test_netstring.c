@@ -124,7 +124,6 @@ static void world_close(struct world *w, enum stream_end how)
 #define CALL    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"a\"}}"
 #define ANSWER  "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"
 #define PING    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"
-#define PONG    "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}"
 
 #define EVENTS                                                                                     \
     "> initialize\n< initialize\ninitialize 0: result\n> tools/call\n< tools/call\n"               \
