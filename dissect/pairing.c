@@ -131,6 +131,18 @@ static void keep_texts(struct pending *p, const struct message *m)
     p->method_len = len[2];
 }
 
+/* Whether the request may have been sent before, when it was not seen: in what was lost, or before
+ * the capture. A stream of which only the middle was captured rather brings what is new. */
+static bool may_be_copy(const struct tracker *t, const struct channel *ch, const struct message *m)
+{
+    if (m->dir != DIR_S2C || !channel_maybe_resumed(ch))
+        return false;
+    bool from_start = ch->session && ch->session->from_start;
+    bool middle = (ch->flags & CHANNEL_STUB) && ch->status == 0;
+    return ch->lossy || (!from_start && !middle) ||
+           tracker_lost_since(t, &ch->client, &ch->server, 0);
+}
+
 void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
                  const char *version)
 {
@@ -164,8 +176,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
         version = emit_version(ch);
     tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
     keep_texts(p, m);
-    p->maybe_copy = m->dir == DIR_S2C && channel_maybe_resumed(ch) &&
-                    (ch->lossy || tracker_lost_since(t, &ch->client, &ch->server, 0));
+    p->maybe_copy = may_be_copy(t, ch, m);
     p->stub = (ch->flags & CHANNEL_STUB) != 0;
     p->lossy = s && m->last.ts_ns < s->tied_ns;
     p->channel = ch;

@@ -62,7 +62,7 @@ struct pending {
     bool acknowledged;    /* what it asked for is a stream, which is open: the next two are valid */
     int64_t ack_first_ns, ack_last_ns; /* first and last byte of the acknowledgement */
     bool stub;                         /* on a channel whose request was not seen */
-    bool maybe_copy; /* first seen where copies come, after losses: its time is not known */
+    bool maybe_copy; /* first seen where copies come: when it was sent is not known */
     uint8_t owes;    /* enum pending_owes */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];

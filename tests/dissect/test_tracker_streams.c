@@ -148,6 +148,20 @@ Test(tracker_streams, copies_on_a_stream_whose_request_was_lost)
     world_free(w);
 }
 
+/* The original may have been sent before the capture, which the copy's time says nothing about. */
+Test(tracker_streams, a_request_first_seen_as_a_copy_has_no_latency)
+{
+    for (int joined = 0; joined < 2; joined++) {
+        struct world *w = joined ? world_new(0, 0) : world_ready();
+        world_open_get(w, 1, 2, 10);
+        SAY(w, 1, 2, "roots/list", "3", DIR_S2C, .event = 11);
+        answer(w, 2, 1, "3");
+        const char *want = joined ? "x roots/list 3 result s1\n" : "x roots/list 3 result s1 2ms\n";
+        cr_expect(world_count(w, want) == 1, "%s", w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_streams, copies_without_event_ids_are_known_by_the_request)
 {
     struct world *w = world_ready();
