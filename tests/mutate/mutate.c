@@ -5,7 +5,9 @@
  * usage: mutate OPERATION IN OUT [NUMBER]...
  *   rotate IN OUT N            OUT.0 ... OUT.N-1, each with its share of the packets
  *   segment IN OUT N           TCP segments of at most N bytes of payload
- *   reorder IN OUT PCT SEED    that many packets come up to 4 places late, with their own time
+ *   reorder IN OUT PCT SEED    that many packets come up to 4 places late, with their own time,
+ *                              but not behind one that is more than a second later: what waits
+ *                              for a packet that long may give it up (capture/stream.h)
  *   duplicate IN OUT PCT SEED  that many packets come twice, the copy up to 3 places later
  *   drop IN OUT PCT SEED       that many packets are missing
  *   corrupt IN OUT PCT SEED    that many packets have up to 4 wrong bytes
@@ -270,11 +272,28 @@ static void mutate_segment(struct capture *c, size_t part_bytes)
     *c = parts;
 }
 
+/* How many places the packet may come late, of those wished for. */
+static uint64_t places_near(const struct capture *c, size_t index, uint64_t wished)
+{
+    const struct timeval *own = &c->items[index].header.ts;
+    uint64_t places = 0;
+    while (places < wished && index + places + 1 < c->count) {
+        const struct timeval *next = &c->items[index + places + 1].header.ts;
+        int64_t seconds = (int64_t)next->tv_sec - (int64_t)own->tv_sec;
+        if (seconds > 1 || (seconds == 1 && next->tv_usec > own->tv_usec))
+            break;
+        places++;
+    }
+    return places;
+}
+
 static void mutate_reorder(struct capture *c, uint64_t percent, uint64_t seed)
 {
     for (size_t i = 0; i < c->count; i++) {
-        if (random_hit(&seed, percent))
-            c->items[i].order += 2 * (1 + random_next(&seed) % REORDER_PLACES) + 1;
+        if (!random_hit(&seed, percent))
+            continue;
+        uint64_t places = places_near(c, i, 1 + random_next(&seed) % REORDER_PLACES);
+        c->items[i].order += places ? 2 * places + 1 : 0;
     }
     sort_items(c);
 }
