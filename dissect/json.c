@@ -22,6 +22,7 @@
 #include "dissect/json.h"
 #include "json_node.h"
 #include "json_number.h"
+#include "json_scalar.h"
 #include "json_text.h"
 #include <assert.h>
 #include <string.h>
@@ -123,10 +124,8 @@ static enum step begin_string(struct json_scan *s, struct json_input *in)
     if (captured)
         json_text_begin_value(s);
     if (behind < in->end && *behind == '"') {
-        if (captured) {
-            json_text_add_value(s, text, (size_t)(behind - text));
-            json_text_end_value(s);
-        }
+        if (captured)
+            json_text_whole_value(s, text, (size_t)(behind - text));
         in->at = behind + 1;
         return end_value(s, in);
     }
@@ -305,6 +304,17 @@ static inline enum step begin_key(struct json_scan *s, struct json_input *in)
     return STEP_ON;
 }
 
+/* A member's value begins; most are passed over. */
+static inline enum step take_member_value(struct json_scan *s, struct json_input *in)
+{
+    const uint8_t *behind = s->value_node < 0 ? json_scalar_behind(in->at, in->end) : NULL;
+    if (!behind)
+        return take_value(s, in);
+    in->at = behind;
+    s->state = STATE_NEXT;
+    return STEP_ON;
+}
+
 /* *in->at is a quote. Takes members as long as there is neither a cut nor white space. */
 static enum step take_members(struct json_scan *s, struct json_input *in)
 {
@@ -312,7 +322,7 @@ static enum step take_members(struct json_scan *s, struct json_input *in)
         enum step result = begin_key(s, in);
         if (result != STEP_ON || s->state != STATE_VALUE || in->at == in->end || *in->at <= ' ')
             return result;
-        result = take_value(s, in);
+        result = take_member_value(s, in);
         while (result == STEP_ON && s->state == STATE_NEXT && in->at < in->end && *in->at == '}')
             result = end_object(s, in);
         if (result != STEP_ON || in->at == in->end)

@@ -42,7 +42,7 @@ enum json_type {
 /* One node of a spec. Node 0 is the element itself (name ""). The children of a node stand together
  * and behind it: they are nodes first_child to first_child + children - 1. */
 struct json_node {
-    char name[JSON_NAME_BYTES]; /* member name, zeros behind it */
+    _Alignas(8) char name[JSON_NAME_BYTES]; /* member name, zeros behind it */
     uint8_t name_len;
     uint8_t first_child;
     uint8_t children; /* 0: the value is not entered */
@@ -72,10 +72,17 @@ struct json_node {
 #define JSON_MAX_KEYS   8 /* names kept of an object with JSON_NODE_KEYS */
 #define JSON_MAX_LEVELS 6 /* deepest spec path */
 
+/* Of each node, what names its children have: see json_node_find(). Zeroed memory is a valid one,
+ * filled in as it is needed; any number of threads may share it. */
+struct json_names {
+    _Atomic uint64_t of[JSON_MAX_NODES];
+};
+
 struct json_spec {
     const struct json_node *nodes;
     uint8_t node_count;
     uint8_t slot_count;
+    struct json_names *names; /* NULL: names are looked for without */
 };
 
 struct json_slot {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rarely needed part of json_node.h: members that occur twice, and the check of a spec.
+ * The rarely needed part of json_node.h: members that occur twice, the names of a spec, its check.
  *
  * A node is one bit in masks of 64. Children stand behind their parent, so one walk from a node to
  * the end finds all that is inside of it.
@@ -27,6 +27,18 @@ bool json_node_spec_valid(const struct json_spec *spec)
             depth[next] = (uint8_t)(depth[i] + 1);
     }
     return next == spec->node_count;
+}
+
+uint64_t json_node_names(const struct json_spec *spec, unsigned parent)
+{
+    uint64_t names = 0, head;
+    const struct json_node *node = &spec->nodes[spec->nodes[parent].first_child];
+    for (int i = 0; i < spec->nodes[parent].children; i++, node++) {
+        memcpy(&head, node->name, sizeof(head));
+        names |= json_node_bit(head, node->name_len);
+    }
+    atomic_store_explicit(&spec->names->of[parent], names, memory_order_relaxed);
+    return names; /* every thread finds the same */
 }
 
 void json_node_forget(struct json_scan *s, int node)

@@ -3,6 +3,7 @@
 #define DISSECT_JSON_NODE_H
 
 #include "dissect/json.h"
+#include <stdatomic.h>
 #include <string.h>
 
 /*
@@ -35,15 +36,39 @@ static inline uint64_t json_node_head(const uint8_t *name, size_t n, const uint8
 /* Notes a member name of an object with JSON_NODE_KEYS. */
 void json_node_add_key(struct json_scan *s, const uint8_t *name, size_t n);
 
+/* One of 64 bits for a name: most names that a spec does not have are told by it. */
+static inline uint64_t json_node_bit(uint64_t head, size_t n)
+{
+    return UINT64_C(1) << (((head ^ head >> 16) + 5 * n) & 63);
+}
+
+/* The bits of all children of a node; notes them in spec->names. */
+uint64_t json_node_names(const struct json_spec *spec, unsigned parent);
+
+static inline bool json_node_may_have(const struct json_spec *spec, unsigned parent, uint64_t bit)
+{
+    if (!spec->names)
+        return true;
+    uint64_t names = atomic_load_explicit(&spec->names->of[parent], memory_order_relaxed);
+    if (__builtin_expect(names == 0, 0))
+        names = json_node_names(spec, parent);
+    return (names & bit) != 0;
+}
+
 /* The child of the object under way that has this name, or -1. Bytes up to end may be read. */
 static inline int json_node_find(struct json_scan *s, const uint8_t *name, size_t n,
                                  const uint8_t *end)
 {
-    const struct json_node *parent = &s->spec->nodes[s->level_node[s->level]];
-    if (__builtin_expect(parent->children == 0, 0))
+    unsigned number = s->level_node[s->level];
+    const struct json_node *parent = &s->spec->nodes[number];
+    if (__builtin_expect(parent->children == 0, 0)) {
         json_node_add_key(s, name, n);
+        return -1;
+    }
     const struct json_node *node = &s->spec->nodes[parent->first_child];
     uint64_t head = json_node_head(name, n, end), node_head;
+    if (!json_node_may_have(s->spec, number, json_node_bit(head, n)))
+        return -1;
     for (int i = 0; i < parent->children; i++, node++) {
         memcpy(&node_head, node->name, sizeof(node_head));
         if (node_head == head && node->name_len == n &&

@@ -3,6 +3,7 @@
 #define DISSECT_JSON_TEXT_H
 
 #include "dissect/json.h"
+#include <string.h>
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
@@ -41,6 +42,23 @@ static inline void json_text_end_value(struct json_scan *s)
     struct json_slot *slot = &s->slot[node->slot];
     if (slot->cut && node->flags & JSON_NODE_HASH)
         slot->hash = hash_stream_end(&s->value_hash);
+}
+
+/* All of the value under way at once: as adding it and ending it. */
+static inline void json_text_whole_value(struct json_scan *s, const uint8_t *bytes, size_t n)
+{
+    const struct json_node *node = &s->spec->nodes[s->value_node];
+    struct json_slot *slot = &s->slot[node->slot];
+    if (!(node->flags & JSON_NODE_TEXT) || n > LIMIT_JSON_VALUE ||
+        n > (size_t)(LIMIT_JSON_TEXT - s->text_used)) {
+        json_text_add_value(s, bytes, n);
+        json_text_end_value(s);
+        return;
+    }
+    memcpy(s->text + s->text_used, bytes, n);
+    s->text_used = (uint16_t)(s->text_used + n);
+    slot->text_len = (uint16_t)n;
+    slot->full_bytes = n;
 }
 
 /* The number of bytes before the first quote or backslash, or all. */

@@ -157,9 +157,18 @@ static const struct json_node nodes[NODE_COUNT] = {
     TEXT(META_SERVER_VERSION, "version"),
 };
 
-static const struct json_spec spec = {nodes, NODE_COUNT, NODE_COUNT};
+static struct json_names names;
+static const struct json_spec spec = {nodes, NODE_COUNT, NODE_COUNT, &names};
 
 /* ---- the slots of an element that just ended */
+
+#define BIT(node) (UINT64_C(1) << (node))
+
+/* Whether it has any of several members: most messages have few, and need no look at each. */
+static inline bool has_any(const struct rpc *r, uint64_t bits)
+{
+    return (r->json.present & bits) != 0;
+}
 
 static inline bool has(const struct rpc *r, enum node node)
 {
@@ -290,14 +299,14 @@ static enum node name_node(enum method method)
     return resource ? PARAMS_URI : ROOT;
 }
 
-static void add_texts(struct rpc *r, struct message *m)
+/* What the two that speak say of themselves. */
+#define PEER_TEXTS                                                                                 \
+    (BIT(PARAMS_VERSION) | BIT(META_VERSION) | BIT(CLIENT_NAME) | BIT(META_CLIENT_NAME) |          \
+     BIT(CLIENT_VERSION) | BIT(META_CLIENT_VERSION) | BIT(RESULT_VERSION) | BIT(SERVER_NAME) |     \
+     BIT(META_SERVER_NAME) | BIT(SERVER_VERSION) | BIT(META_SERVER_VERSION))
+
+static void add_peer_texts(struct rpc *r, struct message *m)
 {
-    if (m->method == METHOD_OTHER)
-        add_text(r, m, MESSAGE_TEXT_METHOD, METHOD);
-    if (m->id.type != RPC_ID_ABSENT)
-        rpc_text_add_json(m, MESSAGE_TEXT_ID, &r->json, json_slot(&r->json, ID));
-    if (m->method != METHOD_NONE)
-        add_text(r, m, MESSAGE_TEXT_NAME, name_node(m->method));
     enum node version = string_of(r, PARAMS_VERSION, META_VERSION);
     enum node name = string_of(r, CLIENT_NAME, META_CLIENT_NAME);
     enum node peer_version = string_of(r, CLIENT_VERSION, META_CLIENT_VERSION);
@@ -310,6 +319,18 @@ static void add_texts(struct rpc *r, struct message *m)
     add_text(r, m, MESSAGE_TEXT_VERSION, version);
     add_text(r, m, MESSAGE_TEXT_PEER_NAME, name);
     add_text(r, m, MESSAGE_TEXT_PEER_VERSION, peer_version);
+}
+
+static void add_texts(struct rpc *r, struct message *m)
+{
+    if (m->method == METHOD_OTHER)
+        add_text(r, m, MESSAGE_TEXT_METHOD, METHOD);
+    if (m->id.type != RPC_ID_ABSENT)
+        rpc_text_add_json(m, MESSAGE_TEXT_ID, &r->json, json_slot(&r->json, ID));
+    if (m->method != METHOD_NONE && has_any(r, BIT(PARAMS_NAME) | BIT(PARAMS_URI)))
+        add_text(r, m, MESSAGE_TEXT_NAME, name_node(m->method));
+    if (has_any(r, PEER_TEXTS))
+        add_peer_texts(r, m);
 }
 
 static enum method method_of(const struct rpc *r)
@@ -353,7 +374,6 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
 _Static_assert(RECORD_LINKS_KEYS == JSON_MAX_KEYS, "copied as a whole");
 
 /* What a message must have one of to be tied to others. */
-#define BIT(node) (UINT64_C(1) << (node))
 #define LINKS_OF_PARAMS                                                                            \
     (BIT(PARAMS_STATE) | BIT(PARAMS_INPUT) | BIT(PARAMS_TASK_ID) | BIT(META_TASK_ID))
 #define LINKS_OF_RESULTS                                                                           \
@@ -417,7 +437,7 @@ static unsigned links_of_result(const struct rpc *r, struct record_links *l)
 static void fill_links(struct rpc *r)
 {
     r->linked = false;
-    if (__builtin_expect((r->json.present & (LINKS_OF_PARAMS | LINKS_OF_RESULTS)) == 0, 1))
+    if (__builtin_expect(!has_any(r, LINKS_OF_PARAMS | LINKS_OF_RESULTS), 1))
         return;
     struct record_links *l = &r->links;
     bool asks = r->held.kind == MESSAGE_REQUEST || r->held.kind == MESSAGE_NOTIFICATION;

@@ -94,10 +94,12 @@ static const struct json_node nodes[] = {
 
 _Static_assert(sizeof(nodes) / sizeof(nodes[0]) == NODE_COUNT, "the numbers above are right");
 
-const struct json_spec squirrel_spec = {nodes, NODE_COUNT, SLOT_COUNT};
+static struct json_names names, payload_names;
+
+const struct json_spec squirrel_spec = {nodes, NODE_COUNT, SLOT_COUNT, &names};
 
 static const struct json_node payload_nodes[] = {JSON_TREE("", -1, 1, 9), PAYLOAD_MEMBERS(10, 12),
                                                  PAYLOAD_INNER};
 
 const struct json_spec squirrel_payload_spec = {
-    payload_nodes, sizeof(payload_nodes) / sizeof(payload_nodes[0]), P_COUNT};
+    payload_nodes, sizeof(payload_nodes) / sizeof(payload_nodes[0]), P_COUNT, &payload_names};

@@ -21,7 +21,8 @@ static const struct json_node nodes[] = {
     [O_P] = JSON_TREE("prefixed/name", -1, P_Y, P_Y),
     [P_Y] = JSON_LEAF("y", 5, JSON_NODE_TEXT),
 };
-static const struct json_spec spec = {nodes, COUNT, 6};
+static struct json_names names;
+static const struct json_spec spec = {nodes, COUNT, 6, &names};
 static const char slot_name[] = "abtoxy";
 static const struct hash_key key = {11, 22};
 static const char *const type_name[] = {"absent", "null",   "false",  "true", "int",
@@ -211,6 +212,87 @@ Test(json, names_are_decoded)
           "object/82 a:int(2); complete 1");
     check("{\"\\u0061aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}",
           "object/82; complete 1");
+}
+
+Test(json, names_of_a_spec_save_time_only)
+{
+    static const struct json_spec plain = {nodes, COUNT, 6};
+    static const char *const tried[] = {"",
+                                        "a",
+                                        "b",
+                                        "t",
+                                        "o",
+                                        "x",
+                                        "y",
+                                        "c",
+                                        "aa",
+                                        "A",
+                                        "prefixed/name",
+                                        "prefixed/nam",
+                                        "prefixed/namf",
+                                        "prefixed/other",
+                                        "skipped"};
+    struct json_scan with, without;
+    json_init(&with, &spec, &key, &hit);
+    json_init(&without, &plain, &key, &hit);
+    for (uint8_t parent = ROOT; parent < COUNT; parent++) {
+        if (nodes[parent].children == 0)
+            continue;
+        with.level = without.level = 1;
+        with.level_node[1] = without.level_node[1] = parent;
+        for (size_t i = 0; i < sizeof(tried) / sizeof(tried[0]); i++) {
+            const uint8_t *name = (const uint8_t *)tried[i];
+            size_t n = strlen(tried[i]);
+            cr_assert_eq(json_node_find(&with, name, n, name + n),
+                         json_node_find(&without, name, n, name + n), "%s in %u", tried[i], parent);
+        }
+    }
+}
+
+/* Members that the spec does not name are passed over whole, or piece by piece. */
+Test(json, unwanted_scalars)
+{
+    static const char *const values[] = {
+        "0",
+        "-0",
+        "7",
+        "-12",
+        "0.5",
+        "12.50",
+        "1e3",
+        "1.5E-7",
+        "true",
+        "false",
+        "null",
+        "\"\"",
+        "\"short\"",
+        "\"one \\\" quote\"",
+        "\"fifteen bytes..\\\"\"",
+        "\"fourteen byte.\\\\\"",
+        "\"sixteen bytes...\\\\\\\"\\u0022 and on and on and on\"",
+        "\"\\\\\\\\\\\\\\\\\"",
+        "\"a text that is longer than thirty-two bytes \\n, with \\t escapes\"",
+        "\"a text that is longer than what is passed over at once, namely more than 128 bytes, and "
+        "so "
+        "needs more words than \\\"these\\\" to come to its end at last\""};
+    static const char *const broken[] = {"00", "01",  "-",    "1.",  "1.e",   ".5", "+1",
+                                         "1e", "tru", "trux", "nul", "falsy", "'x'"};
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        char text[512], expected[64];
+        snprintf(text, sizeof(text), "{\"u\":%s,\"v\":%s,\"a\":1,\"o\":{\"w\":%s}}", values[i],
+                 values[i], values[i]);
+        snprintf(expected, sizeof(expected), "object/%zu a:int(1) o:object; complete 1",
+                 strlen(text));
+        check(text, expected);
+    }
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "{\"u\":%s,\"a\":1}", broken[i]);
+        log_of_whole.len = 0;
+        run(&(struct cuts_piece){(const uint8_t *)text, strlen(text)}, 1, &log_of_whole, NULL);
+        cr_expect_eq(strncmp(log_of_whole.text, "bad@", 4), 0, "%s", text);
+        cr_expect_null(cuts_check((const uint8_t *)text, strlen(text), run, NULL), "%s", text);
+    }
 }
 
 Test(json, escapes)

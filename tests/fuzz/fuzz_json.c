@@ -16,7 +16,8 @@ static const struct json_node nodes[] = {
     [O] = JSON_TREE("o", 2, O_X, O_X),
     [O_X] = JSON_LEAF("xyz", 3, JSON_NODE_TEXT),
 };
-static const struct json_spec spec = {nodes, COUNT, 4};
+static struct json_names names;
+static const struct json_spec spec = {nodes, COUNT, 4, &names};
 static const struct hash_key key = {1, 2};
 
 static void require(int truth)
