@@ -42,27 +42,30 @@ static inline bool is_line_end(uint8_t c)
     return c == '\n' || c == '\r';
 }
 
+#ifdef __SSE2__
+/* Where in 16 bytes CR or LF are, a bit each. */
+static inline unsigned line_ends(const uint8_t *p)
+{
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i lf = _mm_cmpeq_epi8(v, _mm_set1_epi8('\n'));
+    __m128i cr = _mm_cmpeq_epi8(v, _mm_set1_epi8('\r'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(lf, cr));
+}
+#endif
+
 /* Bytes in front of the first CR or LF; n if there is none. */
 static size_t line_length(const uint8_t *p, size_t n)
 {
     size_t i = 0;
 #ifdef __SSE2__
-    const __m128i lf = _mm_set1_epi8('\n');
-    const __m128i cr = _mm_set1_epi8('\r');
-    for (; n - i >= 64; i += 64) {
-        __m128i found[4];
-        for (int k = 0; k < 4; k++) {
-            __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 16 * k));
-            found[k] = _mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr));
-        }
-        __m128i any =
-            _mm_or_si128(_mm_or_si128(found[0], found[1]), _mm_or_si128(found[2], found[3]));
-        if (_mm_movemask_epi8(any) == 0)
-            continue;
-        uint64_t mask = 0;
-        for (int k = 0; k < 4; k++)
-            mask |= (uint64_t)(unsigned)_mm_movemask_epi8(found[k]) << (16 * k);
-        return i + (size_t)__builtin_ctzll(mask);
+    for (; n - i >= 16; i += 16) {
+        unsigned ends = line_ends(p + i);
+        if (ends != 0)
+            return i + (size_t)__builtin_ctz(ends);
+    }
+    if (n >= 16) { /* the last 16, some of them again */
+        unsigned ends = line_ends(p + n - 16);
+        return ends != 0 ? n - 16 + (size_t)__builtin_ctz(ends) : n;
     }
 #else
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
