@@ -16,14 +16,18 @@
  * it may be in the middle of something large, as often again where the direction changes. What
  * passed before the transport was recognised is noted as unread.
  *
- * The transport's state lies behind its link in one allocation. When a connection turned into
- * another transport (upgrade.h), a smaller link takes the place of the first one's.
+ * The transport's state is an allocation of its own (work.h). Most connections are idle most of the
+ * time: between messages a transport may put its state to rest in a few bytes behind the link, and
+ * it is woken for the next call. When a connection turned into another transport (upgrade.h), that
+ * one's link takes the place of the first one's.
+ *
+ * Memory shortage when a transport is to be woken ends the reading of that connection.
  */
 #include "dissect/dissector.h"
 #include "coding.h"
 #include "dissect/transport.h"
 #include "upgrade.h"
-#include <stdalign.h>
+#include "work.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,28 +46,33 @@ struct kept {
 };
 
 struct link {
-    struct transport_conn tc;
-    const struct transport *transport;  /* NULL: still probing */
-    struct kept *kept;                  /* NULL: nothing kept */
+    const struct transport *transport; /* NULL: still probing */
+    union {
+        struct kept *kept; /* while probing; NULL: nothing kept */
+        struct work *work; /* NULL: at rest */
+    };
     uint64_t noted[RECORD_NOTED_COUNT]; /* while probing: what was probed in vain, as unread */
-    uint16_t tries;
+    uint8_t id;                         /* of the transport: enum record_transport */
+    uint8_t tries;
     uint8_t latest; /* enum dir of the segment before, plus 1; 0: there was none */
     bool turned;    /* see struct transport_conn; false again when that was seen to */
     bool joined;
     bool ended[DIR_COUNT];
-    alignas(max_align_t) uint8_t state[];
+    alignas(uint64_t) uint8_t rest[];
 };
+_Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
 
 struct dissector {
     struct dissector_config config;
     struct transport_env env;
     struct decoder_account decoders;
     struct transport_spare spare;
+    struct work_spare states;
     struct stream_sink sink;
 };
 
 #define OTHER_PROTOCOL TRANSPORT_COUNT
-#define AHEAD_BYTES    896 /* of a transport's state: all that most have */
+#define AHEAD_BYTES    128 /* of a link: all that most have at rest */
 
 static uint8_t finished[TRANSPORT_COUNT + 1];
 
@@ -82,9 +91,9 @@ static uint8_t transport_of(const struct conn *c)
         return id == OTHER_PROTOCOL ? TRANSPORT_NONE : id;
     }
     const struct link *l = c->user;
-    if (l->transport && l->transport->speaks)
-        return l->transport->speaks(l->state);
-    return l->tc.transport;
+    if (l->transport && l->transport->speaks && l->work)
+        return l->transport->speaks(l->work->state);
+    return l->id;
 }
 
 static enum record_content content_of(const struct conn *c)
@@ -97,17 +106,50 @@ static enum record_content content_of(const struct conn *c)
     return transports[transport]->encrypted ? RECORD_CONTENT_ENCRYPTED : RECORD_CONTENT_READ;
 }
 
-static struct link *link_new(struct dissector *d, struct conn *c, const struct transport *t)
+/* NULL, still probing, or at rest: out of memory. */
+static struct link *link_new(const struct transport *t, uint8_t id)
 {
-    struct link *l = calloc(1, sizeof(*l) + (t ? t->state_bytes : 0));
+    struct link *l = calloc(1, sizeof(*l) + (t ? t->rest_bytes : 0));
     if (!l)
         return NULL;
-    l->tc.env = &d->env;
-    l->tc.conn = c;
-    l->tc.noted = l->noted;
-    l->tc.turned = &l->turned;
     l->transport = t;
+    l->id = id;
     return l;
+}
+
+/* Gives the link of a transport the memory for its state. False: out of memory. */
+static bool employ(struct dissector *d, struct conn *c, struct link *l)
+{
+    l->work = work_take(&d->states, l->id, l->transport->state_bytes);
+    if (!l->work)
+        return false;
+    l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->id};
+    return true;
+}
+
+static bool wake(struct dissector *d, struct conn *c, struct link *l)
+{
+    if (l->work)
+        return true;
+    if (!employ(d, c, l))
+        return false;
+    l->transport->wake(l->work->state, &l->work->tc, l->rest);
+    return true;
+}
+
+static inline void let_rest(struct dissector *d, struct link *l)
+{
+    if (!l->transport->rest || !l->transport->rest(l->work->state, l->rest))
+        return;
+    work_give(&d->states, l->id, l->work);
+    l->work = NULL;
+}
+
+/* The state is gone, and the memory of the link. */
+static void link_free(struct dissector *d, struct link *l)
+{
+    work_give(&d->states, l->id, l->work);
+    free(l);
 }
 
 /* ---- feeding, and turning into another transport */
@@ -115,87 +157,83 @@ static struct link *link_new(struct dissector *d, struct conn *c, const struct t
 static void turn(struct dissector *d, struct conn *c, struct link *l, const struct stream_pos *at)
 {
     l->turned = false;
-    struct link *next = link_new(d, c, &transport_upgraded);
-    struct upgrade *u = next ? l->transport->release(l->state) : NULL;
+    struct link *next = link_new(&transport_upgraded, TRANSPORT_NONE);
+    struct upgrade *u = next && employ(d, c, next) ? l->transport->release(l->work->state) : NULL;
     if (!u) {
-        free(next);
+        if (next)
+            link_free(d, next);
         return;
     }
-    memcpy(next->state, &u, sizeof(u));
+    memcpy(next->work->state, &u, sizeof(u));
     memcpy(next->ended, l->ended, sizeof(next->ended));
     next->joined = l->joined;
-    l->transport->fini(l->state, CHANNEL_END_COMPLETE, at);
+    l->transport->fini(l->work->state, CHANNEL_END_COMPLETE, at);
     memcpy(next->noted, l->noted, sizeof(next->noted));
     upgrade_settle(u, next->noted);
-    free(l);
+    link_free(d, l);
     c->user = next;
 }
 
-/* The link may be another one afterwards. */
+/* The link may be another one afterwards. Its transport is awake. */
 static void feed(struct dissector *d, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
     struct link *l = c->user;
-    l->transport->feed(l->state, dir, bytes, n, at);
+    l->transport->feed(l->work->state, dir, bytes, n, at);
     if (l->turned)
         turn(d, c, l, at);
 }
 
-/* ---- what a link becomes when its transport is over */
-
-static void ignore_bytes(void *state, enum dir dir, const uint8_t *bytes, size_t n,
-                         const struct stream_pos *at)
+/* The same, and then it may rest. */
+static void feed_awake(struct dissector *d, struct conn *c, enum dir dir, const uint8_t *bytes,
+                       size_t n, const struct stream_pos *at)
 {
-    (void)state, (void)dir, (void)bytes, (void)n, (void)at;
+    feed(d, c, dir, bytes, n, at);
+    let_rest(d, c->user);
 }
 
-static void ignore_gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *at)
-{
-    (void)state, (void)dir, (void)n, (void)at;
-}
+/* ---- when a transport is over */
 
-static void ignore_end(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at)
-{
-    (void)state, (void)dir, (void)how, (void)at;
-}
-
-static void ignore_fini(void *state, enum channel_end how, const struct stream_pos *at)
-{
-    (void)state, (void)how, (void)at;
-}
-
-static const struct transport over = {
-    .feed = ignore_bytes, .gap = ignore_gap, .end = ignore_end, .fini = ignore_fini};
-
-/* Keeps a link without its state. */
-static void keep_notes(struct conn *c, struct link *l, uint8_t transport)
-{
-    struct link *smaller = realloc(l, sizeof(*l));
-    if (smaller)
-        l = smaller;
-    l->transport = &over;
-    l->tc.transport = transport;
-    l->kept = NULL;
-    c->user = l;
-}
+/* Of a link that is kept for its notes alone. */
+static const struct transport over;
 
 /* Nothing more will be read from this connection. */
-static void finish(struct conn *c, const struct stream_pos *at)
+static inline bool is_over(const struct conn *c)
+{
+    if (!c->user || is_finished(c))
+        return c->user != NULL;
+    return ((const struct link *)c->user)->transport == &over;
+}
+
+/* Ends the transport, which need not be able to wake. Whether anything was noted. */
+static bool end_transport(struct dissector *d, struct conn *c, struct link *l,
+                          const struct stream_pos *at)
+{
+    if (wake(d, c, l))
+        l->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
+    work_give(&d->states, l->id, l->work);
+    l->work = NULL;
+    bool any = false;
+    for (int i = 0; i < RECORD_NOTED_COUNT; i++)
+        any = any || l->noted[i] > 0;
+    return any;
+}
+
+static void finish(struct dissector *d, struct conn *c, const struct stream_pos *at)
 {
     struct link *l = c->user;
     uint8_t transport = transport_of(c);
-    if (l && is_finished(c))
+    if (is_over(c))
         return;
-    if (l && l->transport)
-        l->transport->fini(l->state, CHANNEL_END_CLOSED, at);
-    if (l)
-        free(l->kept);
-    for (int i = 0; l && l->transport && i < RECORD_NOTED_COUNT; i++) {
-        if (l->noted[i] > 0) {
-            keep_notes(c, l, transport);
-            return;
-        }
+    if (l && l->transport && end_transport(d, c, l, at)) {
+        struct link *smaller = realloc(l, sizeof(*l));
+        c->user = l = smaller ? smaller : l;
+        l->transport = &over;
+        l->id = transport;
+        return;
     }
+    if (l && !l->transport)
+        free(l->kept);
     free(l);
     c->user = &finished[transport];
 }
@@ -221,10 +259,10 @@ static struct verdict probe_all(const struct probe *p, bool roles_known)
 }
 
 /* The probing state of a connection; NULL: out of memory. */
-static struct link *probing(struct dissector *d, struct conn *c)
+static struct link *probing(struct conn *c)
 {
     if (!c->user) {
-        c->user = link_new(d, c, NULL);
+        c->user = link_new(NULL, TRANSPORT_NONE);
         if (c->user)
             ((struct link *)c->user)->joined = c->midstream && !c->whole;
     }
@@ -265,15 +303,14 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
                   const struct stream_pos *at)
 {
     struct link *old = c->user;
-    struct link *l = link_new(d, c, transports[transport]);
+    struct link *l = link_new(transports[transport], transport);
     if (!l)
         return false;
-    l->tc.transport = transport;
     l->joined = old->joined;
     memcpy(l->noted, old->noted, sizeof(l->noted));
     memcpy(l->ended, old->ended, sizeof(l->ended));
-    if (l->transport->init(l->state, &l->tc, l->joined) != 0) {
-        free(l);
+    if (!employ(d, c, l) || l->transport->init(l->work->state, &l->work->tc, l->joined) != 0) {
+        link_free(d, l);
         return false;
     }
     c->user = l;
@@ -289,9 +326,10 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
 }
 
 /* An encrypted transport is named and left alone. */
-static void leave(struct conn *c, uint8_t transport, const struct stream_pos *at)
+static void leave(struct dissector *d, struct conn *c, uint8_t transport,
+                  const struct stream_pos *at)
 {
-    finish(c, at);
+    finish(d, c, at);
     c->user = &finished[transport];
 }
 
@@ -315,15 +353,15 @@ static void probed_in_vain(struct dissector *d, struct conn *c, const struct pro
         return;
     if (l->joined)
         limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
-    finish(c, at);
+    finish(d, c, at);
 }
 
 static void probe_data(struct dissector *d, struct conn *c, struct probe p,
                        const struct stream_pos *at)
 {
-    struct link *l = probing(d, c);
+    struct link *l = probing(c);
     if (!l) {
-        finish(c, at);
+        finish(d, c, at);
         return;
     }
     enum dir dir = p.dir;
@@ -360,42 +398,52 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
         dir = dir_other(dir);
     }
     if (transports[v.transport]->encrypted) {
-        leave(c, v.transport, at);
+        leave(d, c, v.transport, at);
         return;
     }
     if (start(d, c, v.transport, at))
-        feed(d, c, dir, bytes, n, at);
+        feed_awake(d, c, dir, bytes, n, at);
     else
-        finish(c, at);
+        finish(d, c, at);
 }
 
 /* ---- the listener */
 
+/* The link of a connection whose transport is to go on; NULL: there is none, or no memory to wake
+ * it, and nothing will be read any more. */
+static struct link *awake(struct dissector *d, struct conn *c, const struct stream_pos *at)
+{
+    struct link *l = c->user;
+    if (l && l->transport && !wake(d, c, l)) {
+        finish(d, c, at);
+        return NULL;
+    }
+    return l && l->transport ? l : NULL;
+}
+
 static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
                     const struct stream_pos *at)
 {
-    if (is_finished(c))
+    if (is_over(c))
         return;
-    struct link *l = c->user;
-    if (l && l->transport) {
-        feed(ctx, c, dir, bytes, n, at);
-        return;
-    }
-    probe_data(ctx, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);
+    if (awake(ctx, c, at))
+        feed_awake(ctx, c, dir, bytes, n, at);
+    else if (!is_over(c))
+        probe_data(ctx, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);
 }
 
 static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap_reason reason,
                    const struct stream_pos *at)
 {
     (void)reason;
-    if (is_finished(c))
+    if (is_over(c))
         return;
-    struct link *l = c->user;
-    if (l && l->transport) {
-        l->transport->gap(l->state, dir, n, at);
+    struct link *l = awake(ctx, c, at);
+    if (l) {
+        l->transport->gap(l->work->state, dir, n, at);
         return;
     }
-    l = probing(ctx, c);
+    l = is_over(c) ? NULL : probing(c);
     if (!l)
         return;
     l->joined = true;
@@ -405,15 +453,14 @@ static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap
 static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
                    const struct stream_pos *at)
 {
-    (void)ctx;
     struct link *l = c->user;
-    if (!l || is_finished(c))
+    if (!l || is_over(c))
         return;
     l->ended[dir] = true;
-    if (l->transport)
-        l->transport->end(l->state, dir, how, at);
-    if (l->ended[DIR_C2S] && l->ended[DIR_S2C])
-        finish(c, at);
+    if (l->transport && (l = awake(ctx, c, at)) != NULL)
+        l->transport->end(l->work->state, dir, how, at);
+    if (l && l->ended[DIR_C2S] && l->ended[DIR_S2C])
+        finish(ctx, c, at);
 }
 
 /* The notes were told. */
@@ -432,7 +479,7 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
     if (event == CONN_EVENT_OPENED)
         c->user = NULL;
     if (event == CONN_EVENT_GONE)
-        finish(c, at);
+        finish(d, c, at);
     struct transport_conn tc = {.conn = c, .transport = transport_of(c)};
     struct record r;
     transport_record(&tc, RECORD_CONN, 0, at, &r);
@@ -495,5 +542,6 @@ void dissector_free(struct dissector *d)
     if (!d)
         return;
     transport_spare_free(&d->spare);
+    work_spare_free(&d->states);
     free(d);
 }

@@ -72,6 +72,38 @@ void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_
     x->turns = waits ? TRUSTED_TURNS : 0;
 }
 
+void exchanges_rest(const struct exchanges *x, struct exchanges_rest *ret_rest)
+{
+    assert(x->count == 0 && x->list == &x->first);
+    *ret_rest = (struct exchanges_rest){.stub_ns = x->stub_ns,
+                                        .asked_ns = x->asked_ns,
+                                        .answered_ns = x->answered_ns,
+                                        .last_channel = x->last_channel,
+                                        .debt = x->debt,
+                                        .turns = x->turns,
+                                        .requests_lost = x->requests_lost,
+                                        .responses_lost = x->responses_lost,
+                                        .doubt = x->doubt,
+                                        .pipelined = x->pipelined,
+                                        .blind = x->blind};
+}
+
+void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, struct limits_hit *hit)
+{
+    exchanges_init(x, false, false, hit);
+    x->stub_ns = rest->stub_ns;
+    x->asked_ns = rest->asked_ns;
+    x->answered_ns = rest->answered_ns;
+    x->last_channel = rest->last_channel;
+    x->debt = rest->debt;
+    x->turns = rest->turns;
+    x->requests_lost = rest->requests_lost;
+    x->responses_lost = rest->responses_lost;
+    x->doubt = rest->doubt;
+    x->pipelined = rest->pipelined;
+    x->blind = rest->blind;
+}
+
 static void shrink(struct exchanges *x)
 {
     if (x->list == &x->first)

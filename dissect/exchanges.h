@@ -52,11 +52,29 @@ struct exchanges {
     bool blind;          /* no association can be made on this connection any more */
 };
 
+/* What is to be known while there is no exchange. */
+struct exchanges_rest {
+    int64_t stub_ns, asked_ns, answered_ns;
+    uint32_t last_channel, debt;
+    uint8_t turns;
+    bool requests_lost : 1;
+    bool responses_lost : 1;
+    bool doubt : 1;
+    bool pipelined : 1;
+    bool blind : 1;
+    bool lost_sync[DIR_COUNT]; /* for the owner */
+};
+
 /* joined: the connection began before the capture, or nothing is known of its beginning. waits: it
  * may be taken for granted that the client waits for each response before it asks again. over is
  * called once for every exchange. */
 void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_hit *hit);
 void exchanges_fini(struct exchanges *x); /* calls nothing */
+
+/* Writes down an x without exchanges, which then owns nothing; and makes one from that, like
+ * exchanges_init(). */
+void exchanges_rest(const struct exchanges *x, struct exchanges_rest *ret_rest);
+void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, struct limits_hit *hit);
 
 /* A request begins at ns. The pointer holds until the next call that adds or ends one. NULL: out of
  * memory. */

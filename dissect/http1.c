@@ -62,6 +62,12 @@ void http1_fini(struct http1 *h)
     buf_fini(&h->line);
 }
 
+bool http1_idle(const struct http1 *h)
+{
+    return h->state == (h->lost_sync ? STATE_SYNC : STATE_START) && !h->line.data &&
+           !h->tunnel_next;
+}
+
 static bool look_fits(const struct http1 *h, enum http1_look look)
 {
     return look == (h->kind == HTTP1_REQUEST ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_RESPONSE);

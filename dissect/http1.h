@@ -106,6 +106,10 @@ struct http1 {
 void http1_init(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit);
 void http1_fini(struct http1 *h);
 
+/* Between messages, with nothing kept: as http1_init() leaves it, with `lost_sync` for midstream.
+ */
+bool http1_idle(const struct http1 *h);
+
 /* Feeds the bytes of one segment. While lost_sync, a piece that does not begin like a start line of
  * this kind, or hold one after a line end, is skipped whole. Memory shortage ends the message as
  * lost. */

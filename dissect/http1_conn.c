@@ -8,6 +8,58 @@
 #include "http1_conn.h"
 #include "http_rules.h"
 
+/* ---- between messages */
+
+/* Ready for messages, or looking for the first. */
+static void prepare(struct http1_conn *s, const struct transport_conn *tc, const bool lost_sync[2])
+{
+    s->tc = tc;
+    s->ending = CHANNEL_END_CLOSED;
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
+        http1_init(&s->parser[dir], kind, lost_sync[dir], tc->env->hit);
+        body_init(&s->body[dir], tc, (enum dir)dir);
+    }
+    s->exchanges.over = http1_conn_over;
+    s->exchanges.ctx = s;
+}
+
+int http1_conn_init(void *state, const struct transport_conn *tc, bool joined)
+{
+    struct http1_conn *s = state;
+    const struct conn *c = tc->conn;
+    bool lossless = c->side[0].lost_bytes == 0 && c->side[1].lost_bytes == 0;
+    exchanges_init(&s->exchanges, joined, joined && c->midstream && lossless, tc->env->hit);
+    prepare(s, tc, (bool[]){joined, joined});
+    return 0;
+}
+
+/* All but what is written down is as prepare() leaves it, or is set before it is read. */
+bool http1_conn_rest(const void *state, void *ret_rest)
+{
+    const struct http1_conn *s = state;
+    struct exchanges_rest *r = ret_rest;
+    if (s->exchanges.count > 0 || s->quiet || s->responses_over ||
+        s->ending != CHANNEL_END_CLOSED || !http1_idle(&s->parser[DIR_C2S]) ||
+        !http1_idle(&s->parser[DIR_S2C]) || (s->gap_owed[DIR_C2S] | s->gap_owed[DIR_S2C]) > 0 ||
+        (s->pending[DIR_C2S] | s->pending[DIR_S2C]) != 0)
+        return false;
+    exchanges_rest(&s->exchanges, r);
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        r->lost_sync[dir] = s->parser[dir].lost_sync;
+    return true;
+}
+
+void http1_conn_wake(void *state, const struct transport_conn *tc, const void *rest)
+{
+    struct http1_conn *s = state;
+    const struct exchanges_rest *r = rest;
+    exchanges_wake(&s->exchanges, r, tc->env->hit);
+    prepare(s, tc, r->lost_sync);
+}
+
+/* ---- findings and channels */
+
 void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir dir,
                         enum finding what, uint64_t amount)
 {

@@ -47,6 +47,11 @@ struct http1_conn {
     struct http1_tunnel tunnel;
 };
 
+/* Calls of struct transport. What rests is an exchanges_rest. */
+int http1_conn_init(void *state, const struct transport_conn *tc, bool joined);
+bool http1_conn_rest(const void *state, void *ret_rest);
+void http1_conn_wake(void *state, const struct transport_conn *tc, const void *rest);
+
 /* Hands the connection to the transport that the 101's head names, or that the request named if the
  * response is NULL: lost. False: there is none, or no memory for it. */
 bool http1_conn_hand_over(struct http1_conn *s, struct exchange *e, const struct fields *response);

@@ -12,7 +12,8 @@
  * registered in transports.def.
  *
  * State is allocated when a probe recognises the transport and freed with the connection. What is
- * needed only while a message is being read is allocated for that time, through the environment.
+ * needed only while a message is being read is allocated for that time, through the environment. A
+ * transport may do without its state between messages: see rest.
  */
 
 struct rpc;
@@ -37,7 +38,8 @@ struct transport_env {
     struct decoder_account *decoders; /* of all content codings */
 };
 
-/* One connection as its transport sees it. Lives as long as the state. */
+/* One connection as its transport sees it. Lives as long as the state, while that is not at rest.
+ */
 struct transport_conn {
     const struct transport_env *env;
     const struct conn *conn;
@@ -99,6 +101,14 @@ struct transport {
     void (*end)(void *state, enum dir dir, enum stream_end how, const struct stream_pos *at);
     /* Ends open channels with how and frees what the state owns. */
     void (*fini)(void *state, enum channel_end how, const struct stream_pos *at);
+    /* Right behind a feed: if nothing is under way, writes down what is to be known of the
+     * connection later, in rest_bytes; the state then owns nothing any more, and its memory goes to
+     * another connection. False: it goes on. NULL: it always does. */
+    bool (*rest)(const void *state, void *ret_rest);
+    /* Instead of init, before the next call: zeroed memory becomes the state that was put to rest.
+     */
+    void (*wake)(void *state, const struct transport_conn *tc, const void *rest);
+    size_t rest_bytes; /* 8-byte aligned */
 };
 
 /* Fills in the common members of a record for this connection: transport, conn_id, endpoints, at;

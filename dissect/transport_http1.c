@@ -436,24 +436,6 @@ static enum probe_result probe(const struct probe *p)
     return p->dir == sender ? PROBE_YES : PROBE_SWAPPED;
 }
 
-static int init(void *state, const struct transport_conn *tc, bool joined)
-{
-    struct http1_conn *s = state;
-    s->tc = tc;
-    s->ending = CHANNEL_END_CLOSED;
-    for (int dir = 0; dir < DIR_COUNT; dir++) {
-        enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
-        http1_init(&s->parser[dir], kind, joined, tc->env->hit);
-        body_init(&s->body[dir], tc, (enum dir)dir);
-    }
-    const struct conn *c = tc->conn;
-    bool lossless = c->side[0].lost_bytes == 0 && c->side[1].lost_bytes == 0;
-    exchanges_init(&s->exchanges, joined, joined && c->midstream && lossless, tc->env->hit);
-    s->exchanges.over = http1_conn_over;
-    s->exchanges.ctx = s;
-    return 0;
-}
-
 static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
@@ -562,11 +544,14 @@ const struct transport transport_http1 = {
     .name = "http",
     .state_bytes = sizeof(struct http1_conn),
     .probe = probe,
-    .init = init,
+    .init = http1_conn_init,
     .speaks = speaks,
     .release = release,
     .feed = feed,
     .gap = gap,
     .end = end,
     .fini = fini,
+    .rest = http1_conn_rest,
+    .wake = http1_conn_wake,
+    .rest_bytes = sizeof(struct exchanges_rest),
 };

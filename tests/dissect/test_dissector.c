@@ -239,3 +239,68 @@ Test(dissector, every_allocation_fails)
     }
     cr_expect_str_eq(world.log, WHOLE);
 }
+
+static unsigned told[3]; /* messages by connection */
+
+static void count_messages(void *ctx, const struct record *r)
+{
+    (void)ctx;
+    told[r->conn_id] += r->type == RECORD_MESSAGE;
+}
+
+/* Connections that are idle share the memory for what only a message under way needs. Where there
+ * is none when the next message comes, that connection is left alone. */
+Test(dissector, rests_between_messages)
+{
+    struct record_sink sink = {NULL, count_messages};
+    struct dissector *d =
+        dissector_new(&(struct dissector_config){.hash = {1, 2}}, &sink, &world_hit);
+    const struct stream_sink *s = dissector_stream_sink(d);
+    struct conn c[3] = {{0}, {.id = 1, .roles_known = true}, {.id = 2, .roles_known = true}};
+    struct stream_pos at = {0, 1};
+    for (int i = 1; i < 3; i++) {
+        s->conn(s->ctx, &c[i], CONN_EVENT_OPENED, &at);
+        s->data(s->ctx, &c[i], DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
+        s->data(s->ctx, &c[i], DIR_S2C, (const uint8_t *)ANSWER, sizeof(ANSWER) - 1, &at);
+    }
+    for (int i = 1; i < 3; i++) {
+        fail_alloc_at(1);
+        s->data(s->ctx, &c[i], DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
+        s->data(s->ctx, &c[i], DIR_S2C, (const uint8_t *)ANSWER, sizeof(ANSWER) - 1, &at);
+        cr_expect_not(fail_alloc_stop(), "each in turn uses what the other left");
+        cr_expect_eq(told[i], 4);
+    }
+    s->data(s->ctx, &c[1], DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
+    fail_alloc_at(1);
+    s->data(s->ctx, &c[2], DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
+    cr_expect(fail_alloc_stop());
+    for (int i = 1; i < 3; i++) {
+        s->data(s->ctx, &c[i], DIR_S2C, (const uint8_t *)ANSWER, sizeof(ANSWER) - 1, &at);
+        s->conn(s->ctx, &c[i], CONN_EVENT_GONE, &at);
+    }
+    cr_expect(told[1] == 6 && told[2] == 4, "%u %u", told[1], told[2]);
+    dissector_free(d);
+}
+
+/* It can be that the memory is short when the last is to be told of a connection at rest. */
+Test(dissector, ends_while_it_rests)
+{
+    for (int event = 0; event < 3; event++) {
+        open_conn(false);
+        data(DIR_C2S, CALL, sizeof(CALL) - 1);
+        data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+        struct conn busy = {.id = 1, .roles_known = true}; /* takes the other's memory */
+        conn.sink->data(conn.sink->ctx, &busy, DIR_C2S, (const uint8_t *)"GET / HT", 8, &conn.at);
+        fail_alloc_at(1);
+        if (event == 0)
+            world_gap(&conn, DIR_C2S, 10, 0);
+        else if (event == 1)
+            conn.sink->end(conn.sink->ctx, &conn.conn, DIR_C2S, STREAM_END_FIN, &conn.at);
+        else
+            conn.sink->conn(conn.sink->ctx, &conn.conn, CONN_EVENT_GONE, &conn.at);
+        cr_expect(fail_alloc_stop());
+        conn.sink->conn(conn.sink->ctx, &busy, CONN_EVENT_GONE, &conn.at);
+        world_close(&world, &conn, STREAM_END_FIN);
+        cr_expect_str_eq(world.log, WHOLE);
+    }
+}

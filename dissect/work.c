@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A list for each transport, last in, first out: what was used last is still in the caches, so that
+ * many connections of which few are in the middle of something go through little memory.
+ */
+#include "work.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct work_node {
+    struct work_node *next;
+};
+
+struct work *work_take(struct work_spare *spare, uint8_t id, size_t state_bytes)
+{
+    struct work_node *node = spare->first[id];
+    struct work *w = (struct work *)(void *)node;
+    if (!node)
+        return calloc(1, sizeof(*w) + state_bytes);
+    spare->first[id] = node->next;
+    spare->count[id]--;
+    memset(w->state, 0, state_bytes);
+    return w;
+}
+
+void work_give(struct work_spare *spare, uint8_t id, struct work *w)
+{
+    if (!w || spare->count[id] >= LIMIT_SPARE_STATES) {
+        free(w);
+        return;
+    }
+    struct work_node *node = (struct work_node *)(void *)w;
+    node->next = spare->first[id];
+    spare->first[id] = node;
+    spare->count[id]++;
+}
+
+void work_spare_free(struct work_spare *spare)
+{
+    for (size_t id = 0; id < TRANSPORT_COUNT; id++) {
+        while (spare->first[id]) {
+            struct work_node *node = spare->first[id];
+            spare->first[id] = node->next;
+            free(node);
+        }
+        spare->count[id] = 0;
+    }
+}

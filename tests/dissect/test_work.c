@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "../../dissect/work.h"
+#include "tests/support/fail_alloc.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define STATE_BYTES 100
+
+static struct work_spare spare;
+
+static struct work *take(uint8_t id)
+{
+    struct work *w = work_take(&spare, id, STATE_BYTES);
+    for (size_t i = 0; w && i < STATE_BYTES; i++)
+        cr_assert_eq(w->state[i], 0);
+    if (w)
+        memset(w->state, 0xff, STATE_BYTES);
+    return w;
+}
+
+Test(work, serves_the_next_zeroed)
+{
+    struct work *w = take(1);
+    cr_assert(w);
+    work_give(&spare, 1, w);
+    fail_alloc_at(1);
+    cr_expect_null(take(2), "each transport has its own");
+    cr_expect(fail_alloc_stop());
+    fail_alloc_at(1);
+    cr_expect_eq(take(1), w);
+    cr_expect_not(fail_alloc_stop());
+    work_give(&spare, 1, NULL);
+    work_give(&spare, 1, w);
+    work_spare_free(&spare);
+    cr_expect_null(spare.first[1]);
+}
+
+Test(work, keeps_so_many)
+{
+    static struct work *taken[LIMIT_SPARE_STATES + 1];
+    for (size_t i = 0; i <= LIMIT_SPARE_STATES; i++)
+        taken[i] = take(1);
+    for (size_t i = 0; i <= LIMIT_SPARE_STATES; i++)
+        work_give(&spare, 1, taken[i]);
+    cr_expect_eq(spare.count[1], LIMIT_SPARE_STATES);
+    work_spare_free(&spare);
+    cr_expect_eq(spare.count[1], 0);
+}
