@@ -54,10 +54,25 @@ static void put_text(struct writer *w, const char *text)
     put(w, text, strlen(text));
 }
 
+/* Writes a number in front of end, with zeros in front of it up to `width`; returns its first
+ * digit. */
+static char *digits_before(char *end, uint64_t n, int width)
+{
+    char *p = end;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0 || end - p < width);
+    return p;
+}
+
 static void put_integer(struct writer *w, json_int_t n)
 {
-    char text[32];
-    put(w, text, (size_t)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, n));
+    char text[32], *end = text + sizeof(text);
+    char *p = digits_before(end, n < 0 ? -(uint64_t)n : (uint64_t)n, 1);
+    if (n < 0)
+        *--p = '-';
+    put(w, p, (size_t)(end - p));
 }
 
 static void put_real(struct writer *w, double x)
@@ -77,15 +92,17 @@ static void put_real(struct writer *w, double x)
     uint64_t n = (uint64_t)llroundl((long double)size * (long double)scale);
     uint64_t unit = (uint64_t)scale;
     uint64_t fraction = n % unit;
+    char *end = text + sizeof(text), *p = end;
+    if (fraction > 0) {
+        for (; fraction % 10 == 0; fraction /= 10)
+            digits--;
+        p = digits_before(p, fraction, digits);
+        *--p = '.';
+    }
+    p = digits_before(p, n / unit, 1);
     if (x < 0 && n > 0)
-        put(w, "-", 1);
-    put(w, text, (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)(n / unit)));
-    if (fraction == 0)
-        return;
-    for (; fraction % 10 == 0; fraction /= 10)
-        digits--;
-    put(w, text,
-        (size_t)snprintf(text, sizeof(text), ".%0*llu", digits, (unsigned long long)fraction));
+        *--p = '-';
+    put(w, p, (size_t)(end - p));
 }
 
 /* The escape of the character at p, n bytes long, into text; 0: it stands for itself. */
@@ -107,6 +124,11 @@ static int escape(const uint8_t *p, size_t n, char text[8], size_t *ret_used)
     return 0;
 }
 
+static inline bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && c != 0xc2;
+}
+
 static void put_string(struct writer *w, const char *text, size_t n)
 {
     const uint8_t *p = (const uint8_t *)text;
@@ -115,6 +137,10 @@ static void put_string(struct writer *w, const char *text, size_t n)
     for (size_t i = 0; i < n;) {
         char escaped[8];
         size_t used;
+        if (is_plain(p[i])) {
+            i++;
+            continue;
+        }
         int length = escape(p + i, n - i, escaped, &used);
         if (length > 0) {
             put(w, text + plain, i - plain);
@@ -131,28 +157,29 @@ static void put_break(struct writer *w, int level)
 {
     if (!w->indent)
         return;
-    put(w, "\n", 1);
-    for (int i = 0; i < level; i++)
-        put(w, "  ", 2);
+    static const char spaces[] = "\n                                ";
+    size_t n = 2 * (size_t)level, step = sizeof(spaces) - 2;
+    put(w, spaces, 1 + (n < step ? n : step));
+    for (; n > step; n -= step)
+        put(w, spaces + 1, n - step < step ? n - step : step);
 }
 
 static void put_value(struct writer *w, const json_t *value, int level);
 
 static void put_object(struct writer *w, const json_t *object, int level)
 {
-    const char *key;
-    json_t *member;
+    json_t *all = (json_t *)(uintptr_t)object; /* is not changed */
     bool first = true;
     put(w, "{", 1);
-    json_object_foreach((json_t *)(uintptr_t)object, key, member)
-    {
+    for (void *at = json_object_iter(all); at; at = json_object_iter_next(all, at)) {
+        const char *key = json_object_iter_key(at);
         if (!first)
             put(w, ",", 1);
         first = false;
         put_break(w, level + 1);
         put_string(w, key, strlen(key));
         put(w, ": ", w->indent ? 2 : 1);
-        put_value(w, member, level + 1);
+        put_value(w, json_object_iter_value(at), level + 1);
     }
     if (!first)
         put_break(w, level);

@@ -159,25 +159,54 @@ bool histogram_deviation(const struct histogram *h, double *ret_ns)
 
 bool histogram_percentile(const struct histogram *h, uint32_t per_mille, int64_t *ret_ns)
 {
+    return histogram_percentiles(h, &per_mille, 1, ret_ns);
+}
+
+/* How many of all values are up to a percentile. */
+static uint64_t rank_of(const struct histogram *h, uint32_t per_mille)
+{
+    if (h->count <= UINT64_MAX / 1000 - 1)
+        return (h->count * per_mille + 999) / 1000;
+    return (uint64_t)(((unsigned __int128)h->count * per_mille + 999) / 1000);
+}
+
+static uint64_t page_total(const struct histogram_page *page)
+{
+    uint64_t total = 0;
+    for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++)
+        total += page->count[sub];
+    return total;
+}
+
+/* The value of that rank in a page. */
+static int64_t value_of_rank(const struct histogram_page *page, unsigned octave, uint64_t rank)
+{
+    unsigned sub = 0;
+    for (uint64_t seen = page->count[0]; seen < rank; seen += page->count[sub])
+        sub++;
+    return value_at(octave, sub);
+}
+
+bool histogram_percentiles(const struct histogram *h, const uint32_t per_mille[], size_t n,
+                           int64_t ret_ns[])
+{
     if (h->count == 0 || h->missed > 0)
         return false;
-    uint64_t rank = (uint64_t)(((unsigned __int128)h->count * per_mille + 999) / 1000);
-    uint64_t seen = 0;
-    int64_t value = h->max;
-    unsigned i = 0;
-    for (unsigned octave = 0; octave < 64 && seen < rank; octave++) {
-        if (!(h->octaves >> octave & 1))
-            continue;
-        const struct histogram_page *page = &h->pages[i++];
-        for (unsigned sub = 0; sub < HISTOGRAM_SUB && seen < rank; sub++) {
-            seen += page->count[sub];
-            if (seen >= rank)
-                value = value_at(octave, sub);
-        }
+    const struct histogram_page *page = h->pages;
+    uint64_t before = 0; /* values in earlier pages */
+    size_t known = 0;
+    for (uint64_t octaves = h->octaves; octaves != 0 && known < n; octaves &= octaves - 1, page++) {
+        uint64_t total = page_total(page), rank;
+        while (known < n && (rank = rank_of(h, per_mille[known])) <= before + total)
+            ret_ns[known++] =
+                value_of_rank(page, (unsigned)__builtin_ctzll(octaves), rank - before);
+        before += total;
     }
-    if (value < h->min)
-        value = h->min;
-    *ret_ns = value > h->max ? h->max : value;
+    for (size_t i = 0; i < n; i++) {
+        int64_t value = i < known ? ret_ns[i] : h->max;
+        value = value < h->min ? h->min : value;
+        ret_ns[i] = value > h->max ? h->max : value;
+    }
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "budget.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -50,6 +51,10 @@ bool histogram_deviation(const struct histogram *h, double *ret_ns);
 /* The value that `per_mille` thousandths of all values do not exceed (nearest rank) into *ret_ns,
  * within 1 %. False: it cannot be known, because values are missing from the pages. */
 bool histogram_percentile(const struct histogram *h, uint32_t per_mille, int64_t *ret_ns);
+
+/* The same for several, in ascending order, in one walk: n > 0 values into ret_ns. */
+bool histogram_percentiles(const struct histogram *h, const uint32_t per_mille[], size_t n,
+                           int64_t ret_ns[]);
 
 void histogram_fini(struct histogram *h); /* frees; empty and usable afterwards */
 

@@ -29,7 +29,8 @@ struct report_value {
 void report_values(const struct report_view *v, const struct tables *t,
                    struct report_value values[METRIC_COUNT]);
 
-/* Sets a member; takes the reference; NULL means out of memory and marks the view. */
+/* Sets a member; takes the reference; NULL means out of memory and marks the view. The key is valid
+ * UTF-8, as all of our own words and all labels are. */
 void report_put(struct report_view *v, json_t *object, const char *key, json_t *value);
 void report_append(struct report_view *v, json_t *array, json_t *value);
 

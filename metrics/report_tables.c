@@ -17,7 +17,7 @@
 
 void report_put(struct report_view *v, json_t *object, const char *key, json_t *value)
 {
-    if (json_object_set_new(object, key, value) < 0)
+    if (json_object_set_new_nocheck(object, key, value) < 0)
         v->failed = true;
 }
 
@@ -54,24 +54,22 @@ json_t *report_endpoint(struct report_view *v, const struct endpoint *ep)
 
 json_t *report_latency(struct report_view *v, const struct histogram *h)
 {
-    static const struct {
-        const char *key;
-        uint32_t per_mille;
-    } percentiles[] = {{"p50", 500}, {"p90", 900}, {"p95", 950}, {"p99", 990}, {"p999", 999}};
+    static const char *const keys[] = {"p50", "p90", "p95", "p99", "p999"};
+    static const uint32_t per_mille[] = {500, 900, 950, 990, 999};
+    enum { PERCENTILES = sizeof(keys) / sizeof(keys[0]) };
+    int64_t percentiles[PERCENTILES];
     bool any = h->count > 0;
     double deviation = 0;
     bool deviates = any && histogram_deviation(h, &deviation);
+    bool known = histogram_percentiles(h, per_mille, PERCENTILES, percentiles);
     json_t *object = json_object();
     report_put(v, object, "count", report_count(h->count));
     report_put(v, object, "avg", any ? json_real(histogram_mean(h) / NS_PER_S) : json_null());
     report_put(v, object, "min", any ? report_seconds(h->min) : json_null());
     report_put(v, object, "max", any ? report_seconds(h->max) : json_null());
     report_put(v, object, "stddev", deviates ? json_real(deviation / NS_PER_S) : json_null());
-    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
-        int64_t ns;
-        bool known = histogram_percentile(h, percentiles[i].per_mille, &ns);
-        report_put(v, object, percentiles[i].key, known ? report_seconds(ns) : json_null());
-    }
+    for (size_t i = 0; i < PERCENTILES; i++)
+        report_put(v, object, keys[i], known ? report_seconds(percentiles[i]) : json_null());
     return object;
 }
 

@@ -3,6 +3,7 @@
 #include "tests/support/fail_alloc.h"
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,25 @@ Test(document, layout)
     free(text);
     text = document_text(value, false);
     cr_assert_str_eq(text, "{\"z\":[1,{\"k\":null}],\"a\":{},\"b\":[],\"m\":\"text\"}\n");
+    free(text);
+    json_decref(value);
+}
+
+Test(document, indents_at_any_depth)
+{
+    enum { DEPTH = 60 };
+    char expected[3 * DEPTH * DEPTH + 100], *end = expected;
+    json_t *value = json_integer(7);
+    for (int i = 0; i < DEPTH; i++)
+        value = json_pack("[o]", value);
+    for (int i = 0; i < DEPTH; i++)
+        end += sprintf(end, "%*s[\n", i == 0 ? 0 : 2 * i, "");
+    end += sprintf(end, "%*s7", 2 * DEPTH, "");
+    for (int i = DEPTH; i-- > 0;)
+        end += sprintf(end, "\n%*s]", 2 * i, "");
+    sprintf(end, "\n");
+    char *text = document_text(value, true);
+    cr_assert_str_eq(text, expected);
     free(text);
     json_decref(value);
 }

@@ -36,10 +36,13 @@ static int64_t exact(size_t n, uint32_t per_mille)
 static void check_percentiles(const struct histogram *h, size_t n)
 {
     static const uint32_t asked[] = {1, 500, 900, 950, 990, 999, 1000};
+    int64_t all[sizeof(asked) / sizeof(asked[0])];
     qsort(values, n, sizeof(values[0]), ascending);
+    cr_assert(histogram_percentiles(h, asked, sizeof(asked) / sizeof(asked[0]), all));
     for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
         int64_t got, want = exact(n, asked[i]);
         cr_assert(histogram_percentile(h, asked[i], &got));
+        cr_assert_eq(all[i], got);
         cr_assert_leq(fabs((double)got - (double)want), 0.01 * (double)want,
                       "%u/1000 of %zu: %lld instead of %lld", asked[i], n, (long long)got,
                       (long long)want);
