@@ -17,6 +17,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check
 import corpora
+import instructions
 import others
 
 THREADS = (1, 2)
@@ -45,6 +46,9 @@ def parse():
     p.add_argument("--quick", action="store_true",
                    help="small captures, one run: is all in order? The figures mean nothing")
     p.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
+    p.add_argument("--instructions", action="store_true",
+                   help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
+                   "with --write: record them there")
     args = p.parse_args()
     args.corpus = args.corpus.split(",")
     for name in args.corpus:
@@ -208,6 +212,8 @@ def complain(args, result):
 
 def main():
     args = parse()
+    if args.instructions:
+        return instructions.main(args)
     results, rivals = [], []
     for corpus in args.corpus:
         if sys.stderr.isatty():
