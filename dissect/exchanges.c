@@ -39,7 +39,8 @@
  *     does not: hardly any pipelines); and
  *   - no request is missing behind this one; and
  *   - it began after the last response, and no other waits but for those that may have been
- *     answered in the hole.
+ *     answered in the hole. One that came before the response although its time is later counts,
+ *     too: a capture misplaced the packet of one of them.
  * The same clears the doubt that an uncertain pair leaves about those counted from it.
  *
  * A response without a request (lost, not captured, or before the capture) gets an exchange of its
@@ -319,7 +320,7 @@ static bool is_certain(const struct exchanges *x, const struct exchange *e, int6
     if (!by_time(x) && !x->doubt)
         return !x->requests_lost; /* else another one was sent before the response: how so? */
     return x->turns >= TRUSTED_TURNS && takes_turn(x, e, ns) &&
-           !(x->responses_lost && x->requests_lost);
+           others_waiting(x, e, INT64_MAX) == 0 && !(x->responses_lost && x->requests_lost);
 }
 
 /* Learns from a pair whether the client waits for responses. */

@@ -323,6 +323,32 @@ Test(loss, responses_before_requests)
     }
 }
 
+static void swap_times(size_t segment)
+{
+    int64_t ts_ns = script.segments[segment].ts_ns;
+    script.segments[segment].ts_ns = script.segments[segment + 1].ts_ns;
+    script.segments[segment + 1].ts_ns = ts_ns;
+}
+
+/* The capture has a request at a later time than its answer: times alone do not tell whose the
+ * answers behind a loss are. */
+Test(loss, any_one_segment_where_a_request_has_a_late_time)
+{
+    alternating(9, false);
+    for (size_t i = 0; i + 1 < script.count; i++) {
+        if (script.segments[i].dir == script.segments[i + 1].dir)
+            continue;
+        swap_times(i);
+        for (size_t lost = 0; lost < script.count; lost++) {
+            struct world_loss loss = segment_range(lost);
+            size_t doubt;
+            for (size_t d = 0; d < 4; d++)
+                lose(&loss, 1, DELAYS[d], &doubt);
+        }
+        swap_times(i);
+    }
+}
+
 /* Joined at any segment. */
 Test(loss, midstream)
 {
