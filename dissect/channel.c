@@ -63,6 +63,23 @@ static bool in_unknown_session(const struct channel *ch)
            !(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB));
 }
 
+bool channel_unproven(const struct tracker *t, const struct channel *ch)
+{
+    if (!(ch->flags & CHANNEL_JOINED))
+        return false;
+    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    return ch->kept || !link || !link->proven;
+}
+
+void channel_prove(struct tracker *t, const struct channel *ch)
+{
+    if (!(ch->flags & CHANNEL_JOINED))
+        return;
+    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    if (link)
+        link->proven = 1;
+}
+
 /* The channel speaks MCP from now on. */
 static void promote(struct tracker *t, struct channel *ch)
 {
@@ -395,12 +412,14 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
     bool named = s && (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_IDENTITY);
     if (ch->mcp && named && !refusal_known && (!ch->modern || how == CHANNEL_END_LOST))
         session_open(t, s); /* the client uses it, and nothing says that the server refused */
+    bool elsewhere = s && s->key.kind == SESSION_KIND_ENDPOINT; /* its answers come */
+    bool unproven = !elsewhere && how != CHANNEL_END_CAPTURE && channel_unproven(t, ch);
     bool own = s && s->key.kind == SESSION_KIND_CHANNEL;
     if (own && lost && is_initializing(ch))
         session_open(t, s); /* the same */
     for (struct pending *p = ch->waiting.first, *next; p; p = next) {
         next = p->next;
-        p->lossy = p->lossy || lost;
+        p->lossy = p->lossy || lost || (unproven && p->dir == DIR_C2S);
         p->over = how != CHANNEL_END_CAPTURE;
         if (!p->over)
             end_capture(t, ch, p);
@@ -413,8 +432,7 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
         else
             pairing_give_up(t, p, false);
     }
-    bool whole =
-        own || (s && s->key.kind == SESSION_KIND_ENDPOINT && ch->method != HTTP_METHOD_POST);
+    bool whole = own || (elsewhere && ch->method != HTTP_METHOD_POST);
     if (whole && how != CHANNEL_END_CAPTURE)
         session_close(t, s);
     session_leave(t, ch);

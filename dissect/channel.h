@@ -86,6 +86,13 @@ static inline bool channel_certain(const struct channel *ch)
     return (ch->flags & (CHANNEL_STUB | CHANNEL_UNCERTAIN)) == 0;
 }
 
+/* Its response may answer another request: the capture joined its connection, on which no exchange
+ * answered its own request so far. */
+bool channel_unproven(const struct tracker *t, const struct channel *ch);
+
+/* The exchange answered its own request. */
+void channel_prove(struct tracker *t, const struct channel *ch);
+
 /* NULL: no such channel. */
 struct channel *channel_find(struct tracker *t, const struct record *r);
 

@@ -101,7 +101,7 @@ static bool is_copy(const struct channel *ch, const struct message *m, bool seen
 bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch)
 {
     return channel_certain(ch) && !ch->lossy && !ch->opaque && !ch->dropped && !t->forgot &&
-           !tracker_lost_since(t, &ch->client, &ch->server, 0);
+           !channel_unproven(t, ch) && !tracker_lost_since(t, &ch->client, &ch->server, 0);
 }
 
 bool dialogue_follows(const struct tracker *t, const struct channel *ch, const struct message *m,
@@ -284,6 +284,8 @@ static struct pairing_outcome outcome_of(const struct channel *ch, const struct 
 static void answer(struct tracker *t, struct channel *ch, const struct message *m,
                    struct pending *p)
 {
+    if (p->channel == ch && p->dir == DIR_C2S)
+        channel_prove(t, ch);
     session_learn(t, ch, m, p->method == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT);
     modern_accept(t, ch, m, p);
     struct telling what = telling_of(ch, m, p->version);

@@ -36,7 +36,7 @@
  * uncertain unless
  *   - the client is known to wait: TRUSTED_TURNS requests in a row began after the response before
  *     them had ended (a client that the capture only joins is believed to, until it shows that it
- *     does not: hardly any pipelines); and
+ *     does not: hardly any pipelines; CHANNEL_JOINED says so, for who is to be blamed); and
  *   - no request is missing behind this one; and
  *   - it began after the last response, and no other waits but for those that may have been
  *     answered in the hole. One that came before the response although its time is later counts,
@@ -71,6 +71,7 @@ void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_
     x->requests_lost = joined;
     x->responses_lost = joined;
     x->turns = waits ? TRUSTED_TURNS : 0;
+    x->believed = waits;
 }
 
 void exchanges_rest(const struct exchanges *x, struct exchanges_rest *ret_rest)
@@ -86,7 +87,8 @@ void exchanges_rest(const struct exchanges *x, struct exchanges_rest *ret_rest)
                                         .responses_lost = x->responses_lost,
                                         .doubt = x->doubt,
                                         .pipelined = x->pipelined,
-                                        .blind = x->blind};
+                                        .blind = x->blind,
+                                        .believed = x->believed};
 }
 
 void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, struct limits_hit *hit)
@@ -103,6 +105,7 @@ void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, stru
     x->doubt = rest->doubt;
     x->pipelined = rest->pipelined;
     x->blind = rest->blind;
+    x->believed = rest->believed;
 }
 
 static void shrink(struct exchanges *x)
@@ -221,6 +224,7 @@ struct exchange *exchanges_open(struct exchanges *x, int64_t ns)
     e->start_ns = ns;
     e->end_ns = ns;
     e->hole_before = x->requests_lost;
+    e->begin.flags = x->believed ? CHANNEL_JOINED : 0;
     x->requests_lost = false;
     bool spent = x->blind || ns <= x->stub_ns;
     if (ns > x->stub_ns)

@@ -49,6 +49,7 @@ struct exchanges {
     bool doubt;          /* the latest association is uncertain */
     bool pipelined;      /* the client does not wait for responses */
     bool start_unknown;  /* the first response may be missing untold */
+    bool believed;       /* that the client waits for responses: CHANNEL_JOINED */
     bool blind;          /* no association can be made on this connection any more */
 };
 
@@ -62,6 +63,7 @@ struct exchanges_rest {
     bool doubt : 1;
     bool pipelined : 1;
     bool blind : 1;
+    bool believed : 1;
     bool lost_sync[DIR_COUNT]; /* for the owner */
 };
 

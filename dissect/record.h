@@ -76,7 +76,9 @@ enum channel_flag {
     CHANNEL_HEADER_UNKNOWN = 1 << 8,  /* the request head holds fields that cannot be known: what
                                          it does not show may be there all the same */
     CHANNEL_HAS_METHOD = 1 << 9,      /* Mcp-Method: method_hash is valid */
-    CHANNEL_HAS_NAME = 1 << 10        /* Mcp-Name: name_hash is valid */
+    CHANNEL_HAS_NAME = 1 << 10,       /* Mcp-Name: name_hash is valid */
+    CHANNEL_JOINED = 1 << 11          /* which response answers the request rests on the belief that
+                                         the client waits for each: the connection was joined */
 };
 
 #define CHANNEL_VERSION_BYTES 16

@@ -40,6 +40,8 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     stray->channel.prev = stray->channel.next = NULL;
     stray->channel.waiting = (struct pairing_list){NULL, NULL, 0};
     stray->channel.initializing = false;
+    if (!channel_unproven(t, ch))
+        stray->channel.flags &= (uint16_t)~CHANNEL_JOINED;
     stray->channel.kept = true;
     stray->seen = seen;
     stray->message = *m;

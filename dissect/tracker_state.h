@@ -84,7 +84,7 @@ struct tracker_link {
     uint64_t told_bytes; /* lost, as far as it is known here */
     uint64_t scope;      /* of the first session on it that has a name; 0: none yet */
     uint32_t mixed;      /* another session was seen on it */
-    uint32_t zero;
+    uint32_t proven;     /* a request's own exchange answered it: see channel_unproven() */
 };
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */

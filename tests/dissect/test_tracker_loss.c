@@ -49,6 +49,36 @@ Test(tracker_loss, an_answer_after_a_gap_in_its_own_stream)
 }
 
 /* The request that an uncertain response was put to may be another's, of another session. */
+/* On a connection that the capture joined the response may be that of an earlier request, until
+ * an exchange has answered its own. */
+Test(tracker_loss, nobody_is_blamed_before_the_first_full_exchange)
+{
+    for (int proven = 0; proven < 2; proven++) {
+        struct world *w = world_new(0, 0);
+        if (proven) {
+            BEGIN(w, 1, 1, .flags = POST_FLAGS | CHANNEL_JOINED);
+            SAY(w, 1, 1, "tools/call", "2");
+            JSON_HEAD(w, 1, 1);
+            SAY(w, 1, 1, .id = "2", .dir = DIR_S2C);
+            END(w, 1, 1);
+        }
+        BEGIN(w, 1, 2, .flags = POST_FLAGS | CHANNEL_JOINED);
+        SAY(w, 1, 2, "tools/call", "3");
+        JSON_HEAD(w, 1, 2);
+        SAY(w, 1, 2, .id = "1", .dir = DIR_S2C);
+        END(w, 1, 2);
+        BEGIN(w, 1, 3, .flags = POST_FLAGS | CHANNEL_JOINED);
+        SAY(w, 1, 3, "tools/call", "4");
+        world_end(w, 1, 3, CHANNEL_END_CAPTURE);
+        world_finish(w);
+        cr_expect_eq(world_count(w, "f pair:unknown_id"), proven, "%s", w->log);
+        cr_expect_eq(world_count(w, "x tools/call 3 unanswered"), proven, "%s", w->log);
+        cr_expect_eq(world_count(w, "x tools/call 3 lost"), !proven, "%s", w->log);
+        cr_expect_eq(world_count(w, "x tools/call 4 pending"), 1, "%s", w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_loss, an_uncertain_response_must_name_its_session)
 {
     struct world *w = world_ready();

@@ -364,6 +364,9 @@ Test(loss, midstream)
                 left += strncmp(script.segments[i].text, "POST", 4) == 0;
             world_run(&world, &plan);
             size_t pairs = world_pairs(&world, "joined", &doubt);
+            for (size_t i = 0; i < WORLD_CHANNELS; i++)
+                cr_expect(!world.channel[i].begun ||
+                          (world.channel[i].begin.flags & (CHANNEL_JOINED | CHANNEL_STUB)) != 0);
             cr_expect_eq(pairs + doubt, left, "from %zu: %zu of %zu\n%s", from, pairs, left,
                          world.log);
             cr_expect(doubt <= 4, "from %zu: %zu in doubt\n%s", from, doubt, world.log);
