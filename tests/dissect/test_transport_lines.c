@@ -200,6 +200,15 @@ Test(transport_lines, joined_with_roles_swapped)
     EXPECT(&world, CALL_LOG("8") ANSWER_LOG("8"));
 }
 
+/* Nor does a result say who sent it, unless it has the shape of one of MCP. */
+Test(transport_lines, joined_at_a_result_with_roles_swapped)
+{
+    static const struct piece pieces[] = {C2S(ANSWER("7")), S2C(CALL("8")), C2S(ANSWER("8"))};
+    world.midstream = true;
+    RUN(&world, pieces);
+    EXPECT(&world, "<result ? 7 orphan\n" CALL_LOG("8") ANSWER_LOG("8"));
+}
+
 /* Bodies and events of HTTP whose heads were not captured are no lines. */
 Test(transport_lines, joined_bodies)
 {

@@ -103,6 +103,21 @@ Test(monitor, a_retransmission_is_bytes_but_no_payload)
     check_sums(&c, 1);
 }
 
+Test(monitor, a_bucket_begins_with_its_first_nanosecond)
+{
+    struct conn c = scene_conn(1, 4000, 80);
+    const struct bandwidth *b = &m->total.bandwidth;
+    scene_open(m, &c);
+    int64_t begin = (bandwidth_bucket(scene_at(SCENE_S).ts_ns, m->width_ns) + 1) * m->width_ns;
+    int64_t since = begin - scene_at(0).ts_ns;
+    scene_packet(m, &c, DIR_C2S, 166, 100, since - 1);
+    cr_assert_eq(b->newest * m->width_ns, begin - m->width_ns);
+    scene_packet(m, &c, DIR_C2S, 166, 100, since);
+    cr_assert_eq(b->newest * m->width_ns, begin);
+    scene_packet(m, &c, DIR_C2S, 166, 100, since + m->width_ns - 1);
+    cr_assert_eq(b->newest * m->width_ns, begin);
+}
+
 static struct conn midstream(uint64_t id)
 {
     struct conn c = scene_conn(id, 50, 6000); /* the guess by port is wrong */
