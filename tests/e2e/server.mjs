@@ -11,44 +11,23 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CallToolRequestSchema, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { big, newServer, progress, text, work } from './tools.mjs';
 
 const port = Number(process.argv[2]);
 const options = new Set(process.argv.slice(3));
-const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
 const tools = {
-  // Waits `ms`; fails as a tool with `fail: "tool"`, as JSON-RPC with `fail: <code>`.
-  async work({ ms = 0, fail, pad = 0 }) {
-    await sleep(ms);
-    if (fail === 'tool') return { ...text('the tool failed'), isError: true };
-    if (fail !== undefined) throw new McpError(fail, 'refused');
-    return text('done ' + '.'.repeat(pad));
-  },
+  work,
+  big,
+  // On the stream of the call.
+  progress,
   async lookup({ ms = 0 }) {
     await sleep(ms);
     return text('found');
   },
-  // A result of `bytes` bytes of text, quotes and non-ASCII characters among them.
-  async big({ bytes }) {
-    const line = 'the quick "brown" fox \u00e9\u20ac\\n ';
-    return text(line.repeat(Math.ceil(bytes / Buffer.byteLength(line))));
-  },
   async swallow({ data }) {
     return text(String(data.length));
-  },
-  // `count` progress notifications on the stream of the call.
-  async progress({ count }, extra) {
-    const progressToken = extra._meta?.progressToken;
-    for (let i = 1; i <= count; i++) {
-      await extra.sendNotification({
-        method: 'notifications/progress',
-        params: { progressToken, progress: i, total: count },
-      });
-    }
-    return text('complete');
   },
   // Ends the call's stream first; the answer waits for a resumed stream.
   async resume({ ms = 50 }, extra) {
@@ -58,19 +37,6 @@ const tools = {
     return text('after the cut');
   },
 };
-
-function newServer() {
-  const server = new Server({ name: 'mcpmeter-e2e', version: '1.0.0' }, { capabilities: { tools: {} } });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })),
-  }));
-  server.setRequestHandler(CallToolRequestSchema, (request, extra) => {
-    const tool = tools[request.params.name];
-    if (!tool) throw new McpError(-32602, 'no such tool');
-    return tool(request.params.arguments ?? {}, extra);
-  });
-  return server;
-}
 
 // Keeps the events of each stream in order; ids are STREAM/NUMBER.
 class EventStore {
@@ -109,7 +75,7 @@ async function transportOf(req) {
     onsessioninitialized: (id) => sessions.set(id, transport),
     onsessionclosed: (id) => sessions.delete(id),
   });
-  await newServer().connect(transport);
+  await newServer('mcpmeter-e2e', tools).connect(transport);
   return transport;
 }
 

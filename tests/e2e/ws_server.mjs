@@ -6,42 +6,15 @@
 //   http2   on streams of HTTP/2 in clear text, by prior knowledge
 import http from 'node:http';
 import http2 from 'node:http2';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
-import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import {
-  CallToolRequestSchema,
-  CreateMessageResultSchema,
-  ListToolsRequestSchema,
-  McpError,
-} from '@modelcontextprotocol/sdk/types.js';
+import { CreateMessageResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { big, newServer, progress, text, work } from './tools.mjs';
 import { acceptSocket } from './ws_http2.mjs';
 
-const text = (value) => ({ content: [{ type: 'text', text: value }] });
-
 const tools = {
-  // Waits `ms`; fails as a tool with `fail: "tool"`, as JSON-RPC with `fail: <code>`.
-  async work({ ms = 0, fail, pad = 0 }) {
-    await sleep(ms);
-    if (fail === 'tool') return { ...text('the tool failed'), isError: true };
-    if (fail !== undefined) throw new McpError(fail, 'refused');
-    return text('done ' + '.'.repeat(pad));
-  },
-  // A result of `bytes` bytes that compress to about an eighth.
-  async big({ bytes }) {
-    const line = 'the quick "brown" fox \u00e9\u20ac\\n ';
-    return text(line.repeat(Math.ceil(bytes / Buffer.byteLength(line))));
-  },
-  async progress({ count }, extra) {
-    const progressToken = extra._meta?.progressToken;
-    for (let i = 1; i <= count; i++) {
-      await extra.sendNotification({
-        method: 'notifications/progress',
-        params: { progressToken, progress: i, total: count },
-      });
-    }
-    return text('complete');
-  },
+  work,
+  big,
+  progress,
   // Asks the client for a sample before it answers.
   async sample({ prompt }, extra) {
     const messages = [{ role: 'user', content: { type: 'text', text: prompt } }];
@@ -55,19 +28,6 @@ const tools = {
     await new Promise(() => {});
   },
 };
-
-function newServer() {
-  const server = new Server({ name: 'mcpmeter-e2e-ws', version: '1.0.0' }, { capabilities: { tools: {} } });
-  server.setRequestHandler(ListToolsRequestSchema, () => ({
-    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' } })),
-  }));
-  server.setRequestHandler(CallToolRequestSchema, (request, extra) => {
-    const tool = tools[request.params.name];
-    if (!tool) throw new McpError(-32602, 'no such tool');
-    return tool(request.params.arguments ?? {}, extra);
-  });
-  return server;
-}
 
 // The SDK's interface of a transport, on one socket.
 class SocketTransport {
@@ -101,7 +61,7 @@ for (const [path, perMessageDeflate] of Object.entries(compression)) {
 let accepted = 0;
 
 function serve(path, socket, request) {
-  const server = newServer();
+  const server = newServer('mcpmeter-e2e-ws', tools);
   server._requestMessageId = 100 * accepted++; // tells its messages from those of the others
   servers.get(path).emit('connection', socket, request);
   server.connect(new SocketTransport(socket));
