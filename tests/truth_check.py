@@ -113,8 +113,7 @@ def check_messages(protocol, truth, differences):
 
 
 def check_tools(protocol, truth, differences):
-    waiting = collections.Counter(u.get("tool") for u in truth["unanswered"]
-                                  if fate(truth, u) == "unanswered")
+    waiting = collections.Counter((u.get("tool"), fate(truth, u)) for u in truth["unanswered"])
     rows = {row["name"]: row for row in protocol["tools"]}
     for name, tool in truth["tool_calls"].items():
         if name == "undefined":  # a call without a name: no row of its own is required
@@ -125,7 +124,8 @@ def check_tools(protocol, truth, differences):
         got = {key: rows[name][key] for key in ("calls", "tool_errors", "errors", "unanswered")}
         differences.equal(f"tool {name}", got, {
             "calls": tool["count"], "tool_errors": tool["is_error_count"],
-            "errors": tool["error_count"], "unanswered": waiting[name]})
+            "errors": tool["error_count"] + waiting[name, "error"],
+            "unanswered": waiting[name, "unanswered"]})
     extra = set(rows) - set(truth["tool_calls"]) - {"", None}
     differences.equal("tools that nobody called", extra, set())
 
@@ -164,9 +164,14 @@ def check_report(report, truth, differences):
     differences.equal("parse errors", {k: v for k, v in errors.items() if k.startswith("parse:")}, {})
     outcomes = collections.Counter(STATUS[p["outcome"]] for p in truth["pairs"])
     exchanges = protocol["exchanges"]
-    for status in sorted(set(STATUS.values())):
-        differences.equal(f"exchanges {status}", exchanges[status], outcomes[status])
     fates = collections.Counter(fate(truth, u) for u in truth["unanswered"])
+    for status in sorted(set(STATUS.values())):
+        differences.equal(f"exchanges {status}", exchanges[status],
+                          outcomes[status] + (fates[status] if status == "error" else 0))
+    differences.equal("http errors",
+                      {k: v for k, v in errors.items() if k.startswith("http:")},
+                      {f"http:{status}": count for status, count in truth["http"]["status"].items()
+                       if status.isdigit() and int(status) >= 400})
     for status in ("cancelled", "unanswered", "acknowledged"):
         differences.equal(f"exchanges {status}", exchanges[status], fates[status])
     differences.equal("pair:unanswered", errors.get("pair:unanswered", 0), fates["unanswered"])

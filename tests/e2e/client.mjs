@@ -412,6 +412,32 @@ const scenarios = {
     await sleep(600);
   },
 
+  // HTTP+SSE, the server ends a session while two calls wait. One client says more until it notices;
+  // the event source of another comes back by itself, to a new endpoint, and goes on.
+  async 'sse-closed'() {
+    const cutOff = async (name) => {
+      const session = await connectSse(name);
+      await session.call('work', { pad: 100 });
+      const waiting = [session.call('work', { ms: 300 }), session.call('leave', { ms: 50 })].map(fails);
+      await sleep(200);
+      return { ...session, waiting };
+    };
+    const end = async ({ client, waiting }) => {
+      await client.close();
+      await Promise.all(waiting);
+    };
+    const stubborn = await cutOff('stubborn');
+    await fails(stubborn.call('work'));
+    await end(stubborn);
+    const again = await connectSse('again');
+    await again.call('work', { ms: 5 });
+    await again.client.close();
+    const returning = await cutOff('returning');
+    await sleep(4000);
+    await returning.call('work', { ms: 5 });
+    await end(returning);
+  },
+
   // Two sessions on one connection, one answered by event streams, one by JSON, with calls at the same
   // time and bodies beyond HTTP/2's frames and windows.
   async http2() {

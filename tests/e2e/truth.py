@@ -139,7 +139,7 @@ def agreement(messages, client_log):
         return collections.Counter(
             (m["client"], m["dir"], m["kind"], m.get("method"), json.dumps(m.get("id")))
             for m in lines if m["kind"] != "other")
-    server = keys(messages)
+    server = keys(m for m in messages if "hop" not in m)  # else no client saw it
     client = keys(m for m in client_log if "refused" not in m)
     return [f"server only: {k} x{n}" for k, n in (server - client).items()] + \
         [f"client only: {k} x{n}" for k, n in (client - server).items()]
@@ -162,6 +162,8 @@ def waiting_row(request, exchange, cancelled, latencies):
         row["status"] = "acknowledged"
     elif "meta_version" in request and exchange and exchange.get("cut"):
         row["status"] = "cancelled"  # at this revision by closing the response
+    elif exchange and (exchange["status"] or 0) >= 400:
+        row |= {"status": "error", "http_status": exchange["status"]}  # and no JSON-RPC in it
     if acknowledgement:
         latency = latencies[request["client"], "c2s", json.dumps(request["id"])]
         row["client_latency_ms"] = round(latency, 3)

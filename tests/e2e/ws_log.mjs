@@ -3,6 +3,9 @@
 // WebSockets that the process serves with the package `ws` to $HTTP_LOG, without the server's help.
 // A client says its name in the query of the URL. Records:
 //   message {dir, port, client, session, t_ms, kind, ...}
+// With $HTTP_LOG_BOTH_HOPS, behind a proxy that names the client's port in X-Client-Port, every
+// message is logged a second time, for the connection between client and proxy; what is between
+// proxy and server has `hop`.
 // `t_ms` of what came in is taken when the message is complete, of what goes out just before it is
 // written.
 import { WebSocket, WebSocketServer } from 'ws';
@@ -12,18 +15,26 @@ const log = openLog(process.env.HTTP_LOG);
 const peers = new WeakMap();
 
 function logText(socket, dir, data) {
-  const peer = peers.get(socket);
   const text = String(data);
   const bytes = Buffer.byteLength(text);
-  if (peer) log({ record: 'message', dir, t_ms: now(), via: 'ws', ...peer, ...describe(JSON.parse(text), bytes) });
+  for (const peer of peers.get(socket) ?? []) {
+    log({ record: 'message', dir, t_ms: now(), via: 'ws', ...peer, ...describe(JSON.parse(text), bytes) });
+  }
+}
+
+// The connections that carry the messages of a socket.
+function peersOf(request) {
+  const client = new URL(request.url, 'ws://server').searchParams.get('client');
+  const own = { port: request.socket.remotePort, client, session: null };
+  if (process.env.HTTP_LOG_BOTH_HOPS === undefined) return [own];
+  const port = Number(request.headers['x-client-port']);
+  log({ record: 'connection', port });
+  return [{ ...own, port }, { ...own, client: `${client} by proxy`, hop: 'server' }];
 }
 
 const served = WebSocketServer.prototype.emit;
 WebSocketServer.prototype.emit = function (type, socket, request, ...rest) {
-  if (type === 'connection') {
-    const client = new URL(request.url, 'ws://server').searchParams.get('client');
-    peers.set(socket, { port: request.socket.remotePort, client, session: null });
-  }
+  if (type === 'connection') peers.set(socket, peersOf(request));
   return served.call(this, type, socket, request, ...rest);
 };
 
