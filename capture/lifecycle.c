@@ -269,6 +269,7 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
         return NULL;
     f->half[0].avail_ns = f->half[1].avail_ns = INT64_MIN;
     f->conn.id = ++l->last_id;
+    f->conn.slot = f->self;
     f->conn.opened_ns = f->conn.last_ns = seg->ts_ns;
     f->conn.state = syn ? CONN_SYN_SENT : handshake ? CONN_SYN_RECEIVED : CONN_OPEN;
     f->conn.midstream = !handshake;
@@ -458,7 +459,7 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
     touch(l, f);
     struct stream_pos at = {seg->ts_ns, r->packet};
     l->sink->packet(l->sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->wire_bytes,
-                    seg->length_bytes, &at);
+                    v.fresh_bytes, &at);
     if ((seg->flags & TCP_SYN) && !(seg->flags & TCP_RST))
         see_syn(l, f, side, seg);
     if (seg->flags & TCP_ACK)

@@ -88,11 +88,11 @@ struct conn_counters {
     uint32_t overlap_conflicts; /* segments that contradicted bytes seen before; first copy won */
 };
 
-/* One connection, owned by the capture room. Listeners read it during a call, and may write
- * `user`, `tag` and `counted`. The sides are fixed: which of them is the client may be corrected
- * once, while no payload was delivered, by stream_swap_roles(). */
+/* One connection, owned by the capture room. Listeners read it during a call, and may write `user`.
+ * The sides are fixed: which of them is the client may be corrected once, while no payload was
+ * delivered, by stream_swap_roles(). */
 struct conn {
-    uint64_t id;                  /* 1, 2, ... in order of appearance */
+    uint64_t id;                  /* ascending in order of appearance; 1, 2, ... in events */
     struct endpoint endpoint[2];  /* by side: 0 is the presumed client */
     struct conn_counters side[2]; /* by side */
     int64_t opened_ns;            /* first packet */
@@ -100,8 +100,7 @@ struct conn {
     int64_t closed_ns;            /* 0 = open */
     int64_t last_ns;              /* last packet */
     void *user;                   /* for the dissector */
-    uint64_t counted[2];          /* for the metrics, by side; 0 at first */
-    uint32_t tag;                 /* for the metrics; 0 at first */
+    uint32_t slot;                /* dense number of who is open: given again after GONE */
     uint8_t state;                /* enum conn_state */
     uint8_t failure;              /* enum conn_failure */
     uint8_t close;                /* enum conn_close */
@@ -157,6 +156,8 @@ enum conn_event {
     CONN_EVENT_ESTABLISHED,
     CONN_EVENT_FAILED, /* see conn.failure */
     CONN_EVENT_CLOSED, /* see conn.close */
+    CONN_EVENT_ROLES,  /* the roles were corrected: not told to the listener who does that, but by
+                          it to those behind it, before anything else */
     CONN_EVENT_GONE    /* last call for this connection; its counters are final */
 };
 
@@ -183,7 +184,8 @@ struct stream_sink {
     void (*end)(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
                 const struct stream_pos *at);
     /* Every packet of a connection, before anything that it causes except OPENED; c's counters
-     * already include it. While c->roles_known is false dir is a guess. */
+     * already include it. payload_bytes: those that were not seen before, original length. While
+     * c->roles_known is false dir is a guess. */
     void (*packet)(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
                    uint32_t payload_bytes, const struct stream_pos *at);
     /* A packet of the connection may come soon: what it will need may be brought into the caches.

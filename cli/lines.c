@@ -180,6 +180,7 @@ static void text_connection(struct lines *l, const struct event_connection *e)
         show_size((double)conn_sent(c, DIR_S2C)->payload_bytes, sent[DIR_S2C]);
         break;
     case CONN_EVENT_OPENED:
+    case CONN_EVENT_ROLES:
     case CONN_EVENT_GONE:
         return;
     }
@@ -207,7 +208,7 @@ void lines_json(struct lines *l, json_t *object)
 static void on_connection(void *ctx, const struct event_connection *e)
 {
     struct lines *l = ctx;
-    if (l->failed || e->event == CONN_EVENT_GONE)
+    if (l->failed || e->event == CONN_EVENT_ROLES || e->event == CONN_EVENT_GONE)
         return;
     if (l->json)
         lines_json(l, event_line_connection(e));

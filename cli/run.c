@@ -29,6 +29,7 @@ struct run {
     const struct event_sink *to_monitor;
     const struct event_sink *to_listener; /* NULL: none */
     struct event_sink tee;
+    struct record_sink records;
     struct stream_pos last; /* latest packet */
     struct limits_hit hit;
 };
@@ -65,6 +66,17 @@ static const struct event_sink *make_sink(struct run *r, const struct run_config
     return &r->tee;
 }
 
+static void take_record(void *ctx, struct record *record)
+{
+    const struct record_sink *tracker = tracker_record_sink(((struct run *)ctx)->tracker);
+    tracker->record(tracker->ctx, record);
+}
+
+static void take_packet(void *ctx, const struct record_packet *packet)
+{
+    monitor_packet(((struct run *)ctx)->monitor, packet);
+}
+
 static bool build(struct run *r, const struct run_config *config)
 {
     struct hash_key key;
@@ -81,9 +93,9 @@ static bool build(struct run *r, const struct run_config *config)
     r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
     if (!r->tracker)
         return false;
-    struct dissector_config dissector = {
-        .hash = key, .packet = monitor_packet, .packet_ctx = r->monitor};
-    r->dissector = dissector_new(&dissector, tracker_record_sink(r->tracker), &r->hit);
+    r->records = (struct record_sink){r, take_record, take_packet};
+    struct dissector_config dissector = {.hash = key};
+    r->dissector = dissector_new(&dissector, &r->records, &r->hit);
     if (!r->dissector)
         return false;
     struct engine_config engine = {.hash = key, .idle_timeout_ns = config->idle_timeout_ns};

@@ -118,12 +118,18 @@ struct block {
     alignas(max_align_t) size_t n;
 };
 
+/* What of a cap is this owner's. */
+static uint64_t share(const struct decoder_account *account, uint64_t cap)
+{
+    return account->owners > 1 ? cap / account->owners : cap;
+}
+
 static bool has_room(struct decoder *d, size_t n)
 {
     enum limit_id id;
     if (n > OWN_BYTES || d->own_bytes + n > OWN_BYTES)
         id = LIMIT_ID_CODING_WINDOW;
-    else if (d->account->held + n > LIMIT_DECODER_BYTES)
+    else if (d->account->held + n > share(d->account, LIMIT_DECODER_BYTES))
         id = LIMIT_ID_DECODER_BYTES;
     else
         return true;
@@ -312,7 +318,8 @@ static bool over_limit(struct decoder *d, uint64_t used, uint64_t produced)
     enum limit_id id;
     if (d->out > due + LIMIT_DECODED_BYTES)
         id = LIMIT_ID_DECODED_BYTES;
-    else if (d->out > due + FREE_BYTES && d->account->excess > LIMIT_DECODED_TOTAL)
+    else if (d->out > due + FREE_BYTES &&
+             d->account->excess > share(d->account, LIMIT_DECODED_TOTAL))
         id = LIMIT_ID_DECODED_TOTAL;
     else
         return false;

@@ -38,6 +38,7 @@ enum coding coding_combine(enum coding first, enum coding second);
 struct decoder_account {
     uint64_t held;   /* bytes of memory */
     uint64_t excess; /* of output, see LIMIT_DECODED_TOTAL; what others fall short pays for it */
+    uint32_t owners; /* who have an equal share of those caps each; 0: it is the only one */
 };
 
 struct decoder;

@@ -63,7 +63,6 @@ struct link {
 _Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
 
 struct dissector {
-    struct dissector_config config;
     struct transport_env env;
     struct decoder_account decoders;
     struct transport_spare spare;
@@ -238,6 +237,25 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
     c->user = &finished[transport];
 }
 
+/* ---- the connection itself */
+
+static void tell_conn(const struct dissector *d, struct conn *c, enum conn_event event,
+                      const struct stream_pos *at)
+{
+    struct transport_conn tc = {.conn = c, .transport = transport_of(c)};
+    struct record r;
+    transport_record(&tc, RECORD_CONN, 0, at, &r);
+    r.conn_event = (uint8_t)event;
+    r.u.conn = *c;
+    r.u.conn.user = NULL;
+    r.u.content = (uint8_t)content_of(c);
+    memset(r.u.noted, 0, sizeof(r.u.noted));
+    const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
+    if (l && l->transport)
+        memcpy(r.u.noted, l->noted, sizeof(l->noted));
+    d->env.sink.record(d->env.sink.ctx, &r);
+}
+
 /* ---- recognising */
 
 struct verdict {
@@ -284,9 +302,11 @@ static bool keep(struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
     return true;
 }
 
-static void swap_roles(struct conn *c, struct link *l)
+static void swap_roles(const struct dissector *d, struct conn *c, struct link *l,
+                       const struct stream_pos *at)
 {
     stream_swap_roles(c);
+    tell_conn(d, c, CONN_EVENT_ROLES, at);
     struct kept *k = l->kept;
     if (!k)
         return;
@@ -394,7 +414,7 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
         return;
     }
     if (v.result == PROBE_SWAPPED) {
-        swap_roles(c, l);
+        swap_roles(d, c, l, at);
         dir = dir_other(dir);
     }
     if (transports[v.transport]->encrypted) {
@@ -475,23 +495,11 @@ static void forget(struct conn *c)
 
 static void on_conn(void *ctx, struct conn *c, enum conn_event event, const struct stream_pos *at)
 {
-    struct dissector *d = ctx;
     if (event == CONN_EVENT_OPENED)
         c->user = NULL;
     if (event == CONN_EVENT_GONE)
         finish(d, c, at);
-    struct transport_conn tc = {.conn = c, .transport = transport_of(c)};
-    struct record r;
-    transport_record(&tc, RECORD_CONN, 0, at, &r);
-    r.conn_event = (uint8_t)event;
-    r.u.conn = *c;
-    r.u.conn.user = NULL;
-    r.u.content = (uint8_t)content_of(c);
-    memset(r.u.noted, 0, sizeof(r.u.noted));
-    const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
-    if (l && l->transport)
-        memcpy(r.u.noted, l->noted, sizeof(l->noted));
-    d->env.sink.record(d->env.sink.ctx, &r);
+    tell_conn(d, c, event, at);
     if (event == CONN_EVENT_GONE)
         forget(c);
 }
@@ -499,9 +507,10 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
 static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
                       uint32_t payload_bytes, const struct stream_pos *at)
 {
-    const struct dissector *d = ctx;
-    if (d->config.packet)
-        d->config.packet(d->config.packet_ctx, c, dir, wire_bytes, payload_bytes, at);
+    const struct record_sink *sink = &((const struct dissector *)ctx)->env.sink;
+    if (sink->packet)
+        sink->packet(sink->ctx, &(struct record_packet){at->ts_ns, c->slot, wire_bytes,
+                                                        payload_bytes, (uint8_t)dir});
 }
 
 static void on_ahead(void *ctx, const struct conn *c)
@@ -520,7 +529,7 @@ struct dissector *dissector_new(const struct dissector_config *config,
     struct dissector *d = calloc(1, sizeof(*d));
     if (!d)
         return NULL;
-    d->config = *config;
+    d->spare.owners = d->decoders.owners = config->shards;
     d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders};
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,

@@ -17,10 +17,7 @@ struct dissector;
 
 struct dissector_config {
     struct hash_key hash;
-    /* Passed on for every packet, see stream_sink.packet; NULL: nobody counts packets. */
-    void (*packet)(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                   uint32_t payload_bytes, const struct stream_pos *at);
-    void *packet_ctx;
+    uint32_t shards; /* as many dissectors share the caps on memory; 0: it is the only one */
 };
 
 /* sink and hit must outlive the dissector. NULL: out of memory. */

@@ -177,7 +177,7 @@ static void take_end(struct tracker *t, const struct record *r)
     channel_remove(t, ch);
 }
 
-static void take_record(void *ctx, const struct record *r)
+static void take_record(void *ctx, struct record *r)
 {
     struct tracker *t = ctx;
     arrive(t, &r->at);

@@ -24,6 +24,7 @@ void transport_record(const struct transport_conn *tc, enum record_type type, ui
     r->conn_event = 0;
     r->end = 0;
     r->channel = channel;
+    r->slot = tc->conn->slot;
     r->conn_id = tc->conn->id;
     r->client = *conn_client(tc->conn);
     r->server = *conn_server(tc->conn);
@@ -79,7 +80,8 @@ enum probe_result transport_probe_encrypted(const struct probe *p)
 /* Whether another parser may be in use. */
 static bool may_take(const struct transport_env *env)
 {
-    if (env->spare->in_use < LIMIT_PARSERS)
+    uint32_t owners = env->spare->owners > 1 ? env->spare->owners : 1;
+    if (env->spare->in_use < LIMIT_PARSERS / owners)
         return true;
     limits_hit_add(env->hit, LIMIT_ID_PARSERS);
     return false;

@@ -20,11 +20,13 @@ struct rpc;
 struct squirrel;
 
 /* Parsers: those of JSON-RPC texts that are not in use at the moment, at most LIMIT_SPARE_PARSERS,
- * and how many of any kind are, at most LIMIT_PARSERS. Zeroed memory is an empty list. */
+ * and how many of any kind are, at most LIMIT_PARSERS, or an equal share where there are several
+ * owners. Zeroed memory is an empty list of the only owner. */
 struct transport_spare {
     struct transport_spare_node *first;
     uint32_t count;
     uint32_t in_use;
+    uint32_t owners;
 };
 
 struct decoder_account; /* coding.h */
@@ -117,7 +119,7 @@ void transport_record(const struct transport_conn *tc, enum record_type type, ui
                       const struct stream_pos *at, struct record *ret_record);
 
 /* Sends a record to who listens. */
-static inline void transport_send(const struct transport_conn *tc, const struct record *r)
+static inline void transport_send(const struct transport_conn *tc, struct record *r)
 {
     tc->env->sink.record(tc->env->sink.ctx, r);
 }

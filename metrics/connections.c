@@ -104,6 +104,8 @@ void connections_event(struct connections *t, struct budget *budget, const struc
     case CONN_EVENT_GONE:
         gone(t, c);
         break;
+    case CONN_EVENT_ROLES:
+        break;
     }
 }
 

@@ -70,6 +70,8 @@ static const char *connection_state(enum conn_event event)
         return "failed";
     case CONN_EVENT_CLOSED:
         return "closed";
+    case CONN_EVENT_ROLES:
+        return "roles";
     case CONN_EVENT_GONE:
         break;
     }

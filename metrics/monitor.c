@@ -8,16 +8,12 @@
  * are those of the servers it counts. What MCP said is counted at the server, which is a part of
  * the total (protocol.h); the report adds the parts.
  *
- * Packets are the hot path. A connection's tag says which server it belongs to: index << 2, bit 1
- * when its connection counters were moved, bit 0 the roles as they were taken into account. Bytes
- * are attributed from the first packet on by the presumed roles. When these are corrected
- * (stream_swap_roles: only midstream, before any payload was delivered) what was counted is moved,
- * so at any time the servers add up to the total and the total to the connections; only the few
- * packets inside the sliding window stay where they were. `counted` in struct conn is how much of a
- * side's payload is in the tables.
- *
- * Connection counters follow events, not packets: they are at the presumed server, the one on side
- * 1, until the connection is moved by the next packet, or fails, closes or goes.
+ * Packets are the hot path. They name their connection by its slot; `conns` says which server that
+ * belongs to, and is grown when a connection is opened. Bytes are attributed from the first packet
+ * on by the presumed roles. When these are corrected (CONN_EVENT_ROLES: only midstream, before any
+ * payload was delivered) all that was counted is moved, so at any time the servers add up to the
+ * total and the total to the connections; only the few packets inside the sliding window stay where
+ * they were.
  *
  * A server beyond the cap, or without memory, shares one row with all others of that kind.
  */
@@ -26,9 +22,7 @@
 #include <string.h>
 
 #define DEFAULT_WINDOW_NS INT64_C(1000000000)
-#define TAG_SWAPPED       1u
-#define TAG_MOVED         2u
-#define TAG_SHIFT         2
+#define CONNS_ROOM        64
 
 struct endpoint_entry {
     struct endpoint endpoint;
@@ -105,16 +99,11 @@ static uint32_t server_index(struct monitor *m, const struct endpoint *endpoint)
     return entry->index;
 }
 
-static struct tables_server *server_at(struct monitor *m, const struct endpoint *endpoint)
-{
-    uint32_t index = server_index(m, endpoint); /* may move the array */
-    return m->servers[index];
-}
-
 /* The server that MCP was seen at. */
 static struct tables_server *mcp_server(struct monitor *m, const struct endpoint *endpoint)
 {
-    struct tables_server *s = server_at(m, endpoint);
+    uint32_t index = server_index(m, endpoint); /* may move the array */
+    struct tables_server *s = m->servers[index];
     s->mcp = true;
     if (!s->counted) {
         connections_merge(&m->total.connections, &m->total_budget, &s->t.connections);
@@ -161,43 +150,50 @@ static void move_connection(struct monitor *m, struct tables_server *from, struc
         connections_enter(&m->total.connections);
 }
 
-/* Moves the bytes of a connection whose roles were corrected, but for its latest packet, of
- * wire_bytes from `side`, which is not in the tables yet (0 bytes: all are). */
-static void move_bytes(struct monitor *m, const struct conn *c, uint32_t to_index, int side,
-                       uint32_t wire_bytes)
+/* The server of a connection. */
+static uint32_t conn_server_index(const struct monitor *m, uint32_t slot)
 {
-    struct tables_server *from = m->servers[c->tag >> TAG_SHIFT];
-    struct tables_server *to = m->servers[to_index];
-    for (int i = 0; i < DIR_COUNT; i++) {
-        bool latest = wire_bytes > 0 && i == side;
-        struct amount a = {c->side[i].wire_bytes - (latest ? wire_bytes : 0),
-                           c->side[i].packets - latest, c->counted[i]};
-        int old_dir = i ^ (int)(c->tag & TAG_SWAPPED);
-        int new_dir = i ^ c->swapped;
-        take(&from->t.bandwidth, old_dir, &a);
-        put(&to->t.bandwidth, new_dir, &a);
-        if (from->counted)
-            take(&m->total.bandwidth, old_dir, &a);
-        if (to->counted)
-            put(&m->total.bandwidth, new_dir, &a);
-    }
+    return slot < m->conn_room && m->conns[slot] ? m->conns[slot] : TABLES_SHARED;
 }
 
-/* Sets the tag of a connection that is new or whose roles were corrected. */
-static __attribute__((noinline)) void attribute(struct monitor *m, struct conn *c, int side,
-                                                uint32_t wire_bytes)
+/* Notes it. Without memory, the connection's bytes are with those that share a row. */
+static void set_conn_server(struct monitor *m, uint32_t slot, uint32_t index)
 {
-    uint32_t index = server_index(m, conn_server(c));
-    uint32_t moved = c->tag & TAG_MOVED;
-    if (c->tag)
-        move_bytes(m, c, index, side, wire_bytes);
-    if (c->swapped && !moved && c->midstream && c->close == CONN_CLOSE_NONE &&
-        c->failure == CONN_FAILURE_NONE) {
-        uint32_t presumed = server_index(m, conn_client(c));
-        move_connection(m, m->servers[presumed], m->servers[index]);
-        moved = TAG_MOVED;
+    if (slot >= m->conn_room) {
+        uint32_t room = m->conn_room ? m->conn_room : CONNS_ROOM;
+        while (room <= slot && room <= UINT32_MAX / 2)
+            room *= 2;
+        uint32_t *conns = realloc(m->conns, room * sizeof(*conns));
+        if (!conns) {
+            limits_hit_add(m->hit, LIMIT_ID_SERVERS);
+            return;
+        }
+        memset(conns + m->conn_room, 0, (room - m->conn_room) * sizeof(*conns));
+        m->conns = conns;
+        m->conn_room = room;
     }
-    c->tag = index << TAG_SHIFT | moved | c->swapped;
+    m->conns[slot] = index;
+}
+
+/* The roles were corrected: all that was counted for the connection is the other server's. */
+static void move(struct monitor *m, const struct conn *c)
+{
+    uint32_t from_index = conn_server_index(m, c->slot);
+    set_conn_server(m, c->slot, server_index(m, conn_server(c)));
+    struct tables_server *from = m->servers[from_index];
+    struct tables_server *to = m->servers[conn_server_index(m, c->slot)];
+    for (int side = 0; side < DIR_COUNT; side++) {
+        const struct conn_counters *n = &c->side[side];
+        struct amount a = {n->wire_bytes, n->packets, n->payload_bytes};
+        take(&from->t.bandwidth, !side ^ c->swapped, &a);
+        put(&to->t.bandwidth, side ^ c->swapped, &a);
+        if (from->counted)
+            take(&m->total.bandwidth, !side ^ c->swapped, &a);
+        if (to->counted)
+            put(&m->total.bandwidth, side ^ c->swapped, &a);
+    }
+    if (c->close == CONN_CLOSE_NONE && c->failure == CONN_FAILURE_NONE)
+        move_connection(m, from, to);
 }
 
 static __attribute__((noinline)) void next_bucket(struct monitor *m, int64_t ts_ns)
@@ -206,26 +202,20 @@ static __attribute__((noinline)) void next_bucket(struct monitor *m, int64_t ts_
     m->bucket_ns = m->bucket * m->width_ns;
 }
 
-void monitor_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                    uint32_t payload_bytes, const struct stream_pos *at)
+void monitor_packet(void *ctx, const struct record_packet *p)
 {
-    (void)payload_bytes; /* may be a retransmission; the connection knows what is new */
     struct monitor *m = ctx;
-    int side = conn_side(c, dir);
-    if (__builtin_expect(c->tag == 0 || (c->tag & TAG_SWAPPED) != c->swapped, 0))
-        attribute(m, c, side, wire_bytes);
-    if ((uint64_t)at->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns)
-        next_bucket(m, at->ts_ns);
-    if (at->ts_ns > m->last_ns)
-        m->last_ns = at->ts_ns;
-    if (at->ts_ns < m->first_ns)
-        m->first_ns = at->ts_ns;
-    uint64_t payload = c->side[side].payload_bytes - c->counted[side];
-    c->counted[side] = c->side[side].payload_bytes;
-    struct tables_server *s = m->servers[c->tag >> TAG_SHIFT];
-    bandwidth_add(&s->t.bandwidth, dir, wire_bytes, payload, m->bucket);
+    if ((uint64_t)p->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns)
+        next_bucket(m, p->ts_ns);
+    if (p->ts_ns > m->last_ns)
+        m->last_ns = p->ts_ns;
+    if (p->ts_ns < m->first_ns)
+        m->first_ns = p->ts_ns;
+    struct tables_server *s = m->servers[conn_server_index(m, p->slot)];
+    enum dir dir = (enum dir)p->dir;
+    bandwidth_add(&s->t.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
     if (s->counted)
-        bandwidth_add(&m->total.bandwidth, dir, wire_bytes, payload, m->bucket);
+        bandwidth_add(&m->total.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
 }
 
 /* ------------------------------------------------------------------------ connections */
@@ -256,55 +246,19 @@ static void row_dropped(void *ctx, void *entry)
     limits_hit_add(m->hit, LIMIT_ID_CONNECTION_ROWS);
 }
 
-/* The payload that was counted after the last packet, and bytes whose roles were corrected by it.
- */
-static void settle(struct monitor *m, const struct conn *c)
-{
-    if (c->tag == 0)
-        return;
-    uint32_t index = c->tag >> TAG_SHIFT;
-    if ((c->tag & TAG_SWAPPED) != c->swapped) {
-        index = server_index(m, conn_server(c));
-        move_bytes(m, c, index, 0, 0);
-    }
-    for (int side = 0; side < DIR_COUNT; side++) {
-        struct amount a = {.payload = c->side[side].payload_bytes - c->counted[side]};
-        put(&m->servers[index]->t.bandwidth, side ^ c->swapped, &a);
-        if (m->servers[index]->counted)
-            put(&m->total.bandwidth, side ^ c->swapped, &a);
-    }
-}
-
-/* True if the counters of a connection are at the presumed server and this event is the last
- * occasion to move them. */
-static bool must_move(const struct conn *c, enum conn_event event)
-{
-    if (!c->midstream || !c->swapped || (c->tag & TAG_MOVED))
-        return false;
-    switch (event) {
-    case CONN_EVENT_FAILED:
-    case CONN_EVENT_CLOSED:
-        return true;
-    case CONN_EVENT_GONE:
-        return c->close == CONN_CLOSE_NONE && c->failure == CONN_FAILURE_NONE;
-    case CONN_EVENT_OPENED:
-    case CONN_EVENT_ESTABLISHED:
-        break;
-    }
-    return false;
-}
-
 static void on_connection(void *ctx, const struct event_connection *e)
 {
     struct monitor *m = ctx;
     const struct conn *c = e->conn;
-    uint32_t index =
-        server_index(m, e->event == CONN_EVENT_OPENED ? &c->endpoint[1] : conn_server(c));
+    if (e->event == CONN_EVENT_OPENED)
+        set_conn_server(m, c->slot, server_index(m, conn_server(c)));
+    if (e->event == CONN_EVENT_ROLES) {
+        move(m, c);
+        return;
+    }
+    uint32_t index = conn_server_index(m, c->slot);
     struct tables_server *s = m->servers[index];
-    if (must_move(c, e->event))
-        move_connection(m, server_at(m, &c->endpoint[1]), s);
     if (e->event == CONN_EVENT_GONE) {
-        settle(m, c);
         coverage_add(&s->t.coverage, e);
         if (s->counted)
             coverage_add(&m->total.coverage, e);
@@ -526,6 +480,7 @@ void monitor_free(struct monitor *m)
         free(m->servers[i]);
     }
     free(m->servers);
+    free(m->conns);
     tables_release(&m->total);
     table_free(m->by_endpoint);
     table_free(m->speakers);

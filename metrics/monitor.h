@@ -31,10 +31,9 @@ void monitor_free(struct monitor *m); /* NULL is allowed */
 /* The listener to hand to tracker_new(); valid as long as the monitor. */
 const struct event_sink *monitor_event_sink(struct monitor *m);
 
-/* One packet of a connection, see stream_sink.packet; uses c->tag and c->counted. ctx is the
- * monitor. Bytes are attributed at once by the presumed roles, and moved when these are corrected,
- * so that at any time the servers add up to the total. */
-void monitor_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                    uint32_t payload_bytes, const struct stream_pos *at);
+/* One packet of a connection, to be called in order with the events; ctx is the monitor. Bytes are
+ * attributed at once by the presumed roles, and moved when these are corrected, so that at any time
+ * the servers add up to the total. */
+void monitor_packet(void *ctx, const struct record_packet *p);
 
 #endif

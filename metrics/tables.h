@@ -34,8 +34,7 @@ struct tables_server {
     char info_name[TABLES_INFO_BYTES], info_version[TABLES_INFO_BYTES]; /* "" = not known */
 };
 
-/* Index of `shared` in monitor.servers; index 0 is not used, so that a connection's tag, which
- * holds the index, is never 0. */
+/* Index of `shared` in monitor.servers; index 0 means that no server is known. */
 #define TABLES_SHARED 1u
 
 /* A row of monitor.rows, by connection id. */
@@ -61,13 +60,15 @@ struct monitor {
     struct tables_server **servers;
     uint32_t server_count, server_room; /* including index 0 */
     uint32_t max_servers;               /* LIMIT_SERVERS */
-    struct table *by_endpoint;          /* struct endpoint to index */
-    struct table *speakers;             /* connections that carried MCP, by id */
-    struct table *past_speakers;        /* the same, of connections that are over */
-    void *latest_server;                /* entry of by_endpoint that was found last, or NULL */
-    uint64_t latest_speaker;            /* a connection known to be in speakers; 0: none */
-    struct table *sessions;             /* open sessions, by number */
-    struct table *rows;                 /* NULL: connections are not tracked */
+    uint32_t *conns;                    /* by conn.slot: index of its server; 0: none */
+    uint32_t conn_room;
+    struct table *by_endpoint;   /* struct endpoint to index */
+    struct table *speakers;      /* connections that carried MCP, by id */
+    struct table *past_speakers; /* the same, of connections that are over */
+    void *latest_server;         /* entry of by_endpoint that was found last, or NULL */
+    uint64_t latest_speaker;     /* a connection known to be in speakers; 0: none */
+    struct table *sessions;      /* open sessions, by number */
+    struct table *rows;          /* NULL: connections are not tracked */
 };
 
 #endif

@@ -272,7 +272,7 @@ static void on_finding(void *ctx, const struct event_finding *e)
 {
     (void)ctx, (void)e;
 }
-static void on_record(void *ctx, const struct record *r)
+static void on_record(void *ctx, struct record *r)
 {
     if (r->type == RECORD_CONN)
         *(uint8_t *)ctx = r->transport;
@@ -306,11 +306,11 @@ static struct measured measure(const struct sample *s, bool with_tracker)
     struct measured m = {0};
     struct event_sink events = {&m.transport, on_connection, on_session,
                                 on_message,   on_exchange,   on_finding};
-    struct record_sink records = {&m.transport, on_record};
+    struct record_sink records = {&m.transport, on_record, NULL};
     struct tracker *tracker = tracker_new(&(struct tracker_config){{1, 2}}, &events, &hit);
     const struct record_sink *to =
         with_tracker && tracker ? tracker_record_sink(tracker) : &records;
-    struct dissector *d = dissector_new(&(struct dissector_config){{1, 2}}, to, &hit);
+    struct dissector *d = dissector_new(&(struct dissector_config){.hash = {1, 2}}, to, &hit);
     struct conn *conns = calloc(CONNECTIONS, sizeof(*conns));
     if (!tracker || !d || !conns)
         abort();

@@ -143,6 +143,9 @@ static inline void world_on_conn(void *ctx, struct conn *c, enum conn_event even
         k->closed = true;
         world_log(w, "closed:%s ", closes[c->close]);
         break;
+    case CONN_EVENT_ROLES:
+        require(!"told by the engine");
+        break;
     case CONN_EVENT_GONE:
         world_on_gone(w, c, k);
         world_log(w, "gone ");

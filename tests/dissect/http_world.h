@@ -107,7 +107,7 @@ static inline void world_begin(struct world *w, struct world_channel *ch,
         world_log(w, " %s", b->version);
 }
 
-static inline void world_record(void *ctx, const struct record *r)
+static inline void world_record(void *ctx, struct record *r)
 {
     static const char *const ends[] = {"complete", "closed", "lost", "capture", "aborted"};
     static const char *const contents[] = {"-", "json", "sse", "other"};
@@ -184,7 +184,7 @@ static inline bool world_open(struct world *w, struct world_conn *c, bool midstr
 {
     memset(c, 0, sizeof(*c));
     struct dissector_config config = {.hash = WORLD_KEY};
-    struct record_sink records = {w, world_record};
+    struct record_sink records = {w, world_record, NULL};
     c->d = dissector_new(&config, &records, &world_hit);
     if (!c->d)
         return false;

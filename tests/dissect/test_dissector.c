@@ -165,7 +165,7 @@ static struct conn_record {
     bool user;
 } seen;
 
-static void on_record(void *ctx, const struct record *r)
+static void on_record(void *ctx, struct record *r)
 {
     struct conn_record *c = ctx;
     if (r->type != RECORD_CONN)
@@ -175,32 +175,33 @@ static void on_record(void *ctx, const struct record *r)
     c->transport = r->transport;
     c->user = r->u.conn.user != NULL;
     cr_expect_eq(r->conn_id, 9);
+    cr_expect_eq(r->slot, 5);
     cr_expect_eq(r->u.conn.id, 9);
     cr_expect_eq(r->client.port, 1234);
 }
 
 static int packets;
 
-static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                      uint32_t payload_bytes, const struct stream_pos *at)
+static void on_packet(void *ctx, const struct record_packet *p)
 {
-    cr_expect_eq(ctx, &packets);
-    cr_expect(c->id == 9 && dir == DIR_S2C && wire_bytes == 80 && payload_bytes == 20 && at);
+    cr_expect_eq(ctx, &seen);
+    cr_expect(p->slot == 5 && p->dir == DIR_S2C && p->wire_bytes == 80 && p->payload_bytes == 20 &&
+              p->ts_ns == 7);
     packets++;
 }
 
 Test(dissector, tells_connections_and_packets)
 {
-    struct dissector_config config = {.packet = on_packet, .packet_ctx = &packets};
-    struct record_sink sink = {&seen, on_record};
+    struct dissector_config config = {.shards = 1};
+    struct record_sink sink = {&seen, on_record, on_packet};
     struct dissector *d = dissector_new(&config, &sink, &world_hit);
     const struct stream_sink *s = dissector_stream_sink(d);
-    struct conn c = {.id = 9, .roles_known = true, .user = &seen};
+    struct conn c = {.id = 9, .slot = 5, .roles_known = true, .user = &seen};
     c.endpoint[0].port = 1234;
     struct stream_pos at = {0, 1};
     s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
     cr_expect(seen.count == 1 && seen.transport == TRANSPORT_NONE && !seen.user);
-    s->packet(s->ctx, &c, DIR_S2C, 80, 20, &at);
+    s->packet(s->ctx, &c, DIR_S2C, 80, 20, &(struct stream_pos){7, 1});
     cr_expect_eq(packets, 1);
     s->data(s->ctx, &c, DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
     s->conn(s->ctx, &c, CONN_EVENT_ESTABLISHED, &at);

@@ -10,7 +10,7 @@
 static struct limits_hit hit;
 static unsigned lost, messages;
 
-static void on_record(void *ctx, const struct record *r)
+static void on_record(void *ctx, struct record *r)
 {
     (void)ctx;
     lost += r->type == RECORD_FINDING && r->u.finding.finding == FINDING_LOST_MESSAGE;
@@ -19,7 +19,7 @@ static void on_record(void *ctx, const struct record *r)
 
 static struct transport_spare spare;
 static struct decoder_account decoders;
-static const struct transport_env env = {{1, 2}, &hit, {NULL, on_record}, &spare, &decoders};
+static const struct transport_env env = {{1, 2}, &hit, {NULL, on_record, NULL}, &spare, &decoders};
 static struct conn conn = {.id = 1};
 static const struct transport_conn tc = {.env = &env, .conn = &conn};
 

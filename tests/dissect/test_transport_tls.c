@@ -13,7 +13,7 @@ struct seen {
     uint64_t noted[RECORD_NOTED_COUNT];
 };
 
-static void on_record(void *ctx, const struct record *r)
+static void on_record(void *ctx, struct record *r)
 {
     struct seen *seen = ctx;
     if (r->type != RECORD_CONN) {
@@ -34,7 +34,7 @@ static const struct stream_pos at = {1, 1};
 
 static void open_conn(bool midstream)
 {
-    struct record_sink sink = {&seen, on_record};
+    struct record_sink sink = {&seen, on_record, NULL};
     seen = (struct seen){0};
     d = dissector_new(&(struct dissector_config){.hash = WORLD_KEY}, &sink, &world_hit);
     s = dissector_stream_sink(d);

@@ -174,7 +174,7 @@ static struct record world_record(struct world *w, enum record_type type, uint64
     return r;
 }
 
-static void world_send(struct world *w, const struct record *r)
+static void world_send(struct world *w, struct record *r)
 {
     const struct record_sink *sink = tracker_record_sink(w->tracker);
     sink->record(sink->ctx, r);

@@ -13,7 +13,7 @@
 
 static uint8_t channel_life[CHANNEL_LIFE_MAX]; /* 0 new, 1 begun, 2 head seen, 3 ended */
 
-static inline void channel_life_record(void *ctx, const struct record *r)
+static inline void channel_life_record(void *ctx, struct record *r)
 {
     (void)ctx;
     if (r->type == RECORD_CONN || r->channel >= CHANNEL_LIFE_MAX)

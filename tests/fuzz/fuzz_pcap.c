@@ -12,6 +12,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+struct listeners {
+    struct tracker *tracker;
+    struct monitor *monitor;
+};
+
+static void on_record(void *ctx, struct record *r)
+{
+    const struct record_sink *sink = tracker_record_sink(((struct listeners *)ctx)->tracker);
+    sink->record(sink->ctx, r);
+}
+
+static void on_packet(void *ctx, const struct record_packet *p)
+{
+    monitor_packet(((struct listeners *)ctx)->monitor, p);
+}
+
 static void run(struct source *source)
 {
     static const struct hash_key key = {1, 2};
@@ -20,9 +36,10 @@ static void run(struct source *source)
         &(struct monitor_config){.track_connections = true, .max_message_types = 4}, &hit);
     struct tracker_config tracker_config = {.hash = key, .max_pending = 8, .max_sessions = 4};
     struct tracker *tracker = tracker_new(&tracker_config, monitor_event_sink(monitor), &hit);
-    struct dissector_config dissector_config = {key, monitor_packet, monitor};
+    const struct dissector_config dissector_config = {.hash = key};
+    struct listeners to = {tracker, monitor};
     struct dissector *dissector =
-        dissector_new(&dissector_config, tracker_record_sink(tracker), &hit);
+        dissector_new(&dissector_config, &(struct record_sink){&to, on_record, on_packet}, &hit);
     struct engine_config engine_config = {.hash = key, .max_flows = 8, .max_held_bytes = 16384};
     struct engine *engine = engine_new(&engine_config, dissector_stream_sink(dissector), &hit);
     struct packet packet;

@@ -11,7 +11,7 @@ static struct limits_hit hit;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dissector_config config = {.hash = {1, 2}};
-    static const struct record_sink records = {NULL, channel_life_record};
+    static const struct record_sink records = {NULL, channel_life_record, NULL};
     channel_life_begin();
     struct dissector *d = dissector_new(&config, &records, &hit);
     const struct stream_sink *s = dissector_stream_sink(d);

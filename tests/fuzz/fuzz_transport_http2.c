@@ -54,7 +54,7 @@ static size_t piece(struct world *w, const uint8_t *p, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct dissector_config config = {.hash = {1, 2}};
-    static const struct record_sink records = {NULL, channel_life_record};
+    static const struct record_sink records = {NULL, channel_life_record, NULL};
     static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     static const uint8_t settings[9] = {0, 0, 0, 4};
     channel_life_begin();

@@ -14,7 +14,7 @@ struct outcome {
     bool lost; /* its framing */
 };
 
-static void on_record(void *ctx, const struct record *r)
+static void on_record(void *ctx, struct record *r)
 {
     struct outcome *o = ctx;
     if (r->channel != 7 || (r->type != RECORD_MESSAGE && r->type != RECORD_FINDING))
@@ -38,7 +38,7 @@ static uint64_t run(const uint8_t *data, size_t size, bool cut, bool *ret_lost)
     struct outcome o = {.lost = data[0] & 1};
     struct transport_spare spare = {0};
     struct decoder_account decoders = {0};
-    struct transport_env env = {key, &hit, {&o, on_record}, &spare, &decoders};
+    struct transport_env env = {key, &hit, {&o, on_record, NULL}, &spare, &decoders};
     struct conn conn = {.id = 1};
     struct transport_conn tc = {.env = &env, .conn = &conn, .transport = TRANSPORT_WEBSOCKET};
     struct stream_pos at = {1, 1};

@@ -19,7 +19,7 @@ struct stream_fuzz {
     struct hash_stream events;
 };
 
-static inline void stream_fuzz_record(void *ctx, const struct record *r)
+static inline void stream_fuzz_record(void *ctx, struct record *r)
 {
     struct stream_fuzz *f = ctx;
     if (r->type != RECORD_CONN && r->channel == 1) {
@@ -104,7 +104,7 @@ static inline uint64_t stream_fuzz_run(const uint8_t *data, size_t size, bool by
                                 stream_fuzz_message,
                                 stream_fuzz_exchange,
                                 stream_fuzz_finding};
-    struct record_sink records = {&f, stream_fuzz_record};
+    struct record_sink records = {&f, stream_fuzz_record, NULL};
     hash_stream_init(&f.events, &(struct hash_key){3, 4});
     struct tracker *tracker = tracker_new(&tracking, &events, &hit);
     f.tracker = tracker_record_sink(tracker);

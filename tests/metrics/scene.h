@@ -38,6 +38,7 @@ static inline struct conn scene_conn(uint64_t id, uint16_t client_port, uint16_t
 {
     return (struct conn){
         .id = id,
+        .slot = (uint32_t)id,
         .endpoint = {scene_ip4("10.0.0.1", client_port), scene_ip4("10.0.0.2", server_port)},
         .opened_ns = SCENE_START_NS,
         .last_ns = SCENE_START_NS,
@@ -65,7 +66,14 @@ static inline void scene_packet(struct monitor *m, struct conn *c, enum dir dir,
     n->wire_bytes += wire;
     n->payload_bytes += payload;
     c->last_ns = at.ts_ns;
-    monitor_packet(m, c, dir, wire, payload, &at);
+    monitor_packet(m, &(struct record_packet){at.ts_ns, c->slot, wire, payload, (uint8_t)dir});
+}
+
+/* The listener of the engine corrects who is the client. */
+static inline void scene_swap(struct monitor *m, struct conn *c, int64_t after_ns)
+{
+    stream_swap_roles(c);
+    scene_event(m, c, CONN_EVENT_ROLES, after_ns);
 }
 
 static inline void scene_open(struct monitor *m, struct conn *c)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef BASE_CREW_H
+#define BASE_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Threads that share work which comes in slots (batches) and has three steps:
+ *
+ *   fill    one slot after the other, one thread at a time
+ *   work    each shard of a slot by itself, a shard's slots one after the other; the shards of a
+ *           slot, and different slots of different shards, at the same time
+ *   settle  one slot after the other, one thread at a time, when all its shards are done
+ *
+ * A thread does whatever can be done next, latest step first; so there is no thread that waits for
+ * a step of its own, and no more slots are under way than there are. What a step wrote is seen by
+ * the steps that follow it. No order among threads reaches the results, as long as fill, work of
+ * a shard, and settle share nothing but the slot.
+ */
+
+enum crew_fill {
+    CREW_FILLED,
+    CREW_END /* the slot stays unused: there will be no more */
+};
+
+struct crew_job {
+    void *ctx;
+    uint32_t shards;   /* at most CREW_SHARDS */
+    uint32_t slots;    /* at most CREW_SLOTS; more than one, for threads to be of use */
+    bool caller_fills; /* no other thread does: it may wait for long, and be interrupted */
+    enum crew_fill (*fill)(void *ctx, uint32_t slot);
+    void (*work)(void *ctx, uint32_t slot, uint32_t shard);
+    bool (*settle)(void *ctx, uint32_t slot); /* false: fill no more; what is filled is done */
+    /* In place of work and settle where there is one thread. */
+    bool (*alone)(void *ctx, uint32_t slot);
+};
+
+#define CREW_SHARDS  64
+#define CREW_SLOTS   64
+#define CREW_THREADS 64
+
+/* Does the job with that many threads, the caller being one of them, and returns when all that was
+ * filled is settled. Threads that cannot be had are done without; signals go to the caller. */
+void crew_run(const struct crew_job *job, uint32_t threads);
+
+/* The processors that this process may use; at least 1. */
+uint32_t crew_processors(void);
+
+#endif

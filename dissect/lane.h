@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_LANE_H
+#define DISSECT_LANE_H
+
+#include "base/limits.h"
+#include "dissect/record.h"
+
+/*
+ * What one dissector tells about a batch of packets, kept until it is its turn among those of the
+ * other dissectors. What it says belongs to a step; steps are numbered in the order of the capture,
+ * and played one by one.
+ *
+ * One thread writes or reads a lane at a time.
+ */
+
+struct lane_chunk;
+
+/* Private; zeroed memory is an empty lane. */
+struct lane {
+    struct lane_chunk *first, *writing, *reading;
+    uint32_t read; /* bytes of the chunk that is being read */
+    uint32_t step; /* of what is written now */
+};
+
+/* What is written from now on belongs to that step; not less than the one before. */
+static inline void lane_step(struct lane *l, uint32_t step)
+{
+    l->step = step;
+}
+
+/* Both copy. Returns 0, or ERR_NOMEM: it is not kept. */
+int lane_record(struct lane *l, const struct record *r);
+int lane_packet(struct lane *l, const struct record_packet *p);
+
+/* The bytes that a record takes. */
+uint32_t lane_record_bytes(const struct record *r);
+
+/* Tells what belongs to that step and was not told yet, in the order it was written; steps are
+ * asked for in ascending order. */
+void lane_play(struct lane *l, uint32_t step, const struct record_sink *to);
+
+/* Empties the lane; some memory is kept for the next batch. */
+void lane_clear(struct lane *l);
+
+void lane_fini(struct lane *l);
+
+#endif
