@@ -4,62 +4,55 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
-#include "capture/packet.h"
+#include "capture/batch.h"
 #include "capture/stream.h"
 
 /*
- * Packets in, connections and ordered bytes out: link layer, IP with fragments, flow table, TCP
- * reassembly. One engine is single-threaded and knows nothing of other engines.
+ * Segments in, connections and ordered bytes out: flow table, life of connections, TCP reassembly.
+ * One engine is single-threaded and knows nothing of other engines. It has the connections of one
+ * shard, as the front divides them, and that share of the caps.
  *
- * Time is packet time only. A packet whose time lies before an earlier one's is processed as it is;
- * time-outs use the latest time seen so far.
+ * Its clock is that of the segments and ticks it is given: so a time-out is told of with the first
+ * of them that comes after it, whatever its connection.
  */
 
 struct engine;
 
 struct engine_config {
     struct hash_key hash;
-    uint32_t max_flows;      /* 0: LIMIT_FLOWS */
-    uint32_t max_held_bytes; /* 0: LIMIT_HELD_BYTES */
+    uint32_t shard, shards;  /* it is that one of so many; 0 of 0: the only one */
+    uint32_t max_flows;      /* 0: its share of LIMIT_FLOWS */
+    uint32_t max_held_bytes; /* 0: its share of LIMIT_HELD_BYTES */
     int64_t idle_timeout_ns; /* 0: one hour; an open connection silent for longer is closed */
 };
-
-/* Why a packet did not become a TCP segment. */
-enum undecoded {
-    UNDECODED_LINK_TYPE, /* this link type is not known */
-    UNDECODED_NOT_IP,    /* ARP, LLDP, ... */
-    UNDECODED_NOT_TCP,   /* another IP protocol */
-    UNDECODED_MALFORMED, /* a header contradicts itself */
-    UNDECODED_TRUNCATED, /* the snap length cut off a header */
-    UNDECODED_FRAGMENT,  /* of a datagram that was never completed */
-    UNDECODED_COUNT
-};
-
-struct engine_counters {
-    uint64_t packets;
-    uint64_t wire_bytes;
-    uint64_t truncated_packets; /* captured_bytes < wire_bytes */
-    uint64_t undecoded[UNDECODED_COUNT];
-    int64_t first_ns, last_ns; /* earliest and latest packet time */
-};
-
-/* The name of a reason in reports: "link_type", "not_ip", ...; static storage. */
-const char *engine_undecoded_name(enum undecoded reason);
 
 /* sink and its ctx must outlive the engine; hit receives cap hits. NULL: out of memory. */
 struct engine *engine_new(const struct engine_config *config, const struct stream_sink *sink,
                           struct limits_hit *hit);
 
-/* Processes one packet. Memory shortage is handled as a cap hit; there is nothing to fail. */
-void engine_packet(struct engine *e, const struct packet *p);
+/* Processes what the front made of one packet, in the order of packets; nothing comes of
+ * BATCH_NOTHING. Its bytes are borrowed for the call. Memory shortage is handled as a cap hit;
+ * there is nothing to fail. */
+void engine_segment(struct engine *e, const struct batch_segment *s);
 
-/* Lets time pass without packets (live): closes what has timed out by now_ns. */
-void engine_tick(struct engine *e, int64_t now_ns);
+/* A hint: this segment comes after some others. With every call the engine fetches into the caches
+ * what the segment will need, step by step; so the calls are made a constant number of segments
+ * ahead, 8 or more of this engine's. It costs next to nothing while few connections are open. */
+void engine_ahead(struct engine *e, const struct batch_segment *s);
 
-/* End of the capture: turns holes into gaps, ends and releases every connection, oldest first. */
-void engine_finish(struct engine *e);
+/* Lets time pass: closes what has timed out by now_ns. packet: the number of the latest packet of
+ * all, or of the one that brought the time. */
+void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet);
 
-void engine_counters(const struct engine *e, struct engine_counters *ret_counters);
+/* The end of the capture, connection by connection, in order of appearance, so that many engines
+ * end as one would. Nothing may follow but these calls. */
+
+/* The number of the packet that opened the connection that is to be ended next; 0: none is left.
+ * Where memory is short the order is not kept. */
+uint64_t engine_oldest(struct engine *e);
+
+/* Ends and releases it: turns holes into gaps. There is one. */
+void engine_end_oldest(struct engine *e);
 
 /* Connections that are open now (established or midstream, not closed). */
 uint32_t engine_open_connections(const struct engine *e);

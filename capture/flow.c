@@ -280,6 +280,7 @@ struct flow **flow_sorted(const struct flow_table *t)
         for (; f; f = flow_newer(t, f))
             all[i++] = f;
     }
+    all[n] = NULL;
     qsort(all, n, sizeof(struct flow *), compare_ids);
     return all;
 }

@@ -93,7 +93,7 @@ struct flow *flow_newer(const struct flow_table *t, const struct flow *f);
 
 uint32_t flow_count(const struct flow_table *t, enum flow_list list);
 uint32_t flow_count_all(const struct flow_table *t);
-/* All flows in order of appearance, flow_count_all() of them; the caller frees the array. NULL:
+/* All flows in order of appearance, and NULL behind the last; the caller frees the array. NULL:
  * memory is short. */
 struct flow **flow_sorted(const struct flow_table *t);
 bool flow_full(const struct flow_table *t);

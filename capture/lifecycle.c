@@ -505,19 +505,29 @@ void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint
         fail_as(l, f, CONN_FAILURE_UNREACHABLE, ts_ns);
 }
 
-void lifecycle_finish(struct lifecycle *l)
+/* NULL: none is left. Where memory is too short to sort, list by list. */
+static struct flow *next_to_end(struct lifecycle *l)
 {
-    int64_t now_ns = l->reassembly.now_ns;
-    uint32_t n = flow_count_all(l->flows);
-    struct flow **all = flow_sorted(l->flows);
-    for (uint32_t i = 0; all && i < n; i++)
-        release(l, all[i], now_ns);
-    free(all);
-    for (int list = 0; list < FLOW_LIST_COUNT; list++) { /* memory was short: list by list */
-        struct flow *f;
-        while ((f = flow_oldest(l->flows, (enum flow_list)list)) != NULL)
-            release(l, f, now_ns);
-    }
+    if (!l->remaining && l->ended == 0)
+        l->remaining = flow_sorted(l->flows);
+    if (l->remaining)
+        return l->remaining[l->ended];
+    struct flow *f = NULL;
+    for (int list = 0; !f && list < FLOW_LIST_COUNT; list++)
+        f = flow_oldest(l->flows, (enum flow_list)list);
+    return f;
+}
+
+uint64_t lifecycle_oldest(struct lifecycle *l)
+{
+    const struct flow *f = next_to_end(l);
+    return f ? f->conn.id : 0;
+}
+
+void lifecycle_end_oldest(struct lifecycle *l)
+{
+    release(l, next_to_end(l), l->reassembly.now_ns);
+    l->ended++;
 }
 
 void lifecycle_fini(struct lifecycle *l)
@@ -527,6 +537,7 @@ void lifecycle_fini(struct lifecycle *l)
         for (; f; f = flow_newer(l->flows, f))
             reassembly_discard(&l->reassembly, f);
     }
+    free(l->remaining);
     flow_free(l->flows);
     deadline_fini(&l->reassembly.deadlines);
 }

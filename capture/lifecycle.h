@@ -17,15 +17,18 @@ struct lifecycle {
     int64_t idle_ns;
     int64_t next_ns; /* no flow times out before */
     uint64_t last_id;
+    uint32_t shard, shards;  /* it is that one of so many */
+    struct flow **remaining; /* once the end has begun: flows in order of appearance, then NULL */
+    size_t ended;            /* so many of them are gone */
 };
 
 /* The owner fills in the members above, flows included, then takes over with this. */
 void lifecycle_init(struct lifecycle *l);
 
-/* Processes one segment; reassembly.now_ns and .packet were set for it. */
 /* A packet with these endpoints comes soon: a hint. */
 void lifecycle_ahead(struct lifecycle *l, const struct flow_key *key);
 
+/* Processes one segment; reassembly.now_ns and .packet were set for it. */
 void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
                        const struct tcp_segment *seg);
 
@@ -37,8 +40,10 @@ void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint
 /* Acts on everything that has timed out by reassembly.now_ns, in the order of the deadlines. */
 void lifecycle_expire(struct lifecycle *l);
 
-/* Ends and releases every connection, in order of appearance. */
-void lifecycle_finish(struct lifecycle *l);
+/* The end, in order of appearance: conn.id of the connection that is to be ended next, 0 if none is
+ * left; and its end. Nothing may happen to connections between these calls. */
+uint64_t lifecycle_oldest(struct lifecycle *l);
+void lifecycle_end_oldest(struct lifecycle *l);
 
 /* Frees the flow table and what it holds, without a call to the listener. */
 void lifecycle_fini(struct lifecycle *l);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* One captured frame, borrowed from its source until the source is asked for the next. */
+/* One captured frame, borrowed from its batch. */
 struct packet {
     const uint8_t *data;
     uint32_t captured_bytes; /* bytes at data */
@@ -12,9 +12,6 @@ struct packet {
     int64_t ts_ns;           /* capture time since the epoch; may go backwards between packets */
     uint64_t number;         /* 1 for the first of the run, over all files */
     int link_type;           /* DLT_*: of this packet's file or interface */
-    uint32_t ahead_bytes;    /* at ahead */
-    const uint8_t *ahead;    /* a frame that comes some packets later, if it lies in memory; NULL:
-                                not known. A hint: it may come later still, or not at all */
 };
 
 #endif

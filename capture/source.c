@@ -6,7 +6,7 @@
  * its header and first packet are read, and it is closed again: that finds the unreadable ones
  * before anything was reported, and gives each its key. A file whose turn comes is opened for good;
  * so of rotated files no more are open than overlap in time. Things that cannot be opened twice
- * (pipes) stay open. A single file is not read ahead of the first source_next().
+ * (pipes) stay open. A single file is not read ahead of the first source_batch().
  *
  * A filter is compiled once for each link type that occurs.
  *
@@ -44,7 +44,10 @@ struct source {
     uint32_t *heap; /* indices of files that may have packets, the next one to deliver first */
     size_t heap_count;
     uint32_t open_count;
-    bool delivered; /* the first one's head was given out: read its next */
+    bool delivered;        /* the first one's head was given out: read its next */
+    bool has_pending;      /* a packet was read for which the last batch had no room */
+    struct packet pending; /* its data holds, since nothing was read behind it */
+    int failure;           /* to be told by the next source_batch(); 0: none */
     char *filter;
     struct link *links;          /* in order of appearance */
     struct source_status status; /* without what is asked for when it is asked */
@@ -165,17 +168,17 @@ static int peek_file(struct source *s, struct source_file *f, char *error)
     if (f->input.regular)
         f->filter = NULL; /* its first packet at all: no need to search the whole file now */
     char problem[SOURCE_ERROR_BYTES];
-    result = source_file_read(f, &s->pool.broken, &f->head, problem);
-    if (result == 0)
+    bool any = source_file_read(f, &s->pool.broken, true, &f->head, problem) == SOURCE_FILE_PACKET;
+    if (!any)
         note_problem(s, problem);
-    if (result == 1 && !f->input.regular) {
+    if (any && !f->input.regular) {
         s->open_count++;
         return 1;
     }
-    if (result == 1) /* will be read again, so it is not progress */
+    if (any) /* will be read again, so it is not progress */
         s->pool.closed_bytes -= source_stream_offset(f->stream);
     source_file_close(f);
-    return result;
+    return any;
 }
 
 /* Opens the first file of the heap, whose turn has come. One that was good a while ago and is not
@@ -203,54 +206,47 @@ static void drop_first(struct source *s, struct source_file *f)
     heap_drop_first(s);
 }
 
-/* Makes the first file of the heap ready to deliver its next packet, or drops it. Returns 0,
- * ERR_INTERRUPTED or ERR_NOMEM. */
-static int advance(struct source *s, struct source_file *f)
+/* Makes the first file of the heap ready to deliver its next packet, or drops it. Returns 1, 0 if
+ * it has to wait and may not, ERR_INTERRUPTED or ERR_NOMEM. */
+static int advance(struct source *s, struct source_file *f, bool may_wait)
 {
     char problem[SOURCE_ERROR_BYTES] = "";
-    int more = f->pcap ? 1 : join(s, f);
-    if (more == 1)
-        more = source_file_read(f, &s->pool.broken, &f->head, problem);
+    int joined = f->pcap ? 1 : join(s, f);
+    enum source_file_result result = SOURCE_FILE_END;
+    if (joined == 1)
+        result = source_file_read(f, &s->pool.broken, may_wait, &f->head, problem);
     if (broken(s))
         return ERR_INTERRUPTED;
-    if (more < 0)
-        return more;
-    if (more == 1) {
-        heap_sift(s, 0);
+    if (joined < 0)
+        return joined;
+    switch (result) {
+    case SOURCE_FILE_LATER:
         return 0;
+    case SOURCE_FILE_PACKET:
+        heap_sift(s, 0);
+        break;
+    case SOURCE_FILE_END:
+        note_problem(s, problem);
+        drop_first(s, f);
+        break;
     }
-    note_problem(s, problem);
-    drop_first(s, f);
-    return 0;
+    s->delivered = false;
+    return 1;
 }
 
-/* The last file left: nothing to merge any more. */
-static int next_of_one(struct source *s, struct source_file *f, struct packet *ret_packet)
-{
-    char problem[SOURCE_ERROR_BYTES];
-    if (source_file_read(f, &s->pool.broken, ret_packet, problem) == 1)
-        return 1;
-    if (broken(s))
-        return ERR_INTERRUPTED;
-    note_problem(s, problem);
-    drop_first(s, f);
-    return 0;
-}
-
-static int next_of_files(struct source *s, struct packet *ret_packet)
+/* The next packet of all files. Returns 1, 0 at the end or if it would have to wait and may not, or
+ * an error. */
+static int next_of_files(struct source *s, bool may_wait, struct packet *ret_packet)
 {
     while (s->heap_count > 0) {
         struct source_file *f = &s->files[s->heap[0]];
-        if (s->heap_count == 1 && f->pcap && s->delivered)
-            return next_of_one(s, f, ret_packet);
         if (f->pcap && !s->delivered) {
             s->delivered = true;
             *ret_packet = f->head;
             return 1;
         }
-        s->delivered = false;
-        int result = advance(s, f);
-        if (result != 0)
+        int result = advance(s, f, may_wait);
+        if (result != 1)
             return result;
     }
     return 0;
@@ -362,25 +358,55 @@ int source_open_live(const char *interface, const char *filter,
 
 /* ---- running ---- */
 
-int source_next(struct source *s, struct packet *ret_packet)
+static int next_packet(struct source *s, bool may_wait, struct packet *ret_packet)
 {
-    if (broken(s))
-        return ERR_INTERRUPTED;
-    int result = s->live ? source_live_next(s->live, ret_packet, s->status.cut)
-                         : next_of_files(s, ret_packet);
-    if (result == 1) {
-        s->status.bytes += ret_packet->wire_bytes;
-        ret_packet->number = ++s->status.packets;
-    } else if (s->live && broken(s)) {
-        return ERR_INTERRUPTED;
-    }
-    return result;
+    return s->live ? source_live_next(s->live, may_wait, ret_packet, s->status.cut)
+                   : next_of_files(s, may_wait, ret_packet);
 }
 
-void source_look_ahead(struct source *s, bool on)
+/* Copies packets into the batch. Returns 1 when it is full, 0 or an error as next_packet() did. */
+static int copy_packets(struct source *s, struct batch *b, uint32_t max_packets)
 {
-    for (size_t i = 0; i < s->heap_count; i++)
-        s->files[s->heap[i]].plain.look_ahead = on;
+    while (b->count < max_packets) {
+        int result = 1;
+        if (!s->has_pending)
+            result = next_packet(s, b->count == 0, &s->pending);
+        s->has_pending = result == 1;
+        if (result == 1)
+            result = batch_add(b, &s->pending);
+        if (result != 1)
+            return result < 0 ? result : s->has_pending;
+        s->has_pending = false;
+    }
+    return 1;
+}
+
+static int fill(struct source *s, struct batch *b, uint32_t max_packets)
+{
+    struct source_file *only = s->heap_count == 1 ? &s->files[s->heap[0]] : NULL;
+    if (only && only->plain.stream)
+        source_file_fill(only, &s->pool.broken, b, max_packets);
+    return b->count > 0 ? 1 : copy_packets(s, b, max_packets);
+}
+
+int source_batch(struct source *s, struct batch *b, uint32_t max_packets)
+{
+    batch_clear(b);
+    if (broken(s))
+        return ERR_INTERRUPTED;
+    int result = s->failure;
+    s->failure = 0;
+    if (result == 0)
+        result = fill(s, b, max_packets - 1 < BATCH_PACKETS ? max_packets : BATCH_PACKETS);
+    for (uint32_t i = 0; i < b->count; i++) {
+        s->status.bytes += b->packets[i].wire_bytes;
+        b->packets[i].number = ++s->status.packets;
+    }
+    if (b->count > 0) {
+        s->failure = result < 0 ? result : 0;
+        return 1;
+    }
+    return s->live && broken(s) ? ERR_INTERRUPTED : result;
 }
 
 void source_break(struct source *s)

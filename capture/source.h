@@ -2,7 +2,7 @@
 #ifndef CAPTURE_SOURCE_H
 #define CAPTURE_SOURCE_H
 
-#include "capture/packet.h"
+#include "capture/batch.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
  * order in which the files were named, and inside one file the file's own order is kept. A file is
  * opened no earlier than needed, so thousands of rotated files need only a few descriptors.
  *
- * A file that ends inside a record gives its packets up to there; source_next() then goes on with
+ * A file that ends inside a record gives its packets up to there; source_batch() then goes on with
  * the other files and source_status() tells which was cut. A file that cannot be opened, or is no
  * capture file, fails source_open_files().
  *
@@ -60,17 +60,15 @@ int source_open_live(const char *interface, const char *filter,
                      const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
                      struct source **ret_source);
 
-/* The next packet, borrowed until the next call.
- * Returns 1 = a packet, 0 = the end (files) or nothing within the time-out (live: call again),
- * ERR_INTERRUPTED after source_break(), ERR_IO (live interface went away; error text in
- * source_status().cut), ERR_NOMEM. */
-int source_next(struct source *s, struct packet *ret_packet);
+/* Fills b with the next packets, at most max_packets (0, or beyond BATCH_PACKETS: that many). What
+ * was read before an error or the end is delivered first. It waits for the first packet only: the
+ * others are those that are there (live, pipes).
+ * Returns 1 = at least one packet, 0 = the end (files) or nothing within the time-out (live: call
+ * again), ERR_INTERRUPTED after source_break(), ERR_IO (live interface went away; error text in
+ * source_status().cut), ERR_NOMEM; then the batch is empty. */
+int source_batch(struct source *s, struct batch *b, uint32_t max_packets);
 
-/* Whether packets tell ahead of others, as far as a file allows it; at first they do not. It costs
- * a look at each record that is not in the caches yet. */
-void source_look_ahead(struct source *s, bool on);
-
-/* Makes a source_next() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
+/* Makes a source_batch() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
  */
 void source_break(struct source *s);
 

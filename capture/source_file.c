@@ -18,6 +18,13 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
+#define RECORD_HEAD_BYTES 24 /* of a pcap record, of any variant of the format */
+
+/* Blocks of pcapng that are packets; they begin with type and length. */
+#define NG_PACKET   2
+#define NG_SIMPLE   3
+#define NG_ENHANCED 6
+
 int64_t source_file_time_ns(int64_t seconds, int64_t ns)
 {
     /* A pcap time is unsigned (until 2106), but libpcap hands it over as signed (until 2038). */
@@ -139,26 +146,45 @@ static int leave_plain(struct source_file *f)
     return fseeko(pcap_file(f->pcap), (off_t)source_plain_end(&f->plain), SEEK_SET);
 }
 
-/* The next record, whoever reads it. Returns 1, or what pcap_next_ex() does at an end. */
+/* The next record, by libpcap. Returns 1, or what pcap_next_ex() does at an end. */
 static int next_record(struct source_file *f, struct packet *ret_packet)
 {
     struct pcap_pkthdr *header;
     const u_char *data;
-    if (f->plain.stream) {
-        if (source_plain_next(&f->plain, ret_packet))
-            return 1;
-        if (leave_plain(f) != 0)
-            return PCAP_ERROR;
-    }
+    if (f->plain.stream && leave_plain(f) != 0)
+        return PCAP_ERROR;
     int result = pcap_next_ex(f->pcap, &header, &data);
     if (result != 1)
         return result;
     ret_packet->data = data;
-    ret_packet->ahead = NULL;
     ret_packet->captured_bytes = header->caplen;
     ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
     ret_packet->ts_ns = source_file_time_ns(header->ts.tv_sec, header->ts.tv_usec);
     return 1;
+}
+
+static uint32_t load(const struct source_file *f, const uint8_t *p)
+{
+    uint32_t value;
+    memcpy(&value, p, sizeof(value));
+    return pcap_is_swapped(f->pcap) ? __builtin_bswap32(value) : value;
+}
+
+/* True if the next record can be read without waiting for the rest of it. Where that is not certain
+ * it is said to be not there: then it is read first thing by the next call. */
+static bool is_there(const struct source_file *f)
+{
+    const uint8_t *p;
+    if (!f->stream || !source_stream_waits(f->stream))
+        return true;
+    size_t n = source_stream_ahead(f->stream, &p);
+    if (n < RECORD_HEAD_BYTES)
+        return false;
+    if (pcap_major_version(f->pcap) >= 2) /* pcap; pcapng is version 1 */
+        return n - RECORD_HEAD_BYTES >= load(f, p + 8);
+    uint32_t type = load(f, p);
+    bool packet = type == NG_PACKET || type == NG_SIMPLE || type == NG_ENHANCED;
+    return packet && n >= load(f, p + 4);
 }
 
 static bool passes(const struct bpf_program *filter, const struct packet *p)
@@ -167,22 +193,43 @@ static bool passes(const struct bpf_program *filter, const struct packet *p)
     return pcap_offline_filter(filter, &header, p->data) != 0;
 }
 
-int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
-                     char problem[SOURCE_ERROR_BYTES])
+void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
+                      uint32_t max)
 {
-    int result;
-    while ((result = next_record(f, ret_packet)) == 1) {
-        f->packets++;
-        if (f->filter && !passes(f->filter, ret_packet)) {
-            if (atomic_load_explicit(broken, memory_order_relaxed))
-                break;
-            continue;
+    while (b->count == 0 && source_plain_load(&f->plain, b->memory)) {
+        struct packet *p = b->packets;
+        while (b->count < max && source_plain_next(&f->plain, p)) {
+            f->packets++;
+            p->link_type = f->head.link_type;
+            if (!f->filter || passes(f->filter, p))
+                p = &b->packets[++b->count];
         }
-        ret_packet->link_type = f->head.link_type;
-        return 1;
+        b->used = b->count > 0 ? (uint32_t)(f->plain.end - b->memory) : 0;
+        source_plain_unload(&f->plain, b->count == max);
+        if (atomic_load_explicit(broken, memory_order_relaxed))
+            break;
     }
+}
+
+enum source_file_result source_file_read(struct source_file *f, const atomic_bool *broken,
+                                         bool may_wait, struct packet *ret_packet,
+                                         char problem[SOURCE_ERROR_BYTES])
+{
+    int result = 1;
+    do {
+        if (!may_wait && !is_there(f))
+            return SOURCE_FILE_LATER;
+        result = next_record(f, ret_packet);
+        if (result != 1)
+            break;
+        f->packets++;
+        if (!f->filter || passes(f->filter, ret_packet)) {
+            ret_packet->link_type = f->head.link_type;
+            return SOURCE_FILE_PACKET;
+        }
+    } while (!atomic_load_explicit(broken, memory_order_relaxed));
     describe_end(f, result == PCAP_ERROR ? pcap_geterr(f->pcap) : NULL, problem);
-    return 0;
+    return SOURCE_FILE_END;
 }
 
 void source_file_close(struct source_file *f)

@@ -2,7 +2,7 @@
 #ifndef CAPTURE_SOURCE_FILE_H
 #define CAPTURE_SOURCE_FILE_H
 
-#include "capture/packet.h"
+#include "capture/batch.h"
 #include "source_plain.h"
 #include "source_stream.h"
 #include <pcap/pcap.h>
@@ -27,10 +27,23 @@ int source_file_open(struct source_file *f, struct source_stream_pool *pool,
 /* The same from an open FILE, which becomes the file's on success. */
 int source_file_attach(struct source_file *f, FILE *file, char error[SOURCE_ERROR_BYTES]);
 
-/* Reads the next packet, without its number. Returns 1, or 0 at the end or when *broken became
- * true; problem then tells, as a sentence, why it was not the proper end, or is "". */
-int source_file_read(struct source_file *f, const atomic_bool *broken, struct packet *ret_packet,
-                     char problem[SOURCE_ERROR_BYTES]);
+enum source_file_result {
+    SOURCE_FILE_END, /* or interrupted */
+    SOURCE_FILE_PACKET,
+    SOURCE_FILE_LATER /* the next packet is not there yet */
+};
+
+/* Adds packets, without their numbers, to a batch that has none, whose memory then is the blocks
+ * they were read in: at most max, or none if the next record is not the usual case. */
+void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
+                      uint32_t max);
+
+/* Reads the next packet, without its number, whose data holds until the next call. may_wait: for a
+ * pipe; else only what is there. With SOURCE_FILE_END, which is also the answer when *broken became
+ * true, problem tells, as a sentence, why it was not the proper end, or is "". */
+enum source_file_result source_file_read(struct source_file *f, const atomic_bool *broken,
+                                         bool may_wait, struct packet *ret_packet,
+                                         char problem[SOURCE_ERROR_BYTES]);
 
 void source_file_close(struct source_file *f); /* may be closed already */
 

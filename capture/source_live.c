@@ -180,13 +180,13 @@ int source_live_open(const char *interface, const char *filter,
     return 0;
 }
 
-int source_live_next(struct source_live *l, struct packet *ret_packet,
+int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_packet,
                      char error[SOURCE_ERROR_BYTES])
 {
     struct pcap_pkthdr *header;
     const u_char *data;
     int result = pcap_next_ex(l->pcap, &header, &data);
-    if (result == 0) {
+    if (result == 0 && may_wait) {
         struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
         if (poll(&pfd, l->fd >= 0, l->timeout_ms) > 0)
             result = pcap_next_ex(l->pcap, &header, &data);
@@ -199,7 +199,6 @@ int source_live_next(struct source_live *l, struct packet *ret_packet,
         return 0;
     struct timeval ts = {header->ts.tv_sec, header->ts.tv_usec * l->ts_factor};
     ret_packet->data = data;
-    ret_packet->ahead = NULL;
     ret_packet->captured_bytes = header->caplen;
     ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
     ret_packet->ts_ns = source_file_time_ns(ts.tv_sec, ts.tv_usec);

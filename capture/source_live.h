@@ -14,8 +14,10 @@ int source_live_open(const char *interface, const char *filter,
                      const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
                      struct source_live **ret_live);
 
-/* As source_next(), without the packet's number. Returns 1, 0 or ERR_IO with error filled in. */
-int source_live_next(struct source_live *l, struct packet *ret_packet,
+/* The next packet, without its number, whose data holds until the next call. may_wait: for the
+ * time-out; else only what is there. Returns 1, 0: there is none, or ERR_IO with error filled in.
+ */
+int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_packet,
                      char error[SOURCE_ERROR_BYTES]);
 
 int source_live_link_type(const struct source_live *l);

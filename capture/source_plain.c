@@ -3,27 +3,26 @@
  * Records of plain pcap files (pcap-savefile(5), version 2.4) without a copy and without a call of
  * stdio for each: a third of the time of libpcap's loop.
  *
- * The buffer has two parts. Blocks of the file are read to the same place, on a page's boundary;
- * the beginning of a record that a block cuts is moved in front of it, where there is room for the
- * longest one. So every record lies in one piece, and those that come next are known while one is
- * handled: each record tells the frame of one that comes later, if that is wanted.
+ * Blocks of the file are read straight into the memory of batches. Each begins with a record, at
+ * the same place of a page as in the file, which the system copies fastest; the beginning of a
+ * record that a block cuts is read again with the next one. How much is read at once follows how
+ * much was taken of it, so that files of small records are not read several times.
  *
  * Not read here, but by libpcap: other versions and magic numbers, records that are longer than the
  * file's snap length or the usual maximum, and the end of a file, proper or not.
  */
 #include "source_plain.h"
+#include "capture/batch.h"
 #include "source_file.h"
-#include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES   4096
-#define BLOCK_BYTES  262144 /* stays in the second level cache; larger ones bring nothing more */
 #define RECORD_BYTES 262144 /* data of a record: libpcap's maximum for the usual link types */
 #define HEAD_BYTES   16     /* of a record */
 #define FILE_BYTES   24     /* header of the file */
-#define ROOM_BYTES   (RECORD_BYTES + PAGE_BYTES) /* in front of a block */
+#define PAGE_BYTES   BATCH_PAGE_BYTES
 
-_Static_assert(PAGE_BYTES >= HEAD_BYTES, "room for the longest record");
+_Static_assert(PAGE_BYTES + HEAD_BYTES + RECORD_BYTES <= BATCH_MEMORY_BYTES,
+               "a block holds the longest record, wherever it begins");
 
 static uint32_t load(const struct source_plain *r, const uint8_t *p)
 {
@@ -43,76 +42,51 @@ bool source_plain_begin(struct source_plain *r, struct source_stream *stream, pc
     if ((magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) || snap <= 0 ||
         pcap_major_version(pcap) != 2 || pcap_minor_version(pcap) != 4)
         return false;
-    uint8_t *buffer = aligned_alloc(PAGE_BYTES, ROOM_BYTES + BLOCK_BYTES);
-    if (!buffer)
-        return false;
     *r = (struct source_plain){.stream = stream,
-                               .buffer = buffer,
-                               .at = ROOM_BYTES,
-                               .end = ROOM_BYTES,
-                               .ahead = ROOM_BYTES,
                                .offset = FILE_BYTES,
+                               .block_bytes = BATCH_BYTES,
                                .max_bytes = snap < RECORD_BYTES ? (uint32_t)snap : RECORD_BYTES,
                                .unit_ns = magic == 0xa1b23c4d ? 1 : 1000,
                                .swapped = swapped};
     return true;
 }
 
-/* The frame of the record that is told ahead next, or NULL; goes on to the one behind it. */
-static inline const uint8_t *look_ahead(struct source_plain *r, uint32_t *ret_bytes)
+/* Does the block hold the whole next record? *ret_captured: the length of its data, as far as it is
+ * known, else 0. */
+static inline bool is_whole(const struct source_plain *r, uint32_t *ret_captured)
 {
-    const uint8_t *p = r->buffer + r->ahead;
-    uint32_t left = r->end - r->ahead;
+    size_t left = (size_t)(r->end - r->at);
+    *ret_captured = 0;
     if (left < HEAD_BYTES)
-        return NULL;
-    uint32_t captured = load(r, p + 8);
-    if (captured > r->max_bytes || captured > left - HEAD_BYTES)
-        return NULL;
-    r->ahead += HEAD_BYTES + captured;
-    *ret_bytes = captured;
-    return p + HEAD_BYTES;
-}
-
-/* Reads a block, or what the system gives of it, behind the bytes that are left. */
-static bool refill(struct source_plain *r)
-{
-    uint32_t left = r->end - r->at;
-    if (left > ROOM_BYTES)
-        return false; /* more than any record */
-    uint8_t *block = r->buffer + ROOM_BYTES;
-    memmove(block - left, r->buffer + r->at, left);
-    r->at = ROOM_BYTES - left;
-    r->end = ROOM_BYTES;
-    ssize_t got = source_stream_read_at(r->stream, block, BLOCK_BYTES, r->offset);
-    if (got <= 0)
         return false;
-    r->end += (uint32_t)got;
-    r->offset += (uint64_t)got;
-    r->ahead = r->look_ahead ? r->at : r->end;
-    uint32_t bytes;
-    for (int i = 0; i < SOURCE_PLAIN_AHEAD && look_ahead(r, &bytes); i++)
-        continue;
-    return true;
+    *ret_captured = load(r, r->at + 8);
+    return *ret_captured <= r->max_bytes && *ret_captured <= left - HEAD_BYTES;
 }
 
-/* Makes n bytes lie in the buffer at r->at. */
-static inline bool need(struct source_plain *r, uint32_t n)
+bool source_plain_load(struct source_plain *r, uint8_t *memory)
 {
-    while (__builtin_expect(r->end - r->at < n, 0)) {
-        if (!refill(r))
+    uint32_t page = (uint32_t)(r->offset % PAGE_BYTES), captured;
+    size_t wanted = r->block_bytes - page;
+    r->block = r->at = r->end = memory + page;
+    do {
+        uint64_t offset = r->offset + (uint64_t)(r->end - r->block);
+        ssize_t got = source_stream_read_at(r->stream, r->end, wanted, offset);
+        if (got <= 0)
             return false;
-    }
-    return true;
+        r->end += got;
+        if (is_whole(r, &captured))
+            return true;
+        wanted = (size_t)(memory + BATCH_MEMORY_BYTES - r->end);
+    } while (captured <= r->max_bytes);
+    return false;
 }
 
 bool source_plain_next(struct source_plain *r, struct packet *ret_packet)
 {
-    if (!need(r, HEAD_BYTES))
+    uint32_t captured;
+    if (!is_whole(r, &captured))
         return false;
-    uint32_t captured = load(r, r->buffer + r->at + 8);
-    if (captured > r->max_bytes || !need(r, HEAD_BYTES + captured))
-        return false;
-    const uint8_t *p = r->buffer + r->at;
+    const uint8_t *p = r->at;
     uint32_t wire = load(r, p + 12);
     ret_packet->data = p + HEAD_BYTES;
     ret_packet->captured_bytes = captured;
@@ -120,14 +94,24 @@ bool source_plain_next(struct source_plain *r, struct packet *ret_packet)
     int64_t fraction = (int32_t)load(r, p + 4); /* signed, as libpcap has it */
     ret_packet->ts_ns = source_file_time_ns(load(r, p), fraction * r->unit_ns);
     r->at += HEAD_BYTES + captured;
-    ret_packet->ahead = look_ahead(r, &ret_packet->ahead_bytes);
     return true;
+}
+
+void source_plain_unload(struct source_plain *r, bool more)
+{
+    uint32_t taken = (uint32_t)(r->at - r->block);
+    uint32_t pages = r->block_bytes + r->block_bytes / 4;
+    if (more) /* and some for records that are a little longer */
+        pages = (uint32_t)(r->offset % PAGE_BYTES) + taken + taken / 16 + PAGE_BYTES;
+    pages = (pages + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    r->block_bytes = pages < BATCH_BYTES ? pages : BATCH_BYTES;
+    r->offset += taken;
+    r->block = r->at = r->end = NULL;
 }
 
 uint64_t source_plain_end(struct source_plain *r)
 {
-    uint64_t offset = r->offset - (r->end - r->at);
-    free(r->buffer);
+    uint64_t offset = r->offset;
     *r = (struct source_plain){0};
     return offset;
 }

@@ -12,31 +12,34 @@
  * which has read the file's header before, reads on at that record and has the last word on it.
  */
 
-/* A record tells the frame of the one that comes so many records later (struct packet, ahead): far
- * enough that what it needs can be in the caches by then. */
-#define SOURCE_PLAIN_AHEAD 8
-
 struct source_plain {
     struct source_stream *stream; /* NULL: not in use */
-    uint8_t *buffer;
-    uint32_t at, end;   /* in the buffer: bytes that were not given out yet */
-    uint32_t ahead;     /* in the buffer: the record that is told ahead next */
-    uint64_t offset;    /* in the file, of end */
-    uint32_t max_bytes; /* of a record's data */
-    uint32_t unit_ns;   /* of a record's fraction of a second */
-    bool look_ahead;    /* from the next block on */
-    bool swapped;       /* its header is in the other byte order */
+    uint64_t offset;              /* in the file, of `block` */
+    uint8_t *block;               /* borrowed memory, while a block is read */
+    uint8_t *at, *end;            /* in the block: bytes that were not given out yet */
+    uint32_t block_bytes;         /* how much to read at once: whole pages */
+    uint32_t max_bytes;           /* of a record's data */
+    uint32_t unit_ns;             /* of a record's fraction of a second */
+    bool swapped;                 /* its header is in the other byte order */
 };
 
-/* Begins behind the file header that pcap has read from file. r is zeroed memory. False: it is no
- * such file, or memory is short; nothing was changed. */
+/* Begins behind the file header that pcap has read from file. False: it is no such file; nothing
+ * was changed. */
 bool source_plain_begin(struct source_plain *r, struct source_stream *stream, pcap_t *pcap);
 
-/* The next record, without its number and link type; the data holds until the next call. False: it
- * is not the usual case. */
+/* Reads a block to memory, BATCH_MEMORY_BYTES on a page's boundary, that begins with a whole
+ * record. False: what comes is not the usual case, or cannot be read. */
+bool source_plain_load(struct source_plain *r, uint8_t *memory);
+
+/* The next record of the block, without its number and link type; its data is the block's. False:
+ * no whole usual record is left in the block. */
 bool source_plain_next(struct source_plain *r, struct packet *ret_packet);
 
-/* Gives up its memory. Returns the offset of the first record that was not given out. */
+/* Leaves the block, and what was not given out to the next one. more: there was more to give than
+ * was wanted. */
+void source_plain_unload(struct source_plain *r, bool more);
+
+/* Gives up. Returns the offset of the first record that was not given out. */
 uint64_t source_plain_end(struct source_plain *r);
 
 #endif

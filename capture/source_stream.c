@@ -8,6 +8,9 @@
  * regular files are kept in a list from newest to oldest use; opening one more than the pool
  * allows closes the oldest, whose stream opens its file again, at its offset, when it is read next.
  *
+ * Where reading may wait (pipes), stdio has no buffer; this file has it instead, and can tell what
+ * is there already.
+ *
  * Limits: a zstd window above 128 MiB is refused by libzstd's default. What follows a complete gzip
  * member or zstd frame and is no further one is padding and ignored, as gzip(1) does.
  *
@@ -51,6 +54,8 @@ struct source_stream {
     bool padding; /* only padding is left */
     uint8_t *in;
     size_t in_at, in_len;
+    size_t ahead_at, ahead_len; /* in stdio_buffer, if that is not stdio's */
+    size_t buffer_bytes;        /* of stdio_buffer */
     z_stream zlib;
     ZSTD_DCtx *zstd;
 };
@@ -283,12 +288,30 @@ static ssize_t read_coded(struct source_stream *s, char *out, size_t n)
     return (ssize_t)done;
 }
 
-static ssize_t cookie_read(void *cookie, char *out, size_t n)
+static ssize_t read_any(struct source_stream *s, char *out, size_t n)
 {
-    struct source_stream *s = cookie;
     if (s->end == SOURCE_STREAM_FAILED)
         return -1;
     return s->coding == CODING_PLAIN ? read_plain(s, out, n) : read_coded(s, out, n);
+}
+
+static ssize_t cookie_read(void *cookie, char *out, size_t n)
+{
+    struct source_stream *s = cookie;
+    if (!source_stream_waits(s))
+        return read_any(s, out, n);
+    if (s->ahead_at == s->ahead_len) {
+        ssize_t got = read_any(s, s->stdio_buffer, s->buffer_bytes);
+        if (got <= 0)
+            return got;
+        s->ahead_at = 0;
+        s->ahead_len = (size_t)got;
+    }
+    size_t left = s->ahead_len - s->ahead_at;
+    size_t take = left < n ? left : n;
+    memcpy(out, s->stdio_buffer + s->ahead_at, take);
+    s->ahead_at += take;
+    return (ssize_t)take;
 }
 
 void source_stream_close(struct source_stream *s)
@@ -404,8 +427,10 @@ static FILE *make_file(struct source_stream *s, const struct source_stream_optio
         if (!file && fd >= 0)
             close(fd);
     }
-    if (file)
-        setvbuf(file, s->stdio_buffer, _IOFBF, options->buffer_bytes);
+    if (file && source_stream_waits(s))
+        setvbuf(file, NULL, _IONBF, 0);
+    else if (file)
+        setvbuf(file, s->stdio_buffer, _IOFBF, s->buffer_bytes);
     return file;
 }
 
@@ -426,6 +451,7 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
     s->pool = pool;
     s->input = input;
     s->stdio_buffer = buffer;
+    s->buffer_bytes = options->buffer_bytes;
     s->fd = -1;
     int result = attach(s) == 0 ? choose_coding(s, name, error) : open_failed(name, error);
     FILE *file = result == 0 ? make_file(s, options) : NULL;
@@ -466,6 +492,17 @@ ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint
 }
 
 /* ---- asking ---- */
+
+bool source_stream_waits(const struct source_stream *s)
+{
+    return !s->input->regular;
+}
+
+size_t source_stream_ahead(const struct source_stream *s, const uint8_t **ret_bytes)
+{
+    *ret_bytes = (const uint8_t *)s->stdio_buffer + s->ahead_at;
+    return s->ahead_len - s->ahead_at;
+}
 
 enum source_stream_end source_stream_end(const struct source_stream *s)
 {

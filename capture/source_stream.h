@@ -71,6 +71,13 @@ void source_stream_magic(const struct source_stream *s, uint32_t *ret_magic);
  * the system refused or the pool is broken; that is not remembered as the stream's end. */
 ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint64_t offset);
 
+/* True if reading may wait for somebody who writes: it is no regular file. */
+bool source_stream_waits(const struct source_stream *s);
+
+/* Bytes, uncompressed, that were read but not taken by the stdio stream; only where reading may
+ * wait. *ret_bytes is borrowed until that is read. Returns their number. */
+size_t source_stream_ahead(const struct source_stream *s, const uint8_t **ret_bytes);
+
 /* How it ended, if it did. */
 enum source_stream_end source_stream_end(const struct source_stream *s);
 int source_stream_errno(const struct source_stream *s);

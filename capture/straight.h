@@ -70,16 +70,4 @@ static inline bool straight_decode(const struct packet *p, struct flow_key *ret_
     return true;
 }
 
-/* The endpoints alone, of the frame that p tells ahead. */
-static inline bool straight_ahead(const struct packet *p, struct flow_key *ret_key)
-{
-    const uint8_t *h = p->ahead;
-    if (!h || p->ahead_bytes < STRAIGHT_BYTES || p->link_type != LINK_ETHERNET ||
-        straight_be16(h + 12) != 0x0800 || h[14] != 0x45 || h[23] != IP_TCP)
-        return false;
-    straight_endpoint(&ret_key->from, h + 26, (uint16_t)straight_be16(h + 34));
-    straight_endpoint(&ret_key->to, h + 30, (uint16_t)straight_be16(h + 36));
-    return true;
-}
-
 #endif

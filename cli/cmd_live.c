@@ -73,25 +73,41 @@ static bool over(const struct live *l, int64_t now_ns)
            (o->duration_ns && now_ns - l->start_ns >= o->duration_ns);
 }
 
+static void take(struct live *l)
+{
+    const struct batch *b = l->job.batch;
+    run_batch(l->job.run, l->job.batch);
+    for (uint32_t i = 0; i < b->count && !l->job.lines.failed; i++) {
+        run_packet(l->job.run, b, i);
+        pass_time(l, b->packets[i].ts_ns);
+    }
+    l->packets += b->count;
+}
+
+/* No more than were asked for. */
+static uint32_t most_packets(const struct live *l)
+{
+    uint64_t count = l->job.options->count;
+    return count && count - l->packets < BATCH_PACKETS ? (uint32_t)(count - l->packets) : 0;
+}
+
 static void listen_on(struct live *l)
 {
-    struct packet packet;
     struct source_status status;
     int result = 0;
     int64_t now_ns = l->start_ns = clock_ns();
     l->next_ns = now_ns + l->job.options->interval_ns;
     while (!over(l, now_ns)) {
-        result = source_next(l->job.source, &packet);
+        result = source_batch(l->job.source, l->job.batch, most_packets(l));
         if (result < 0)
             break;
         if (result == 0) {
             now_ns = clock_ns();
+            pass_time(l, now_ns);
         } else {
-            now_ns = packet.ts_ns;
-            l->packets++;
-            run_packet(l->job.run, &packet);
+            take(l);
+            now_ns = l->job.batch->packets[l->job.batch->count - 1].ts_ns;
         }
-        pass_time(l, now_ns);
     }
     if (result < 0 && result != ERR_INTERRUPTED) {
         source_status(l->job.source, &status);

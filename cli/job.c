@@ -22,8 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MISSING_BYTES    (4 * 40)
-#define PROGRESS_PACKETS 4096 /* a look at the clock now and then, not for every packet */
+#define MISSING_BYTES (4 * 40)
 
 static struct source *volatile signal_source;
 static volatile sig_atomic_t signal_seen;
@@ -127,8 +126,9 @@ int job_open(struct job *ret_job, const struct options *options)
     if (options->command != COMMAND_REPORT)
         config.listener = lines_sink(&j->lines);
     j->run = run_new(&config);
+    j->batch = batch_new();
     catch_signals(j->source);
-    if (!j->run) {
+    if (!j->run || !j->batch) {
         job_no_memory(j);
         return job_close(j);
     }
@@ -154,17 +154,12 @@ static void read_files(struct job *j)
 {
     struct progress progress;
     struct source_status status;
-    struct packet packet;
-    uint64_t packets = 0;
-    int result;
+    int result = 0;
     progress_init(&progress, !j->options->quiet && isatty(STDERR_FILENO) == 1, progress_clock_ns());
-    while ((result = source_next(j->source, &packet)) > 0) {
-        run_packet(j->run, &packet);
-        if (j->lines.failed)
-            break;
-        if (++packets % PROGRESS_PACKETS != 0)
-            continue;
-        source_look_ahead(j->source, run_wants_ahead(j->run));
+    while (!j->lines.failed && (result = source_batch(j->source, j->batch, 0)) > 0) {
+        run_batch(j->run, j->batch);
+        for (uint32_t i = 0; i < j->batch->count && !j->lines.failed; i++)
+            run_packet(j->run, j->batch, i);
         if (progress.enabled) {
             source_status(j->source, &status);
             progress_update(&progress, status.read_bytes, status.total_bytes, progress_clock_ns());
@@ -269,6 +264,7 @@ int job_close(struct job *j)
 {
     signal_source = NULL;
     source_close(j->source);
+    batch_free(j->batch);
     run_free(j->run);
     set_exit(j, output_close(&j->out));
     return j->exit_code;

@@ -18,6 +18,7 @@
 struct job {
     const struct options *options;
     struct source *source;
+    struct batch *batch;
     struct run *run;
     struct output out;
     struct lines lines; /* the listener, unless the command is report */

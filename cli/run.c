@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Puts the rooms together. Each declares the sink that it calls, so they are made from the right to
- * the left: monitor, tee, tracker, dissector, engine; and freed the other way round.
+ * the left: monitor, tee, tracker, dissector, engine, front; and freed the other way round.
  *
  * One random key serves all hash tables: nothing that is printed depends on it. One set of limit
  * counters serves all, since everything runs in one thread.
  */
 #include "run.h"
 #include "capture/engine.h"
+#include "capture/front.h"
 #include "dissect/dissector.h"
 #include "dissect/tracker.h"
 #include "metrics/event_line.h"
@@ -18,10 +19,10 @@
 
 #define LINK_TYPES_SHOWN 16 /* a pcapng file may mix several; more than a few is a forgery */
 
-/* So many, with all that belongs to them, do not stay in the caches by themselves. */
-#define AHEAD_CONNECTIONS 512
+#define AHEAD 8 /* segments: far enough that what one needs can be in the caches by then */
 
 struct run {
+    struct front *front;
     struct engine *engine;
     struct dissector *dissector;
     struct tracker *tracker;
@@ -100,7 +101,11 @@ static bool build(struct run *r, const struct run_config *config)
         return false;
     struct engine_config engine = {.hash = key, .idle_timeout_ns = config->idle_timeout_ns};
     r->engine = engine_new(&engine, dissector_stream_sink(r->dissector), &r->hit);
-    return r->engine != NULL;
+    if (!r->engine)
+        return false;
+    struct front_config front = {.hash = key, .shards = 1};
+    r->front = front_new(&front, &r->hit);
+    return r->front != NULL;
 }
 
 struct run *run_new(const struct run_config *config)
@@ -117,6 +122,7 @@ void run_free(struct run *r)
 {
     if (!r)
         return;
+    front_free(r->front);
     engine_free(r->engine);
     dissector_free(r->dissector);
     tracker_free(r->tracker);
@@ -124,28 +130,37 @@ void run_free(struct run *r)
     free(r);
 }
 
-void run_packet(struct run *r, const struct packet *p)
+void run_batch(struct run *r, struct batch *b)
 {
+    front_batch(r->front, b);
+}
+
+void run_packet(struct run *r, const struct batch *b, uint32_t i)
+{
+    const struct batch_segment *s = &b->segments[i];
+    const struct packet *p = &b->packets[i];
     r->last.packet = p->number;
     if (p->ts_ns > r->last.ts_ns)
         r->last.ts_ns = p->ts_ns;
-    engine_packet(r->engine, p);
-}
-
-bool run_wants_ahead(const struct run *r)
-{
-    return engine_open_connections(r->engine) >= AHEAD_CONNECTIONS;
+    if (b->count - i > AHEAD)
+        engine_ahead(r->engine, &s[AHEAD]);
+    if (s->tick)
+        engine_tick(r->engine, s->now_ns, s->number);
+    engine_segment(r->engine, s);
 }
 
 void run_tick(struct run *r, int64_t now_ns)
 {
-    engine_tick(r->engine, now_ns);
+    engine_tick(r->engine, now_ns, r->last.packet);
     tracker_tick(r->tracker, now_ns);
 }
 
 void run_finish(struct run *r)
 {
-    engine_finish(r->engine);
+    front_finish(r->front);
+    engine_tick(r->engine, r->last.ts_ns, r->last.packet);
+    while (engine_oldest(r->engine))
+        engine_end_oldest(r->engine);
     tracker_finish(r->tracker, &r->last);
 }
 
@@ -154,7 +169,7 @@ int64_t run_last_ns(const struct run *r)
     return r->last.packet > 0 ? r->last.ts_ns : EVENT_LINE_NO_TIME;
 }
 
-/* Fills in what the engine and the source know; the arrays belong to the caller. */
+/* Fills in what the front and the source know; the arrays belong to the caller. */
 struct capture_parts {
     struct source_status status;
     struct report_undecoded undecoded[UNDECODED_COUNT];
@@ -164,11 +179,11 @@ struct capture_parts {
     char more_cut[64];
 };
 
-static void add_engine(struct report_capture *capture, struct capture_parts *parts,
-                       const struct engine *engine)
+static void add_front(struct report_capture *capture, struct capture_parts *parts,
+                      const struct front *front)
 {
-    struct engine_counters counters;
-    engine_counters(engine, &counters);
+    struct front_counters counters;
+    front_counters(front, &counters);
     capture->first_ns = counters.first_ns;
     capture->last_ns = counters.last_ns;
     capture->packets = counters.packets;
@@ -178,7 +193,7 @@ static void add_engine(struct report_capture *capture, struct capture_parts *par
         if (counters.undecoded[i] == 0)
             continue;
         parts->undecoded[capture->undecoded_count++] = (struct report_undecoded){
-            engine_undecoded_name((enum undecoded)i), counters.undecoded[i]};
+            front_undecoded_name((enum undecoded)i), counters.undecoded[i]};
     }
     capture->undecoded = parts->undecoded;
 }
@@ -214,7 +229,7 @@ json_t *run_report(struct run *r, const struct run_origin *origin)
                                      .interface = origin->interface,
                                      .filter = origin->filter,
                                      .hit = &r->hit};
-    add_engine(&capture, &parts, r->engine);
+    add_front(&capture, &parts, r->front);
     add_source(&capture, &parts, origin->source);
     return report_build(r->monitor, &capture);
 }

@@ -2,7 +2,6 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
-#include "capture/packet.h"
 #include "capture/source.h"
 #include "dissect/event.h"
 #include "metrics/monitor.h"
@@ -13,8 +12,8 @@
 /*
  * The wiring of the rooms: packets go in, events come out, and the tables can be asked at any time.
  *
- *   packet -> engine -> dissector -> tracker -> tee -> monitor
- *                          \_ every packet _________/    \-> a listener of the front end
+ *   batch -> front -> engine -> dissector -> tracker -> tee -> monitor
+ *                                 \_ every packet _________/    \-> a listener of the front end
  */
 
 struct run;
@@ -44,10 +43,10 @@ struct run_origin {
 struct run *run_new(const struct run_config *config);
 void run_free(struct run *r); /* NULL is allowed */
 
-void run_packet(struct run *r, const struct packet *p);
-
-/* Whether the run gains from packets that tell ahead of others (source_look_ahead()). */
-bool run_wants_ahead(const struct run *r);
+/* Reads the headers of all packets of a batch; then run_packet() is called for each of them, in
+ * order: i is its index. */
+void run_batch(struct run *r, struct batch *b);
+void run_packet(struct run *r, const struct batch *b, uint32_t i);
 
 /* Lets time pass without packets (live). */
 void run_tick(struct run *r, int64_t now_ns);

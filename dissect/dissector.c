@@ -495,6 +495,7 @@ static void forget(struct conn *c)
 
 static void on_conn(void *ctx, struct conn *c, enum conn_event event, const struct stream_pos *at)
 {
+    struct dissector *d = ctx;
     if (event == CONN_EVENT_OPENED)
         c->user = NULL;
     if (event == CONN_EVENT_GONE)

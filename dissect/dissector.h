@@ -27,6 +27,6 @@ struct dissector *dissector_new(const struct dissector_config *config,
 /* The sink to hand to engine_new(); valid as long as the dissector. */
 const struct stream_sink *dissector_stream_sink(struct dissector *d);
 
-void dissector_free(struct dissector *d); /* after engine_finish(); NULL is allowed */
+void dissector_free(struct dissector *d); /* after the end of all connections; NULL is allowed */
 
 #endif

@@ -3,6 +3,7 @@
 #define TESTS_CAPTURE_ENGINE_WORLD_H
 
 #include "capture/engine.h"
+#include "capture/front.h"
 #include "capture/link.h"
 #include "capture/tcp.h"
 #include "tests/support/packets.h"
@@ -13,9 +14,9 @@
 #include <string.h>
 
 /*
- * An engine with a listener that writes down what it is told, as words, and checks the promises of
- * stream.h: the order of calls, places that never run backwards, counters that agree with what was
- * delivered. A broken promise aborts the test.
+ * A front, and an engine with a listener that writes down what it is told, as words, and checks the
+ * promises of stream.h: the order of calls, places that never run backwards, counters that agree
+ * with what was delivered. A broken promise aborts the test.
  *
  * The conversation is between host 1 port 40000 (client) and host 2 port 80 (server); world_send()
  * counts sequence numbers from the first payload byte of each side.
@@ -51,17 +52,21 @@ struct world_conn {
 };
 
 struct world {
+    struct front *front;
     struct engine *engine;
+    struct batch *batch; /* of one packet */
     struct limits_hit hit;
     struct stream_sink sink;
     struct engine_config config;
     struct world_conn conns[WORLD_CONNS];
+    uint64_t opened;    /* connections */
     struct conn last;   /* copy at the latest conn() call */
     uint64_t gone;      /* connections */
     uint64_t at_packet; /* latest place */
     bool swap_roles;    /* call stream_swap_roles() at the first data */
     bool beyond_end;    /* data behind a FIN is sent: payload_bytes may exceed what is delivered */
     bool quiet;         /* no log of packets and data */
+    bool short_memory;  /* connections may end in another order than that of appearance */
     uint8_t *bytes[2];  /* delivered, by side, of all connections; a gap leaves zeros */
     size_t n[2];
     char log[WORLD_LOG_BYTES];
@@ -90,9 +95,8 @@ __attribute__((format(printf, 2, 3))) static inline void world_log(struct world 
 static inline struct world_conn *world_conn(struct world *w, const struct conn *c,
                                             const struct stream_pos *at)
 {
-    require(c->id >= 1 && c->id < WORLD_CONNS);
-    struct world_conn *k = &w->conns[c->id];
-    require(!k->gone);
+    struct world_conn *k = c->user;
+    require(k && k->opened && !k->gone);
     require(at->packet >= w->at_packet);
     w->at_packet = at->packet;
     return k;
@@ -118,12 +122,15 @@ static inline void world_on_conn(void *ctx, struct conn *c, enum conn_event even
     static const char *const failures[] = {"", "refused", "timed_out", "reset", "unreachable"};
     static const char *const closes[] = {"", "fin", "reset", "idle", "pruned"};
     struct world *w = ctx;
+    if (event == CONN_EVENT_OPENED) {
+        require(!c->user && w->opened < WORLD_CONNS);
+        c->user = &w->conns[w->opened++];
+        ((struct world_conn *)c->user)->opened = true;
+    }
     struct world_conn *k = world_conn(w, c, at);
     w->last = *c;
-    require((event == CONN_EVENT_OPENED) == !k->opened);
     switch (event) {
     case CONN_EVENT_OPENED:
-        k->opened = true;
         k->side[0].ts_ns = k->side[1].ts_ns = INT64_MIN;
         world_log(w, c->midstream ? "midstream " : "opened ");
         break;
@@ -159,7 +166,7 @@ static inline struct world_dir *world_dir(struct world *w, struct conn *c, enum 
 {
     struct world_conn *k = world_conn(w, c, at);
     struct world_dir *d = &k->side[conn_side(c, dir)];
-    require(k->opened && !d->ended && at->ts_ns >= d->ts_ns);
+    require(!d->ended && at->ts_ns >= d->ts_ns);
     d->ts_ns = at->ts_ns;
     return d;
 }
@@ -213,9 +220,19 @@ static inline void world_on_packet(void *ctx, struct conn *c, enum dir dir, uint
                                    uint32_t payload_bytes, const struct stream_pos *at)
 {
     struct world *w = ctx;
-    struct world_conn *k = world_conn(w, c, at);
-    require(k->opened && c->side[conn_side(c, dir)].packets > 0);
+    world_conn(w, c, at);
+    require(c->side[conn_side(c, dir)].packets > 0);
     require(wire_bytes >= payload_bytes || w->snap_bytes > 0);
+}
+
+static inline void world_free(struct world *w)
+{
+    front_free(w->front);
+    engine_free(w->engine);
+    batch_free(w->batch);
+    w->front = NULL;
+    w->engine = NULL;
+    w->batch = NULL;
 }
 
 static inline bool world_init(struct world *w, const struct engine_config *config)
@@ -225,9 +242,14 @@ static inline bool world_init(struct world *w, const struct engine_config *confi
         w->config = *config;
     w->sink = (struct stream_sink){
         w, world_on_conn, world_on_data, world_on_gap, world_on_end, world_on_packet};
+    struct front_config front = {.hash = w->config.hash, .shards = 1};
+    w->front = front_new(&front, &w->hit);
     w->engine = engine_new(&w->config, &w->sink, &w->hit);
-    if (!w->engine)
+    w->batch = batch_new();
+    if (!w->front || !w->engine || !w->batch) {
+        world_free(w);
         return false;
+    }
     static uint8_t bytes[2][WORLD_BYTES];
     w->bytes[0] = bytes[0];
     w->bytes[1] = bytes[1];
@@ -237,13 +259,41 @@ static inline bool world_init(struct world *w, const struct engine_config *confi
     return true;
 }
 
+/* Time passes without a packet. */
+static inline void world_tick(struct world *w, int64_t now_ns)
+{
+    engine_tick(w->engine, now_ns, w->number);
+}
+
+static inline void world_end(struct world *w)
+{
+    uint64_t before = 0, id;
+    front_finish(w->front);
+    while ((id = engine_oldest(w->engine)) != 0) {
+        require(id > before || w->short_memory);
+        before = id;
+        engine_end_oldest(w->engine);
+    }
+}
+
 static inline void world_finish(struct world *w)
 {
-    if (!w->engine)
-        return;
-    engine_finish(w->engine);
-    engine_free(w->engine);
-    w->engine = NULL;
+    if (w->engine)
+        world_end(w);
+    world_free(w);
+}
+
+static inline void world_packet(struct world *w, const struct packet *p)
+{
+    struct batch *b = w->batch;
+    batch_clear(b);
+    b->packets[b->count++] = *p;
+    front_batch(w->front, b);
+    const struct batch_segment *s = b->segments;
+    engine_ahead(w->engine, s);
+    if (s->tick)
+        engine_tick(w->engine, s->now_ns, s->number);
+    engine_segment(w->engine, s);
 }
 
 static inline void world_frame(struct world *w, const struct packets *p, int link_type)
@@ -254,7 +304,7 @@ static inline void world_frame(struct world *w, const struct packets *p, int lin
         return;
     memcpy(exact, packets_at(p), captured);
     struct packet packet = {exact, captured, p->n, w->now_ns, ++w->number, link_type};
-    engine_packet(w->engine, &packet);
+    world_packet(w, &packet);
     free(exact);
 }
 

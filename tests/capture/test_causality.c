@@ -68,9 +68,9 @@ Test(causality, a_lost_question_is_waited_for_two_seconds)
 {
     world_send(&w, CLIENT, 0, 0, "one");
     world_send(&w, SERVER, 0, 6, "answer");
-    engine_tick(w.engine, w.now_ns + 2 * SECOND - MS);
+    world_tick(&w, w.now_ns + 2 * SECOND - MS);
     expect_log("c[one] ");
-    engine_tick(w.engine, w.now_ns + 2 * SECOND);
+    world_tick(&w, w.now_ns + 2 * SECOND);
     expect_log("c[one] c:gap:3 s[answer] ");
 }
 

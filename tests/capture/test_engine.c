@@ -18,73 +18,11 @@ static void teardown(void)
 
 TestSuite(engine, .init = setup, .fini = teardown);
 
-static struct engine_counters counters(void)
+static struct front_counters counters(void)
 {
-    struct engine_counters c;
-    engine_counters(w.engine, &c);
+    struct front_counters c;
+    front_counters(w.front, &c);
     return c;
-}
-
-static void raw_frame(const char *bytes, size_t n, int link_type)
-{
-    struct packets p;
-    packets_begin(&p, bytes, n);
-    world_frame(&w, &p, link_type);
-}
-
-Test(engine, names_of_reasons)
-{
-    cr_assert_str_eq(engine_undecoded_name(UNDECODED_LINK_TYPE), "link_type");
-    cr_assert_str_eq(engine_undecoded_name(UNDECODED_FRAGMENT), "fragment");
-    for (int i = 0; i < UNDECODED_COUNT; i++)
-        for (int j = 0; j < i; j++)
-            cr_assert_str_neq(engine_undecoded_name((enum undecoded)i),
-                              engine_undecoded_name((enum undecoded)j));
-}
-
-Test(engine, counts_what_goes_no_further)
-{
-    struct packets p;
-    raw_frame("anything", 8, 9999);
-    raw_frame("\2\0\0\0\0\1\2\0\0\0\0\2\x08\x06", 14, LINK_ETHERNET);
-    raw_frame("\x45", 1, LINK_RAW);
-    packets_begin(&p, "udp", 3);
-    packets_ipv4(&p, &(struct packets_ip){.from = 1, .to = 2, .protocol = 17});
-    world_frame(&w, &p, LINK_RAW);
-    packets_begin(&p, "tcp?", 4);
-    packets_ipv4(&p, &(struct packets_ip){.from = 1, .to = 2, .protocol = 6});
-    world_frame(&w, &p, LINK_RAW);
-    w.snap_bytes = 30;
-    world_send(&w, CLIENT, 0, 0, "x");
-    packets_begin(&p, "half", 4);
-    packets_ipv4(&p, &(struct packets_ip){.protocol = 6, .more = true});
-    world_frame(&w, &p, LINK_RAW);
-    cr_assert_eq(counters().undecoded[UNDECODED_FRAGMENT], 0);
-    engine_finish(w.engine);
-    struct engine_counters c = counters();
-    cr_assert_eq(c.packets, 7);
-    cr_assert_eq(c.truncated_packets, 1);
-    cr_assert_eq(c.undecoded[UNDECODED_LINK_TYPE], 1);
-    cr_assert_eq(c.undecoded[UNDECODED_NOT_IP], 1);
-    cr_assert_eq(c.undecoded[UNDECODED_NOT_TCP], 1);
-    cr_assert_eq(c.undecoded[UNDECODED_MALFORMED], 2);
-    cr_assert_eq(c.undecoded[UNDECODED_TRUNCATED], 1);
-    cr_assert_eq(c.undecoded[UNDECODED_FRAGMENT], 1);
-    cr_assert_eq(w.gone, 0);
-}
-
-Test(engine, counts_bytes_and_times)
-{
-    w.now_ns = 5000;
-    raw_frame("abc", 3, 9999);
-    w.now_ns = 3000;
-    raw_frame("abcd", 4, 9999);
-    w.now_ns = 4000;
-    raw_frame("", 0, 9999);
-    struct engine_counters c = counters();
-    cr_assert_eq(c.wire_bytes, 7);
-    cr_assert_eq(c.first_ns, 3000);
-    cr_assert_eq(c.last_ns, 5000);
 }
 
 Test(engine, every_link_type_carries_a_connection)
@@ -101,7 +39,8 @@ Test(engine, every_link_type_carries_a_connection)
         if (types[i] == LINK_SLL)
             packets_prepend(&p, "\0\0\0\1\0\6\0\0\0\0\0\0\0\0\x08\0", 16);
         world_frame(&w, &p, types[i]);
-        cr_assert_eq(w.last.id, i + 1u);
+        cr_assert_eq(w.opened, i + 1u);
+        cr_assert_eq(w.last.opened_ns, w.now_ns);
     }
 }
 
@@ -188,7 +127,7 @@ Test(engine, padding_is_no_data)
 
 Test(engine, tick_before_any_packet)
 {
-    engine_tick(w.engine, 5);
+    world_tick(&w, 5);
     cr_assert_eq(counters().packets, 0);
     world_handshake(&w);
     cr_assert_str_eq(w.log, "opened established ");
@@ -199,8 +138,7 @@ Test(engine, free_without_finish_is_silent)
     world_handshake(&w);
     world_send(&w, CLIENT, 5, 0, "held");
     world_clear(&w);
-    engine_free(w.engine);
-    w.engine = NULL;
+    world_free(&w);
     cr_assert_str_eq(w.log, "");
     engine_free(NULL);
 }
@@ -250,6 +188,7 @@ Test(engine, every_allocation_failing)
     for (uint64_t n = 1;; n++) {
         fail_alloc_at(n);
         bool made = world_init(&w, NULL);
+        w.short_memory = true;
         if (made) {
             scene();
             world_finish(&w);

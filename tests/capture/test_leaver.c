@@ -149,7 +149,7 @@ Test(leaver, roles_swapped)
     world_send(&w, CLIENT, 0, 0, "ask");
     world_send(&w, SERVER, 0, 3, "answer");
     w.now_ns += 11 * SECOND;
-    engine_tick(w.engine, w.now_ns);
+    world_tick(&w, w.now_ns);
     world_flags(&w, CLIENT, 3, 6, FIN);
     cr_expect_eq(first(), w.last.swapped ? SERVER : CLIENT);
     cr_expect(w.last.swapped);

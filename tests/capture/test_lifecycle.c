@@ -120,10 +120,10 @@ Test(lifecycle, refused)
                           .side = SERVER, .flags = TCP_RST | TCP_ACK, .ack = CLIENT_ISN + 1});
     expect_log("opened failed:refused ");
     w.now_ns += 3 * SECOND;
-    engine_tick(w.engine, w.now_ns);
+    world_tick(&w, w.now_ns);
     expect_log("opened failed:refused c:end:reset s:end:reset ");
     w.now_ns += 61 * SECOND;
-    engine_tick(w.engine, w.now_ns);
+    world_tick(&w, w.now_ns);
     expect_log("opened failed:refused c:end:reset s:end:reset gone ");
 }
 
@@ -167,9 +167,9 @@ Test(lifecycle, timed_out)
     world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
     w.now_ns += 100 * SECOND;
     world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
-    engine_tick(w.engine, 1129 * SECOND);
+    world_tick(&w, 1129 * SECOND);
     expect_log("opened ");
-    engine_tick(w.engine, 1130 * SECOND);
+    world_tick(&w, 1130 * SECOND);
     expect_log("opened failed:timed_out c:end:idle s:end:idle ");
     cr_assert_eq(w.last.closed_ns, 1130 * SECOND);
 }
@@ -215,8 +215,8 @@ Test(lifecycle, unreachable)
     expect_log("opened ");
     send_unreachable(3, 1, CLIENT_ISN);
     expect_log("opened failed:unreachable c:end:reset s:end:reset ");
-    struct engine_counters c;
-    engine_counters(w.engine, &c);
+    struct front_counters c;
+    front_counters(w.front, &c);
     cr_assert_eq(c.undecoded[UNDECODED_NOT_TCP], 4);
 }
 
@@ -272,7 +272,7 @@ Test(lifecycle, reset)
     cr_assert_eq(engine_open_connections(w.engine), 0);
     world_send(&w, CLIENT, 3, 0, "late");
     expect_log("opened established c[ask] closed:reset c[late] ");
-    engine_tick(w.engine, w.now_ns + 2 * SECOND);
+    world_tick(&w, w.now_ns + 2 * SECOND);
     expect_log("opened established c[ask] closed:reset c[late] c:end:reset s:end:reset ");
 }
 
@@ -298,9 +298,9 @@ Test(lifecycle, idle)
 {
     world_handshake(&w);
     int64_t last_ns = w.now_ns - MS / 10;
-    engine_tick(w.engine, last_ns + 3600 * SECOND - 1);
+    world_tick(&w, last_ns + 3600 * SECOND - 1);
     expect_log("opened established ");
-    engine_tick(w.engine, last_ns + 3600 * SECOND);
+    world_tick(&w, last_ns + 3600 * SECOND);
     expect_log("opened established closed:idle c:end:idle s:end:idle gone ");
     cr_assert_eq(w.last.closed_ns, last_ns + 3600 * SECOND);
     cr_assert_eq(engine_open_connections(w.engine), 0);
@@ -336,7 +336,7 @@ Test(lifecycle, late_packets_make_no_ghost)
     world_flags(&w, CLIENT, 1, 1, TCP_RST);
     expect_log("opened established c:end:fin s:end:fin closed:fin ");
     w.now_ns += 61 * SECOND;
-    engine_tick(w.engine, w.now_ns);
+    world_tick(&w, w.now_ns);
     expect_log("opened established c:end:fin s:end:fin closed:fin gone ");
     cr_assert_eq(w.last.side[CLIENT].packets, 5);
 }
@@ -354,7 +354,7 @@ Test(lifecycle, ports_used_again_after_close)
     world_handshake(&w);
     world_send(&w, CLIENT, 0, 0, "second");
     expect_log("gone opened established c[second] ");
-    cr_assert_eq(w.last.id, 2);
+    cr_assert_eq(w.opened, 2);
 }
 
 Test(lifecycle, ports_used_again_while_open)
@@ -428,7 +428,7 @@ Test(lifecycle, midstream_begins_after_two_seconds)
     world_send(&w, CLIENT, 700, 506, "b");
     world_send(&w, CLIENT, 699, 506, "a");
     expect_log("midstream ");
-    engine_tick(w.engine, 1002 * SECOND);
+    world_tick(&w, 1002 * SECOND);
     expect_log("midstream c[a] c[b] ");
     world_send(&w, CLIENT, 701, 506, "c");
     expect_log("midstream c[a] c[b] c[c] ");
@@ -590,7 +590,7 @@ Test(lifecycle, finish_is_in_order_of_appearance)
     world_flags(&w, CLIENT, 0, 0, TCP_FIN | TCP_ACK);
     world_flags(&w, SERVER, 0, 1, TCP_FIN | TCP_ACK);
     world_finish(&w);
-    cr_assert_eq(w.last.id, 3);
+    cr_assert_eq(w.opened, 3);
     cr_assert_eq(w.gone, 3);
     cr_assert(strstr(w.log, "closed:fin gone c:end:capture s:end:capture gone c:end:capture"));
 }

@@ -273,7 +273,7 @@ Test(reassembly, in_order_is_not_copied)
         &p);
     struct packet packet = {packets_at(&p), p.n, p.n, w.now_ns, 9, LINK_ETHERNET};
     fail_alloc_at(1);
-    engine_packet(w.engine, &packet);
+    world_packet(&w, &packet);
     cr_assert(!fail_alloc_stop());
     cr_assert_eq(delivered_at, packets_at(&p) + 54);
 }
@@ -297,9 +297,9 @@ Test(reassembly, acknowledged_hole_waits_for_two_seconds)
     w.now_ns += SECOND;
     int64_t acknowledged_ns = w.now_ns;
     world_flags(&w, SERVER, 0, 6, TCP_ACK);
-    engine_tick(w.engine, acknowledged_ns + 2 * SECOND - 1);
+    world_tick(&w, acknowledged_ns + 2 * SECOND - 1);
     expect_log("");
-    engine_tick(w.engine, acknowledged_ns + 2 * SECOND);
+    world_tick(&w, acknowledged_ns + 2 * SECOND);
     expect_log("c:gap:3 c[def] ");
 }
 
@@ -343,9 +343,9 @@ Test(reassembly, each_hole_has_its_own_clock)
     w.now_ns += SECOND;
     world_flags(&w, SERVER, 0, 3, TCP_ACK);
     int64_t second_ns = w.now_ns - MS / 10;
-    engine_tick(w.engine, second_ns + SECOND + MS);
+    world_tick(&w, second_ns + SECOND + MS);
     expect_log("c:gap:1 c[b] ");
-    engine_tick(w.engine, second_ns + 2 * SECOND);
+    world_tick(&w, second_ns + 2 * SECOND);
     expect_log("c:gap:1 c[b] c:gap:1 c[d] ");
 }
 
@@ -355,9 +355,9 @@ Test(reassembly, hole_is_ten_seconds_old)
     world_send(&w, CLIENT, 9, 0, "jkl");
     w.now_ns += SECOND;
     world_send(&w, CLIENT, 3, 0, "def"); /* the same hole, in two now */
-    engine_tick(w.engine, born_ns + 10 * SECOND - 1);
+    world_tick(&w, born_ns + 10 * SECOND - 1);
     expect_log("");
-    engine_tick(w.engine, born_ns + 10 * SECOND);
+    world_tick(&w, born_ns + 10 * SECOND);
     expect_log("c:gap:3 c[def] c:gap:3 c[jkl] ");
 }
 
@@ -397,7 +397,7 @@ Test(reassembly, hole_before_the_fin)
 {
     world_flags(&w, CLIENT, 3, 0, TCP_FIN | TCP_ACK);
     world_flags(&w, SERVER, 0, 4, TCP_ACK);
-    engine_tick(w.engine, w.now_ns + 2 * SECOND);
+    world_tick(&w, w.now_ns + 2 * SECOND);
     expect_log("c:gap:3 c:end:fin ");
 }
 

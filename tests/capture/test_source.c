@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What capture/source.c promises about files: forms, order, cuts, filters, errors. */
 #include "base/err.h"
+#include "batches.h"
 #include "capture/source.h"
 #include "capture/source_internal.h"
 #include "capture_files.h"
@@ -43,17 +44,23 @@ static struct source_status status_of(struct source *s)
 /* Reads all and closes. Returns the number of packets; *ret_status may be NULL. */
 static unsigned drain(struct source *s, struct source_status *ret_status)
 {
+    static uint32_t max_packets; /* every size in turn; 0: the usual one */
+    struct batches r;
     struct packet p;
-    unsigned n = 0;
+    unsigned n = (unsigned)status_of(s).packets;
+    unsigned first = n;
     int result;
-    while ((result = source_next(s, &p)) == 1)
+    max_packets = (max_packets + 1) % 5;
+    batches_init(&r, s, max_packets);
+    while ((result = batches_next(&r, &p)) == 1)
         cr_assert_eq(p.number, ++n);
     cr_assert_eq(result, 0);
-    cr_assert_eq(source_next(s, &p), 0, "the end lasts");
+    cr_assert_eq(batches_next(&r, &p), 0, "the end lasts");
+    batches_fini(&r);
     if (ret_status)
         *ret_status = status_of(s);
     source_close(s);
-    return n;
+    return n - first;
 }
 
 /* ---- forms ---- */
@@ -74,7 +81,7 @@ static void check_form(bool big, uint32_t magic)
     const uint32_t sizes[] = {60, 1500, 1};
     struct packet p;
     for (int i = 0; i < 3; i++) {
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, times[i], "packet %d: %ld", i, (long)p.ts_ns);
         cr_assert_eq(p.captured_bytes, sizes[i]);
         cr_assert_eq(p.wire_bytes, sizes[i] + 100);
@@ -82,7 +89,7 @@ static void check_form(bool big, uint32_t magic)
         cr_assert_eq(p.link_type, 1);
         cr_assert_eq(p.data[p.captured_bytes - 1], 'a' + i);
     }
-    cr_assert_eq(source_next(s, &p), 0);
+    cr_assert_eq(batches_one(s, &p), 0);
     struct source_status status = status_of(s);
     cr_assert_eq(status.packets, 3);
     cr_assert_eq(status.bytes, 60 + 1500 + 1 + 300);
@@ -115,10 +122,10 @@ Test(source, pcapng_of_either_byte_order)
         put_enhanced(&b, 1, UINT64_C(1700000000000000002), 'y');
         struct source *s = open_one(write_file("form.pcapng", b.data, b.n), NULL);
         struct packet p;
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, 1700000000 * S + 1000);
         cr_assert_eq(p.wire_bytes, 60);
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, 1700000000 * S + 2);
         cr_assert_eq(p.data[7], 'y');
         cr_assert_eq(drain(s, NULL), 0);
@@ -191,7 +198,7 @@ static void expect_order(const char *const *paths, size_t count, const char *ord
     struct packet p;
     cr_assert_eq(source_open_files(paths, count, NULL, error, &s), 0, "%s", error);
     for (size_t i = 0; order[i]; i++) {
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.data[0], (uint8_t)order[i], "at %zu: %c instead of %c", i, p.data[0],
                      order[i]);
         cr_assert_eq(p.number, i + 1);
@@ -310,7 +317,7 @@ Test(source, a_filter_for_each_link_type)
     const int links[] = {12, 1, 12};
     struct packet p;
     for (int i = 0; i < 3; i++) {
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, times[i] * S);
         cr_assert_eq(p.link_type, links[i]);
         cr_assert_eq(p.number, (uint64_t)i + 1);
@@ -417,12 +424,12 @@ Test(source, a_file_that_changes_under_us)
     struct source *s;
     struct packet p;
     cr_assert_eq(source_open_files(paths, 4, NULL, error, &s), 0);
-    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
     const char *other = write_stamps("other", (struct stamp[]){{5, 'x'}}, 1);
     cr_assert_eq(rename(other, paths[1]), 0);
     cr_assert_eq(unlink(paths[2]), 0);
-    cr_assert_eq(source_next(s, &p), 1);
-    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
     cr_assert_eq(p.data[0], 'e');
     struct source_status status;
     cr_assert_eq(drain(s, &status), 0);
@@ -434,10 +441,10 @@ Test(source, break_before_and_between)
 {
     struct packet p;
     struct source *s = open_one(write_stamps("1", (struct stamp[]){{1, 'a'}, {2, 'b'}}, 2), NULL);
-    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
     source_break(s);
-    cr_assert_eq(source_next(s, &p), ERR_INTERRUPTED);
-    cr_assert_eq(source_next(s, &p), ERR_INTERRUPTED);
+    cr_assert_eq(batches_one(s, &p), ERR_INTERRUPTED);
+    cr_assert_eq(batches_one(s, &p), ERR_INTERRUPTED);
     cr_assert_eq(status_of(s).cut_files, 0);
     source_close(s);
 }
@@ -446,15 +453,16 @@ Test(source, break_before_and_between)
 static void read_three(const char *const *paths)
 {
     struct source *s;
-    struct packet p;
     int result = source_open_files(paths, 3, "tcp or not tcp", error, &s);
     if (result != 0) {
         cr_assert_eq(result, ERR_NOMEM, "%d: %s", result, error);
         return;
     }
-    while ((result = source_next(s, &p)) == 1)
+    struct batch *b = batch_new();
+    while (b && (result = source_batch(s, b, 4)) == 1)
         ;
-    cr_assert(result == ERR_NOMEM || (result == 0 && status_of(s).packets == 6));
+    cr_assert(!b || result == ERR_NOMEM || (result == 0 && status_of(s).packets == 6));
+    batch_free(b);
     source_close(s);
 }
 

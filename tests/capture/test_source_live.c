@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Live capture on the loopback interface, as far as this user may; and the list of interfaces. */
 #include "base/err.h"
+#include "batches.h"
 #include "capture/source.h"
 #include "tests/support/fail_alloc.h"
 #include <arpa/inet.h>
@@ -56,7 +57,7 @@ Test(source_live, silence_returns_after_the_time_out)
         return;
     struct packet p;
     double start = now();
-    cr_assert_eq(source_next(s, &p), 0);
+    cr_assert_eq(batches_one(s, &p), 0);
     double waited = now() - start;
     cr_assert(waited > 0.05 && waited < 5, "%f s", waited);
     int types[2];
@@ -85,16 +86,41 @@ Test(source_live, packets_come)
         return;
     send_datagram(47122);
     send_datagram(47123);
-    struct packet p;
+    struct packet p = {0};
     int result = 0;
     for (int i = 0; i < 50 && result == 0; i++)
-        result = source_next(s, &p);
+        result = batches_one(s, &p);
     cr_assert_eq(result, 1);
     cr_assert_eq(p.number, 1);
     cr_assert_eq(p.wire_bytes, 14 + 20 + 8 + 5);
     cr_assert_eq(memcmp(p.data + p.captured_bytes - 5, "hello", 5), 0);
     int64_t age = (int64_t)time(NULL) * 1000000000 - p.ts_ns;
     cr_assert(age > -INT64_C(5000000000) && age < INT64_C(60000000000));
+    source_close(s);
+}
+
+/* One batch holds what came, and no more than was asked for. */
+Test(source_live, batches)
+{
+    struct source *s = open_loopback("udp dst port 47124");
+    if (!s)
+        return;
+    for (int i = 0; i < 7; i++)
+        send_datagram(47124);
+    struct batch *b = batch_new();
+    uint64_t number = 0;
+    for (int i = 0; i < 50 && number < 7; i++) {
+        int result = source_batch(s, b, 3);
+        cr_assert_eq(result, b->count > 0);
+        cr_assert_leq(b->count, 3);
+        for (uint32_t k = 0; k < b->count; k++) {
+            const struct packet *p = &b->packets[k];
+            cr_assert_eq(p->number, ++number);
+            cr_assert_eq(memcmp(p->data + p->captured_bytes - 5, "hello", 5), 0);
+        }
+    }
+    cr_assert_eq(number, 7);
+    batch_free(b);
     source_close(s);
 }
 
@@ -127,7 +153,7 @@ Test(source_live, break_while_waiting)
     struct itimerval soon = {.it_value = {.tv_usec = 20000}};
     setitimer(ITIMER_REAL, &soon, NULL);
     struct packet p;
-    cr_assert_eq(source_next(waiting, &p), ERR_INTERRUPTED);
+    cr_assert_eq(batches_one(waiting, &p), ERR_INTERRUPTED);
     source_close(waiting);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What capture/source_stream.c does under a source: compression, descriptors, pipes. */
 #include "base/err.h"
+#include "batches.h"
 #include "capture/source.h"
 #include "capture_files.h"
 #include "tests/support/fail_alloc.h"
@@ -46,11 +47,14 @@ static void add_zstd(const uint8_t *data, size_t n)
 
 static unsigned drain(struct source *s, struct source_status *ret_status)
 {
+    struct batches r;
     struct packet p;
     int result;
     uint64_t n = 0;
-    while ((result = source_next(s, &p)) == 1)
+    batches_init(&r, s, 0);
+    while ((result = batches_next(&r, &p)) == 1)
         n = p.number;
+    batches_fini(&r);
     cr_assert_eq(result, 0);
     source_status(s, ret_status);
     source_close(s);
@@ -264,7 +268,7 @@ Test(source_stream, two_thousand_rotated_files)
     cr_assert_eq(source_open_files(paths, ROTATED, NULL, error, &s), 0, "%s", error);
     cr_assert_eq(open_descriptors(), before);
     for (int64_t i = 0; i < ROTATED * 3; i++) {
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, i * 1000000000);
         if (i % 997 == 0)
             cr_assert_leq(open_descriptors(), before + 2);
@@ -300,7 +304,7 @@ Test(source_stream, more_overlapping_files_than_descriptors)
     struct packet p;
     cr_assert_eq(source_open_files(paths, PARALLEL, NULL, error, &s), 0, "%s", error);
     for (int64_t i = 0; i < 20 * PARALLEL; i++) {
-        cr_assert_eq(source_next(s, &p), 1);
+        cr_assert_eq(batches_one(s, &p), 1);
         cr_assert_eq(p.ts_ns, i / PARALLEL * 1000000000 + i % PARALLEL * 1000);
     }
     struct source_status status;
@@ -355,9 +359,9 @@ Test(source_stream, standard_input_beside_files)
     const char *paths[] = {write_file("x", plain.data, plain.n), "-"};
     cr_assert_eq(source_open_files(paths, 2, "port 80", error, &s), 0, "%s", error);
     struct packet p;
-    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
     cr_assert_eq(p.ts_ns, INT64_C(20000000000));
-    cr_assert_eq(source_next(s, &p), 1);
+    cr_assert_eq(batches_one(s, &p), 1);
     cr_assert_eq(p.ts_ns, INT64_C(30000000000));
     cr_assert_eq(drain(s, &status), 0);
     cr_assert_eq(status.total_bytes, 0);
@@ -380,15 +384,64 @@ Test(source_stream, break_while_waiting_for_a_pipe)
     cr_assert_eq(write(writer, plain.data, plain.n), (ssize_t)plain.n);
     cr_assert_eq(source_open_files(&path, 1, NULL, error, &waiting), 0, "%s", error);
     struct packet p;
-    cr_assert_eq(source_next(waiting, &p), 1, "packets come before a buffer is full");
+    cr_assert_eq(batches_one(waiting, &p), 1, "packets come before a buffer is full");
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval soon = {.it_value = {.tv_usec = 50000}};
     setitimer(ITIMER_REAL, &soon, NULL);
-    cr_assert_eq(source_next(waiting, &p), ERR_INTERRUPTED);
+    cr_assert_eq(batches_one(waiting, &p), ERR_INTERRUPTED);
     struct source_status status;
     source_status(waiting, &status);
     cr_assert_eq(status.cut_files, 0, "%s", status.cut);
     source_close(waiting);
     close(writer);
+}
+
+/* What a writer has sent so far is delivered, however it was cut; nothing is waited for. */
+static void drip(const struct bytes *form, size_t head, const size_t *ends, unsigned count)
+{
+    const char *path = path_of("drip");
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    int writer = open(path, O_RDWR);
+    cr_assert_eq(write(writer, form->data, head), (ssize_t)head);
+    struct source *s;
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), 0, "%s", error);
+    struct batch *b = batch_new();
+    size_t sent = head;
+    for (unsigned i = 0; i + 2 < count; i++) {
+        /* up to somewhere in the packet after the next */
+        size_t end = ends[i + 1] + (i * 7 + 1) % (ends[i + 2] - ends[i + 1]);
+        if (sent < end)
+            cr_assert_eq(write(writer, form->data + sent, end - sent), (ssize_t)(end - sent));
+        sent = end;
+        do {
+            cr_assert_eq(source_batch(s, b, 0), 1);
+        } while (b->packets[b->count - 1].number < i + 2);
+        cr_assert_eq(b->packets[b->count - 1].number, i + 2);
+    }
+    batch_free(b);
+    source_close(s);
+    close(writer);
+    unlink(path);
+}
+
+Test(source_stream, a_live_pipe_is_not_waited_for)
+{
+    static size_t ends[64];
+    static const uint32_t magics[] = {MAGIC_US, MAGIC_NS};
+    for (unsigned form = 0; form < 6; form++) {
+        plain.n = 0;
+        plain.big = form & 1;
+        if (form < 4)
+            put_pcap_header(&plain, magics[form / 2], EN10MB);
+        else
+            put_section(&plain), put_interface(&plain, EN10MB, true);
+        size_t head = plain.n;
+        for (uint32_t i = 0; i < 64; i++) {
+            form < 4 ? put_pcap_packet(&plain, i, 0, i * 5, 'x') : put_enhanced(&plain, 0, i, 'y');
+            ends[i] = plain.n;
+        }
+        drip(&plain, head, ends, 64);
+    }
+    plain.big = false;
 }

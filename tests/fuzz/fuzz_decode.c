@@ -29,7 +29,7 @@ static void feed(struct cursor *in)
     w.now_ns += (int64_t)(int8_t)step * (kind & 8 ? SECOND : MS);
     uint32_t wire = length + (kind & 16 ? (uint32_t)beyond << 24 : kind & 32 ? beyond : 0u);
     struct packet p = {exact, length, wire, w.now_ns, ++w.number, link_types[kind & 7]};
-    engine_packet(w.engine, &p);
+    world_packet(&w, &p);
     free(exact);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A whole capture file through the whole program: source, engine, dissector, tracker, monitor,
- * report. The tables are small, so that full ones are common. */
+/* A whole capture file through the whole program: source, front, engine, dissector, tracker,
+ * monitor, report. The tables are small, so that full ones are common. */
 #include "capture/engine.h"
+#include "capture/front.h"
 #include "capture/source_internal.h"
 #include "dissect/dissector.h"
 #include "dissect/tracker.h"
@@ -28,6 +29,22 @@ static void on_packet(void *ctx, const struct record_packet *p)
     monitor_packet(((struct listeners *)ctx)->monitor, p);
 }
 
+static void feed(struct source *source, struct front *front, struct engine *engine)
+{
+    struct batch *b = batch_new();
+    while (source_batch(source, b, 0) == 1) {
+        front_batch(front, b);
+        for (uint32_t i = 0; i < b->count; i++) {
+            engine_ahead(engine, &b->segments[b->count - i > 8 ? i + 8 : i]);
+            if (b->segments[i].tick)
+                engine_tick(engine, b->segments[i].now_ns, b->segments[i].number);
+            engine_segment(engine, &b->segments[i]);
+        }
+    }
+    front_finish(front);
+    batch_free(b);
+}
+
 static void run(struct source *source)
 {
     static const struct hash_key key = {1, 2};
@@ -42,12 +59,12 @@ static void run(struct source *source)
         dissector_new(&dissector_config, &(struct record_sink){&to, on_record, on_packet}, &hit);
     struct engine_config engine_config = {.hash = key, .max_flows = 8, .max_held_bytes = 16384};
     struct engine *engine = engine_new(&engine_config, dissector_stream_sink(dissector), &hit);
-    struct packet packet;
-    while (source_next(source, &packet) == 1)
-        engine_packet(engine, &packet);
-    struct engine_counters counters;
-    engine_counters(engine, &counters);
-    engine_finish(engine);
+    struct front *front = front_new(&(struct front_config){key, 1}, &hit);
+    feed(source, front, engine);
+    struct front_counters counters;
+    front_counters(front, &counters);
+    while (engine_oldest(engine))
+        engine_end_oldest(engine);
     tracker_finish(tracker, &(struct stream_pos){counters.last_ns, counters.packets});
     struct report_capture capture = {.version = "0",
                                      .first_ns = counters.first_ns,
@@ -60,6 +77,7 @@ static void run(struct source *source)
     assert(text);
     free(text);
     json_decref(report);
+    front_free(front);
     engine_free(engine);
     dissector_free(dissector);
     tracker_free(tracker);

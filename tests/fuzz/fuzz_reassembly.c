@@ -54,7 +54,7 @@ static void send_segment(struct cursor *in)
     uint32_t captured = how & 1 ? length / 2u : length;
     if (how & 2)
         w.now_ns += (int64_t)(how >> 4) * SECOND / 4;
-    engine_tick(w.engine, w.now_ns); /* holes whose time is over go before the segment comes */
+    world_tick(&w, w.now_ns); /* holes whose time is over go before the segment comes */
     for (uint32_t i = at < place ? place : at; i < (uint32_t)at + length; i++)
         *(i < at + captured ? &seen[i] : &seen_cut[i]) = true;
     w.snap_bytes = captured + 54;
@@ -68,7 +68,7 @@ static void send_segment(struct cursor *in)
     if (how & 4)
         world_flags(&w, SERVER, 0, at, TCP_ACK);
     if (how & 8)
-        engine_tick(w.engine, w.now_ns + SECOND);
+        world_tick(&w, w.now_ns + SECOND);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
