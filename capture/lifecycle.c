@@ -268,8 +268,8 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
     if (!f)
         return NULL;
     f->half[0].avail_ns = f->half[1].avail_ns = INT64_MIN;
-    f->conn.id = ++l->last_id;
-    f->conn.slot = f->self;
+    f->conn.id = l->reassembly.packet;
+    f->conn.slot = f->self * l->shards + l->shard;
     f->conn.opened_ns = f->conn.last_ns = seg->ts_ns;
     f->conn.state = syn ? CONN_SYN_SENT : handshake ? CONN_SYN_RECEIVED : CONN_OPEN;
     f->conn.midstream = !handshake;

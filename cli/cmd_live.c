@@ -25,7 +25,6 @@ struct live {
     int64_t start_ns;
     int64_t next_ns; /* end of this collection interval */
     int64_t tick_ns; /* when time-outs are looked at next */
-    uint64_t packets;
 };
 
 static int64_t clock_ns(void)
@@ -69,51 +68,31 @@ static void pass_time(struct live *l, int64_t now_ns)
 static bool over(const struct live *l, int64_t now_ns)
 {
     const struct options *o = l->job.options;
-    return job_signal() || l->job.lines.failed || (o->count && l->packets >= o->count) ||
+    return job_signal() || l->job.lines.failed ||
            (o->duration_ns && now_ns - l->start_ns >= o->duration_ns);
 }
 
-static void take(struct live *l)
+static int64_t clock_behind(void *ctx)
 {
-    const struct batch *b = l->job.batch;
-    run_batch(l->job.run, l->job.batch);
-    for (uint32_t i = 0; i < b->count && !l->job.lines.failed; i++) {
-        run_packet(l->job.run, b, i);
-        pass_time(l, b->packets[i].ts_ns);
-    }
-    l->packets += b->count;
+    (void)ctx;
+    return clock_ns() - CLOCK_BEHIND_NS;
 }
 
-/* No more than were asked for. */
-static uint32_t most_packets(const struct live *l)
+static bool look(void *ctx, const struct stages_moment *moment)
 {
-    uint64_t count = l->job.options->count;
-    return count && count - l->packets < BATCH_PACKETS ? (uint32_t)(count - l->packets) : 0;
+    struct live *l = ctx;
+    int64_t now_ns = moment->quiet ? clock_ns() : moment->now_ns;
+    pass_time(l, now_ns);
+    return !over(l, now_ns);
 }
 
 static void listen_on(struct live *l)
 {
-    struct source_status status;
-    int result = 0;
-    int64_t now_ns = l->start_ns = clock_ns();
-    l->next_ns = now_ns + l->job.options->interval_ns;
-    while (!over(l, now_ns)) {
-        result = source_batch(l->job.source, l->job.batch, most_packets(l));
-        if (result < 0)
-            break;
-        if (result == 0) {
-            now_ns = clock_ns();
-            pass_time(l, now_ns);
-        } else {
-            take(l);
-            now_ns = l->job.batch->packets[l->job.batch->count - 1].ts_ns;
-        }
-    }
-    if (result < 0 && result != ERR_INTERRUPTED) {
-        source_status(l->job.source, &status);
-        message_error("%s", *status.cut ? status.cut : err_text(result));
-        l->job.exit_code = exit_from_err(result);
-    }
+    struct stages_feed feed = {
+        .max_packets = l->job.options->count, .pause = look, .clock = clock_behind, .ctx = l};
+    l->start_ns = clock_ns();
+    l->next_ns = l->start_ns + l->job.options->interval_ns;
+    job_read(&l->job, &feed);
 }
 
 static void announce(const struct live *l)

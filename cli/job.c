@@ -126,9 +126,8 @@ int job_open(struct job *ret_job, const struct options *options)
     if (options->command != COMMAND_REPORT)
         config.listener = lines_sink(&j->lines);
     j->run = run_new(&config);
-    j->batch = batch_new();
     catch_signals(j->source);
-    if (!j->run || !j->batch) {
+    if (!j->run) {
         job_no_memory(j);
         return job_close(j);
     }
@@ -148,29 +147,42 @@ void job_no_memory(struct job *j)
     set_exit(j, EXIT_FAILED);
 }
 
+void job_read(struct job *j, struct stages_feed *feed)
+{
+    struct source_status status;
+    feed->source = j->source;
+    int result = run_read(j->run, feed);
+    if (result >= 0 || result == ERR_INTERRUPTED)
+        return;
+    source_status(j->source, &status);
+    message_error("%s", *status.cut ? status.cut : err_text(result));
+    set_exit(j, exit_from_err(result));
+}
+
+/* What is looked at behind a batch of a file. */
+struct reading {
+    struct progress progress;
+    const struct lines *lines;
+};
+
+static bool show_progress(void *ctx, const struct stages_moment *moment)
+{
+    struct reading *r = ctx;
+    if (r->progress.enabled)
+        progress_update(&r->progress, moment->read_bytes, moment->total_bytes, progress_clock_ns());
+    return !r->lines->failed;
+}
+
 /* Feeds all packets of the files to the run, with a progress line on a terminal, until the end, a
  * signal, or a failure of the output. */
 static void read_files(struct job *j)
 {
-    struct progress progress;
-    struct source_status status;
-    int result = 0;
-    progress_init(&progress, !j->options->quiet && isatty(STDERR_FILENO) == 1, progress_clock_ns());
-    while (!j->lines.failed && (result = source_batch(j->source, j->batch, 0)) > 0) {
-        run_batch(j->run, j->batch);
-        for (uint32_t i = 0; i < j->batch->count && !j->lines.failed; i++)
-            run_packet(j->run, j->batch, i);
-        if (progress.enabled) {
-            source_status(j->source, &status);
-            progress_update(&progress, status.read_bytes, status.total_bytes, progress_clock_ns());
-        }
-    }
-    progress_clear(&progress);
-    if (result < 0 && result != ERR_INTERRUPTED) {
-        source_status(j->source, &status);
-        message_error("%s", *status.cut ? status.cut : err_text(result));
-        set_exit(j, exit_from_err(result));
-    }
+    struct reading reading = {.lines = &j->lines};
+    struct stages_feed feed = {.pause = show_progress, .ctx = &reading};
+    progress_init(&reading.progress, !j->options->quiet && isatty(STDERR_FILENO) == 1,
+                  progress_clock_ns());
+    job_read(j, &feed);
+    progress_clear(&reading.progress);
 }
 
 void job_finish(struct job *j)
@@ -264,7 +276,6 @@ int job_close(struct job *j)
 {
     signal_source = NULL;
     source_close(j->source);
-    batch_free(j->batch);
     run_free(j->run);
     set_exit(j, output_close(&j->out));
     return j->exit_code;

@@ -13,12 +13,11 @@
  * What report, replay and live have in common: a source, a run over it, an output, signals that ask
  * to stop, and the way to an exit code.
  *
- *   job_on_files(), or  job_open()  then  an own loop  then  job_finish(), a report, job_close()
+ *   job_on_files(), or  job_open()  then  job_read()  then  job_finish(), a report, job_close()
  */
 struct job {
     const struct options *options;
     struct source *source;
-    struct batch *batch;
     struct run *run;
     struct output out;
     struct lines lines; /* the listener, unless the command is report */
@@ -29,6 +28,10 @@ struct job {
  * result. Returns EXIT_OK, or an exit code after a message; then there is nothing to close.
  * ret_job must stay where it is. */
 int job_open(struct job *ret_job, const struct options *options);
+
+/* Feeds all packets to the run, until the feed's end; feed->source is the job's. Says what went
+ * wrong. */
+void job_read(struct job *j, struct stages_feed *feed);
 
 /* Ends the run and says on standard error what the user should know: interrupted, cut inputs. */
 void job_finish(struct job *j);

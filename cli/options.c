@@ -21,7 +21,8 @@
 #define DEFAULT_INTERVAL_S 5
 #define LONGEST_S          (366.0 * 86400) /* far beyond any use, far below the end of int64_t */
 #define SHORTEST_S         0.001
-#define MOST_MESSAGE_TYPES 100000     /* about 10 MB of tables for every server */
+#define MOST_MESSAGE_TYPES 100000 /* about 10 MB of tables for every server */
+#define MOST_THREADS       64
 #define LARGEST_SNAP_BYTES 262144     /* what libpcap takes */
 #define LARGEST_BUFFER_KIB (1u << 20) /* 1 GiB */
 #define GETOPT_LONG_BASE   256        /* values of long options: beyond every letter */
@@ -46,6 +47,8 @@ const struct options_row options_table[] = {
      "message types with a row of their own, the rest are \"other\" (default 100)"},
     {OPTION_REQUIRE_COVERAGE, 0, "require-coverage", "PCT", COMMANDS_CAPTURE,
      "exit with 6 if less than PCT percent of the bytes that may be MCP were decoded"},
+    {OPTION_THREADS, 0, "threads", "N", COMMANDS_CAPTURE,
+     "threads to work with, or auto: as many as there are processors for (default auto)"},
     {OPTION_INTERFACE, 'i', "interface", "IFACE", COMMANDS_LIVE,
      "the interface to listen on; needed (see mcpmeter interfaces)"},
     {OPTION_INTERVAL, 'I', "interval", "SEC", COMMANDS_LIVE,
@@ -116,6 +119,12 @@ static bool read_number32(const struct options_row *row, const char *text, uint3
     return true;
 }
 
+static bool read_threads(const struct options_row *row, const char *text, uint32_t *ret_threads)
+{
+    *ret_threads = 0;
+    return strcmp(text, "auto") == 0 || read_number32(row, text, MOST_THREADS, ret_threads);
+}
+
 static bool read_percent(const struct options_row *row, const char *text, double *ret_percent)
 {
     char *end;
@@ -182,6 +191,8 @@ static bool apply(struct options *o, const struct options_row *row, const char *
         return read_number32(row, value, MOST_MESSAGE_TYPES, &o->run.max_message_types);
     case OPTION_REQUIRE_COVERAGE:
         return read_percent(row, value, &o->require_coverage);
+    case OPTION_THREADS:
+        return read_threads(row, value, &o->run.threads);
     case OPTION_INTERFACE:
         o->interface = value;
         return true;

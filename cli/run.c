@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Puts the rooms together. Each declares the sink that it calls, so they are made from the right to
- * the left: monitor, tee, tracker, dissector, engine, front; and freed the other way round.
+ * the left: monitor, tee, tracker, stages; and freed the other way round.
  *
- * One random key serves all hash tables: nothing that is printed depends on it. One set of limit
- * counters serves all, since everything runs in one thread.
+ * One random key serves all hash tables: nothing that is printed depends on it.
  */
 #include "run.h"
-#include "capture/engine.h"
-#include "capture/front.h"
-#include "dissect/dissector.h"
 #include "dissect/tracker.h"
 #include "metrics/event_line.h"
 #include "metrics/report.h"
@@ -19,20 +15,15 @@
 
 #define LINK_TYPES_SHOWN 16 /* a pcapng file may mix several; more than a few is a forgery */
 
-#define AHEAD 8 /* segments: far enough that what one needs can be in the caches by then */
-
 struct run {
-    struct front *front;
-    struct engine *engine;
-    struct dissector *dissector;
+    struct stages *stages;
     struct tracker *tracker;
     struct monitor *monitor;
     const struct event_sink *to_monitor;
     const struct event_sink *to_listener; /* NULL: none */
     struct event_sink tee;
     struct record_sink records;
-    struct stream_pos last; /* latest packet */
-    struct limits_hit hit;
+    struct limits_hit hit; /* of tracker and monitor */
 };
 
 /* The tee: every event goes to the tables first, then to the front end's listener. */
@@ -95,17 +86,10 @@ static bool build(struct run *r, const struct run_config *config)
     if (!r->tracker)
         return false;
     r->records = (struct record_sink){r, take_record, take_packet};
-    struct dissector_config dissector = {.hash = key};
-    r->dissector = dissector_new(&dissector, &r->records, &r->hit);
-    if (!r->dissector)
-        return false;
-    struct engine_config engine = {.hash = key, .idle_timeout_ns = config->idle_timeout_ns};
-    r->engine = engine_new(&engine, dissector_stream_sink(r->dissector), &r->hit);
-    if (!r->engine)
-        return false;
-    struct front_config front = {.hash = key, .shards = 1};
-    r->front = front_new(&front, &r->hit);
-    return r->front != NULL;
+    struct stages_config stages = {
+        .hash = key, .idle_timeout_ns = config->idle_timeout_ns, .threads = config->threads};
+    r->stages = stages_new(&stages, &r->records);
+    return r->stages != NULL;
 }
 
 struct run *run_new(const struct run_config *config)
@@ -122,51 +106,33 @@ void run_free(struct run *r)
 {
     if (!r)
         return;
-    front_free(r->front);
-    engine_free(r->engine);
-    dissector_free(r->dissector);
+    stages_free(r->stages);
     tracker_free(r->tracker);
     monitor_free(r->monitor);
     free(r);
 }
 
-void run_batch(struct run *r, struct batch *b)
+int run_read(struct run *r, const struct stages_feed *feed)
 {
-    front_batch(r->front, b);
-}
-
-void run_packet(struct run *r, const struct batch *b, uint32_t i)
-{
-    const struct batch_segment *s = &b->segments[i];
-    const struct packet *p = &b->packets[i];
-    r->last.packet = p->number;
-    if (p->ts_ns > r->last.ts_ns)
-        r->last.ts_ns = p->ts_ns;
-    if (b->count - i > AHEAD)
-        engine_ahead(r->engine, &s[AHEAD]);
-    if (s->tick)
-        engine_tick(r->engine, s->now_ns, s->number);
-    engine_segment(r->engine, s);
+    return stages_read(r->stages, feed);
 }
 
 void run_tick(struct run *r, int64_t now_ns)
 {
-    engine_tick(r->engine, now_ns, r->last.packet);
     tracker_tick(r->tracker, now_ns);
 }
 
 void run_finish(struct run *r)
 {
-    front_finish(r->front);
-    engine_tick(r->engine, r->last.ts_ns, r->last.packet);
-    while (engine_oldest(r->engine))
-        engine_end_oldest(r->engine);
-    tracker_finish(r->tracker, &r->last);
+    stages_finish(r->stages);
+    struct stream_pos latest = stages_latest(r->stages);
+    tracker_finish(r->tracker, &latest);
 }
 
 int64_t run_last_ns(const struct run *r)
 {
-    return r->last.packet > 0 ? r->last.ts_ns : EVENT_LINE_NO_TIME;
+    struct stream_pos latest = stages_latest(r->stages);
+    return latest.packet > 0 ? latest.ts_ns : EVENT_LINE_NO_TIME;
 }
 
 /* Fills in what the front and the source know; the arrays belong to the caller. */
@@ -180,10 +146,10 @@ struct capture_parts {
 };
 
 static void add_front(struct report_capture *capture, struct capture_parts *parts,
-                      const struct front *front)
+                      const struct stages *stages)
 {
     struct front_counters counters;
-    front_counters(front, &counters);
+    stages_counters(stages, &counters);
     capture->first_ns = counters.first_ns;
     capture->last_ns = counters.last_ns;
     capture->packets = counters.packets;
@@ -222,14 +188,16 @@ static void add_source(struct report_capture *capture, struct capture_parts *par
 json_t *run_report(struct run *r, const struct run_origin *origin)
 {
     struct capture_parts parts = {0};
+    struct limits_hit hit = r->hit;
     struct report_capture capture = {.version = version_program(),
                                      .live = origin->interface != NULL,
                                      .inputs = origin->inputs,
                                      .input_count = origin->input_count,
                                      .interface = origin->interface,
                                      .filter = origin->filter,
-                                     .hit = &r->hit};
-    add_front(&capture, &parts, r->front);
+                                     .hit = &hit};
+    stages_add_hits(r->stages, &hit);
+    add_front(&capture, &parts, r->stages);
     add_source(&capture, &parts, origin->source);
     return report_build(r->monitor, &capture);
 }

@@ -3,6 +3,7 @@
 #define CLI_RUN_H
 
 #include "capture/source.h"
+#include "cli/stages.h"
 #include "dissect/event.h"
 #include "metrics/monitor.h"
 #include <stdbool.h>
@@ -12,8 +13,8 @@
 /*
  * The wiring of the rooms: packets go in, events come out, and the tables can be asked at any time.
  *
- *   batch -> front -> engine -> dissector -> tracker -> tee -> monitor
- *                                 \_ every packet _________/    \-> a listener of the front end
+ *   source -> stages -> tracker -> tee -> monitor
+ *                \_ every packet _______/  \-> a listener of the front end
  */
 
 struct run;
@@ -27,6 +28,7 @@ struct run_config {
     int64_t window_ns;                 /* 0: default */
     int64_t request_timeout_ns;        /* 0: default */
     int64_t idle_timeout_ns;           /* 0: default */
+    uint32_t threads;                  /* 0: as many as are of use */
     const struct event_sink *listener; /* NULL: none; members may be NULL; outlives the run */
 };
 
@@ -43,12 +45,11 @@ struct run_origin {
 struct run *run_new(const struct run_config *config);
 void run_free(struct run *r); /* NULL is allowed */
 
-/* Reads the headers of all packets of a batch; then run_packet() is called for each of them, in
- * order: i is its index. */
-void run_batch(struct run *r, struct batch *b);
-void run_packet(struct run *r, const struct batch *b, uint32_t i);
+/* Takes all packets of a source; see stages_read(). The listener, and feed->pause, are called by
+ * one thread at a time, which need not be the caller's. */
+int run_read(struct run *r, const struct stages_feed *feed);
 
-/* Lets time pass without packets (live). */
+/* Lets time pass without packets (live); to be called in feed->pause. */
 void run_tick(struct run *r, int64_t now_ns);
 
 /* End of the capture: the listener gets its last events. Only reports may follow. */
@@ -57,8 +58,8 @@ void run_finish(struct run *r);
 /* The time of the latest packet; EVENT_LINE_NO_TIME if there was none. */
 int64_t run_last_ns(const struct run *r);
 
-/* The report object, and the three metric objects as of now_ns. The caller owns the reference.
- * NULL: out of memory. */
+/* The report object, and the three metric objects as of now_ns: before and after run_read(), the
+ * latter in feed->pause as well. The caller owns the reference. NULL: out of memory. */
 struct json_t *run_report(struct run *r, const struct run_origin *origin);
 struct json_t *run_metrics(struct run *r, int64_t now_ns);
 

@@ -243,7 +243,7 @@ Test(dissector, every_allocation_fails)
 
 static unsigned told[3]; /* messages by connection */
 
-static void count_messages(void *ctx, const struct record *r)
+static void count_messages(void *ctx, struct record *r)
 {
     (void)ctx;
     told[r->conn_id] += r->type == RECORD_MESSAGE;
@@ -253,7 +253,7 @@ static void count_messages(void *ctx, const struct record *r)
  * is none when the next message comes, that connection is left alone. */
 Test(dissector, rests_between_messages)
 {
-    struct record_sink sink = {NULL, count_messages};
+    struct record_sink sink = {NULL, count_messages, NULL};
     struct dissector *d =
         dissector_new(&(struct dissector_config){.hash = {1, 2}}, &sink, &world_hit);
     const struct stream_sink *s = dissector_stream_sink(d);

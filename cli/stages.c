@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Each batch goes through three steps (base/crew.h): it is read and decoded; each shard's engine
+ * and dissector take the packets of their connections, and write what they have to say into a lane;
+ * the lanes are played to the sink packet by packet. With one thread there are no lanes: each
+ * packet goes all the way before the next.
+ *
+ * Both ways tell the sink the same. What an engine and its dissector do depends on their packets
+ * and on the clock of the front alone; a lane keeps what they say in steps, two for a packet: time
+ * passing for all shards, and the packet itself. So no result depends on how threads were
+ * scheduled, nor on where a batch ended.
+ *
+ * What a shard says about one batch is bounded by LIMIT_LANE_BYTES, with one thread as well: a
+ * packet may set free a great many messages, by what it decompresses to. Beyond it messages are
+ * dropped and counted.
+ *
+ * The small numbers of connections are given here, since only here their common order is known.
+ */
+#include "stages.h"
+#include "base/crew.h"
+#include "base/err.h"
+#include "capture/engine.h"
+#include "dissect/dissector.h"
+#include "dissect/lane.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_PER_THREAD 2u
+#define SLOTS_MORE       2u
+#define SLOTS_MAX        (STAGES_THREADS * SLOTS_PER_THREAD + SLOTS_MORE)
+#define NUMBERS_ROOM     64u
+#define NO_NUMBER        (UINT64_C(1) << 63)
+
+/* Packets: far enough that what one needs can be in the caches by then. */
+#define AHEAD 12
+
+struct shard {
+    struct stages *stages;
+    struct engine *engine;
+    struct dissector *dissector;
+    struct lane *lane;    /* of the batch in hand; NULL: straight to the sink */
+    uint64_t batch_bytes; /* that it said about the batch */
+    struct limits_hit hit;
+};
+
+struct slot {
+    struct batch *batch;
+    struct lane lanes[STAGES_SHARDS];
+    struct stages_moment moment;
+    uint64_t packets; /* read so far */
+};
+
+struct stages {
+    const struct record_sink *sink;
+    struct front *front;
+    struct limits_hit front_hit;
+    struct shard shards[STAGES_SHARDS];
+    struct slot slots[SLOTS_MAX];
+    uint32_t threads, slot_count;
+    uint64_t *numbers; /* by conn.slot */
+    uint32_t number_room;
+    uint64_t last_number;
+    struct stream_pos latest;
+    /* while reading */
+    const struct stages_feed *feed;
+    uint64_t packets;
+    int result;
+};
+
+/* ---- numbers of connections ---- */
+
+static bool number_room(struct stages *s, uint32_t slot)
+{
+    if (slot < s->number_room)
+        return true;
+    uint32_t room = s->number_room ? s->number_room : NUMBERS_ROOM;
+    while (room <= slot && room <= UINT32_MAX / 2)
+        room *= 2;
+    uint64_t *numbers = realloc(s->numbers, room * sizeof(*numbers));
+    if (!numbers)
+        return false;
+    memset(numbers + s->number_room, 0, (room - s->number_room) * sizeof(*numbers));
+    s->numbers = numbers;
+    s->number_room = room;
+    return true;
+}
+
+/* Without memory a connection keeps its own id, made so that it is no number. */
+static void number(struct stages *s, struct record *r)
+{
+    if (r->type == RECORD_CONN && r->conn_event == CONN_EVENT_OPENED) {
+        s->last_number++;
+        if (number_room(s, r->slot))
+            s->numbers[r->slot] = s->last_number;
+    }
+    uint64_t known = r->slot < s->number_room ? s->numbers[r->slot] : 0;
+    r->conn_id = known ? known : r->conn_id | NO_NUMBER;
+    if (r->type == RECORD_CONN)
+        r->u.conn.id = r->conn_id;
+}
+
+/* ---- what a shard says ---- */
+
+static void pass_record(void *ctx, struct record *r)
+{
+    struct stages *s = ctx;
+    number(s, r);
+    s->sink->record(s->sink->ctx, r);
+}
+
+static void pass_packet(void *ctx, const struct record_packet *p)
+{
+    const struct stages *s = ctx;
+    s->sink->packet(s->sink->ctx, p);
+}
+
+static void say_record(void *ctx, struct record *r)
+{
+    struct shard *h = ctx;
+    h->batch_bytes += lane_record_bytes(r);
+    if (h->batch_bytes > LIMIT_LANE_BYTES &&
+        (r->type == RECORD_MESSAGE || r->type == RECORD_LINKS || r->type == RECORD_EVENT)) {
+        limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
+        return;
+    }
+    if (!h->lane)
+        pass_record(h->stages, r);
+    else if (lane_record(h->lane, r) != 0)
+        limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
+}
+
+static void say_packet(void *ctx, const struct record_packet *p)
+{
+    struct shard *h = ctx;
+    if (!h->lane)
+        pass_packet(h->stages, p);
+    else if (lane_packet(h->lane, p) != 0)
+        limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
+}
+
+/* ---- the steps of a batch ---- */
+
+static uint32_t packets_left(const struct stages *s)
+{
+    if (s->feed->max_packets == 0)
+        return BATCH_PACKETS;
+    uint64_t left = s->feed->max_packets - s->packets;
+    return left < BATCH_PACKETS ? (uint32_t)left : BATCH_PACKETS;
+}
+
+static enum crew_fill fill(void *ctx, uint32_t slot_number)
+{
+    struct stages *s = ctx;
+    struct slot *slot = &s->slots[slot_number];
+    uint32_t left = packets_left(s);
+    if (left == 0)
+        return CREW_END;
+    int result = source_batch(s->feed->source, slot->batch, left);
+    bool quiet = result == 0 && s->feed->clock;
+    if (result < 0 || (result == 0 && !quiet)) {
+        s->result = result;
+        return CREW_END;
+    }
+    struct source_status status;
+    source_status(s->feed->source, &status);
+    slot->moment = (struct stages_moment){
+        .quiet = quiet, .read_bytes = status.read_bytes, .total_bytes = status.total_bytes};
+    if (quiet)
+        slot->batch->count = 0;
+    slot->packets = s->packets += slot->batch->count;
+    if (quiet) {
+        slot->moment.now_ns = s->feed->clock(s->feed->ctx);
+        return CREW_FILLED;
+    }
+    front_batch(s->front, slot->batch);
+    slot->moment.now_ns = slot->batch->segments[slot->batch->count - 1].now_ns;
+    return CREW_FILLED;
+}
+
+static inline uint32_t tick_step(uint32_t i)
+{
+    return 2 * i;
+}
+
+static inline uint32_t packet_step(uint32_t i)
+{
+    return 2 * i + 1;
+}
+
+/* One shard's part of a batch, into its lane. */
+/* Time passes for one shard, behind the latest packet. */
+static void quiet_tick(struct stages *s, const struct slot *slot, uint32_t shard)
+{
+    engine_tick(s->shards[shard].engine, slot->moment.now_ns, slot->packets);
+}
+
+static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
+{
+    struct stages *s = ctx;
+    struct slot *slot = &s->slots[slot_number];
+    struct shard *h = &s->shards[shard_number];
+    const struct batch *b = slot->batch;
+    h->lane = &slot->lanes[shard_number];
+    h->batch_bytes = 0;
+    if (slot->moment.quiet)
+        quiet_tick(s, slot, shard_number);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct batch_segment *segment = &b->segments[i];
+        if (segment->tick) {
+            lane_step(h->lane, tick_step(i));
+            engine_tick(h->engine, segment->now_ns, segment->number);
+        }
+        if (i + AHEAD < b->count && segment[AHEAD].shard == shard_number)
+            engine_ahead(h->engine, &segment[AHEAD]);
+        if (segment->shard != shard_number || segment->kind == BATCH_NOTHING)
+            continue;
+        lane_step(h->lane, packet_step(i));
+        engine_segment(h->engine, segment);
+    }
+    h->lane = NULL;
+}
+
+/* Behind a batch. */
+static bool pause_feed(struct stages *s, const struct slot *slot)
+{
+    const struct batch *b = slot->batch;
+    if (b->count > 0)
+        s->latest = (struct stream_pos){slot->moment.now_ns, b->segments[b->count - 1].number};
+    return !s->feed->pause || s->feed->pause(s->feed->ctx, &slot->moment);
+}
+
+static bool settle(void *ctx, uint32_t slot_number)
+{
+    struct stages *s = ctx;
+    struct slot *slot = &s->slots[slot_number];
+    const struct batch *b = slot->batch;
+    struct record_sink to = {s, pass_record, pass_packet};
+    for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
+        lane_play(&slot->lanes[k], tick_step(0), &to);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct batch_segment *segment = &b->segments[i];
+        for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
+            lane_play(&slot->lanes[k], tick_step(i), &to);
+        if (segment->kind != BATCH_NOTHING)
+            lane_play(&slot->lanes[segment->shard], packet_step(i), &to);
+    }
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+        lane_clear(&slot->lanes[k]);
+    return pause_feed(s, slot);
+}
+
+/* A batch on the one thread there is. */
+static bool alone(void *ctx, uint32_t slot_number)
+{
+    struct stages *s = ctx;
+    const struct slot *slot = &s->slots[slot_number];
+    const struct batch *b = slot->batch;
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        s->shards[k].batch_bytes = 0;
+        if (slot->moment.quiet)
+            quiet_tick(s, slot, k);
+    }
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct batch_segment *segment = &b->segments[i];
+        for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
+            engine_tick(s->shards[k].engine, segment->now_ns, segment->number);
+        if (i + AHEAD < b->count)
+            engine_ahead(s->shards[segment[AHEAD].shard].engine, &segment[AHEAD]);
+        if (segment->kind != BATCH_NOTHING)
+            engine_segment(s->shards[segment->shard].engine, segment);
+    }
+    return pause_feed(s, slot);
+}
+
+int stages_read(struct stages *s, const struct stages_feed *feed)
+{
+    struct source_status status;
+    source_status(feed->source, &status);
+    struct crew_job job = {.ctx = s,
+                           .shards = STAGES_SHARDS,
+                           .slots = s->slot_count,
+                           .caller_fills = status.total_bytes == 0,
+                           .fill = fill,
+                           .work = work,
+                           .settle = settle,
+                           .alone = alone};
+    s->feed = feed;
+    s->packets = 0;
+    s->result = 0;
+    crew_run(&job, s->threads);
+    s->feed = NULL;
+    return s->result;
+}
+
+/* ---- the end ---- */
+
+void stages_finish(struct stages *s)
+{
+    front_finish(s->front);
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        s->shards[k].batch_bytes = 0;
+        if (s->latest.packet > 0)
+            engine_tick(s->shards[k].engine, s->latest.ts_ns, s->latest.packet);
+    }
+    for (;;) {
+        struct engine *oldest = NULL;
+        uint64_t first = UINT64_MAX;
+        for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+            uint64_t opened = engine_oldest(s->shards[k].engine);
+            if (opened > 0 && opened < first) {
+                first = opened;
+                oldest = s->shards[k].engine;
+            }
+        }
+        if (!oldest)
+            return;
+        engine_end_oldest(oldest);
+    }
+}
+
+struct stream_pos stages_latest(const struct stages *s)
+{
+    return s->latest;
+}
+
+void stages_counters(const struct stages *s, struct front_counters *ret_counters)
+{
+    front_counters(s->front, ret_counters);
+}
+
+static void add_hits(struct limits_hit *sum, const struct limits_hit *hit)
+{
+    for (int i = 0; i < LIMIT_ID_COUNT; i++)
+        sum->count[i] += hit->count[i];
+}
+
+void stages_add_hits(const struct stages *s, struct limits_hit *sum)
+{
+    add_hits(sum, &s->front_hit);
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+        add_hits(sum, &s->shards[k].hit);
+}
+
+/* ---- life and death ---- */
+
+static bool make_shard(struct stages *s, const struct stages_config *config, uint32_t k)
+{
+    struct shard *h = &s->shards[k];
+    h->stages = s;
+    struct record_sink sink = {h, say_record, s->sink->packet ? say_packet : NULL};
+    struct dissector_config dissector = {.hash = config->hash, .shards = STAGES_SHARDS};
+    h->dissector = dissector_new(&dissector, &sink, &h->hit);
+    if (!h->dissector)
+        return false;
+    struct engine_config engine = {.hash = config->hash,
+                                   .shard = k,
+                                   .shards = STAGES_SHARDS,
+                                   .idle_timeout_ns = config->idle_timeout_ns};
+    h->engine = engine_new(&engine, dissector_stream_sink(h->dissector), &h->hit);
+    return h->engine != NULL;
+}
+
+static uint32_t thread_count(uint32_t wanted)
+{
+    uint32_t n = wanted ? wanted : crew_processors();
+    return n < STAGES_THREADS ? n : STAGES_THREADS;
+}
+
+static bool build(struct stages *s, const struct stages_config *config)
+{
+    struct front_config front = {.hash = config->hash, .shards = STAGES_SHARDS};
+    s->front = front_new(&front, &s->front_hit);
+    if (!s->front)
+        return false;
+    s->threads = thread_count(config->threads);
+    s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD + SLOTS_MORE : 1;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        s->slots[i].batch = batch_new();
+        if (!s->slots[i].batch)
+            return false;
+    }
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        if (!make_shard(s, config, k))
+            return false;
+    }
+    return true;
+}
+
+struct stages *stages_new(const struct stages_config *config, const struct record_sink *sink)
+{
+    struct stages *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->sink = sink;
+    if (!build(s, config)) {
+        stages_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void stages_free(struct stages *s)
+{
+    if (!s)
+        return;
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        engine_free(s->shards[k].engine);
+        dissector_free(s->shards[k].dissector);
+    }
+    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+        batch_free(s->slots[i].batch);
+        for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+            lane_fini(&s->slots[i].lanes[k]);
+    }
+    front_free(s->front);
+    free(s->numbers);
+    free(s);
+}
