@@ -17,6 +17,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check
 import corpora
+import growth
 import instructions
 import others
 
@@ -24,7 +25,7 @@ THREADS = (1, 2)
 # The most that a report may take, as a multiple of the loop, with one thread and with two.
 MARKS = {"small": (3.0, 1.7), "large": (2.2, 1.3), "sse": (2.6, 1.5), "connections": (4.0, 2.5),
          "other": (1.5, 1.0), "offload": (3.5, 2.0)}
-QUICK = {"size": 20, "connections": 5000, "runs": 1, "others": 0}
+QUICK = {"size": 20, "connections": 5000, "runs": 1, "others": 0, "growth_most": 100}
 
 
 def parse():
@@ -34,9 +35,11 @@ def parse():
     p.add_argument("--corpus", default=",".join(corpora.SIZES),
                    help="comma-separated; default: all")
     p.add_argument("--size", type=int, help="megabytes of each capture (default: 200 to 1000)")
-    p.add_argument("--connections", type=int, default=corpora.OPEN,
-                   help=f"open ones of the corpus `connections` (default: {corpora.OPEN})")
-    p.add_argument("--runs", type=int, default=7, help="pairs of runs (default: 7)")
+    p.add_argument("--connections", type=int,
+                   help=f"open ones of the corpus `connections` (default: {corpora.OPEN}); with "
+                   f"--growth the most (default: {growth.OPEN[-1]})")
+    p.add_argument("--runs", type=int, help="pairs of runs (default: 7); with --growth runs "
+                   "(default: 3)")
     p.add_argument("--program", help="another mcpmeter than BUILD/mcpmeter")
     p.add_argument("--others", type=int, default=30, metavar="SECONDS",
                    help="for each of the other programs and corpora (default: 30; 0: none)")
@@ -46,11 +49,17 @@ def parse():
     p.add_argument("--quick", action="store_true",
                    help="small captures, one run: is all in order? The figures mean nothing")
     p.add_argument("--write", action="store_true", help="write tests/bench/RESULTS.md")
+    p.add_argument("--growth", action="store_true",
+                   help="does the time grow with bytes and packets alone? With --write: "
+                   "tests/bench/GROWTH.md")
     p.add_argument("--instructions", action="store_true",
                    help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
                    "with --write: record them there")
     args = p.parse_args()
     args.corpus = args.corpus.split(",")
+    args.connections = args.connections or (growth.OPEN[-1] if args.growth else corpora.OPEN)
+    args.runs = args.runs or (3 if args.growth else 7)
+    args.growth_most = growth.SIZES[-1]
     for name in args.corpus:
         if name not in corpora.SIZES:
             p.error(f"no corpus {name}; there are: {' '.join(corpora.SIZES)}")
@@ -214,6 +223,8 @@ def main():
     args = parse()
     if args.instructions:
         return instructions.main(args)
+    if args.growth:
+        return growth.main(args)
     results, rivals = [], []
     for corpus in args.corpus:
         if sys.stderr.isatty():

@@ -28,7 +28,7 @@ if [ "${1:-}" = --memory ]; then
         "$build/libdissect.a" "$build/libbase.a" $(pkg-config --libs "${libraries[@]}")
     exec "$tools/bench_memory"
 fi
-make_tool bench_gen "$here"/gen*.c
+make_tool bench_gen "$here"/gen*.c -lz
 make_tool bench_run "$here/run.c"
 # shellcheck disable=SC2046 # several words on purpose
 make_tool bench_loop "$here/loop.c" $(pkg-config --cflags --libs libpcap)

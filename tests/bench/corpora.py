@@ -46,8 +46,8 @@ def run(build, command, output=os.devnull, **options):
     return Run(float(wall), float(cpu), int(peak))
 
 
-def must_run(build, command, output=os.devnull):
-    result = run(build, command, output)
+def must_run(build, command, output=os.devnull, **options):
+    result = run(build, command, output, **options)
     if result is None:
         sys.exit(f"bench: {' '.join(command)} failed")
     return result

@@ -23,9 +23,10 @@
 #define MSS         1448
 #define OFFLOAD_MSS 65160 /* 45 segments of 1448: what segmentation offload hands over at once */
 
-enum corpus { SMALL, LARGE, SSE, CONNECTIONS, WAVES, OTHER, OFFLOAD, IMPAIRED, CORPORA };
-static const char *const corpus_names[CORPORA] = {"small", "large", "sse",     "connections",
-                                                  "waves", "other", "offload", "impaired"};
+/* HOSTILE is any shape of gen_hostile.c. */
+enum corpus { SMALL, LARGE, SSE, CONNECTIONS, WAVES, OTHER, OFFLOAD, IMPAIRED, BYTES, HOSTILE };
+static const char *const corpus_names[HOSTILE] = {
+    "small", "large", "sse", "connections", "waves", "other", "offload", "impaired", "bytes"};
 
 struct client {
     struct gen_conn conn;
@@ -37,6 +38,7 @@ struct client {
 };
 
 struct run {
+    const char *name;
     enum corpus corpus;
     uint64_t target_bytes;
     uint64_t mcp_bytes; /* written by MCP clients, for the share of the others */
@@ -89,6 +91,7 @@ static struct gen_call next_call(struct run *run)
     case CONNECTIONS:
     case WAVES:
     case OTHER:
+    case BYTES:
         return call;
     case LARGE:
         call.method = GEN_TOOLS_CALL;
@@ -106,7 +109,7 @@ static struct gen_call next_call(struct run *run)
         if (gen_random_below(random, run->corpus == OFFLOAD ? 4 : 40) == 0)
             call.result_bytes = gen_random_between(random, 8 << 10, 256 << 10);
         return call;
-    case CORPORA:
+    case HOSTILE:
         break;
     }
     return call;
@@ -273,7 +276,7 @@ static void print_truth(const struct run *run, FILE *out)
 {
     const struct gen_net *net = &run->net;
     unsigned long long opened = net->attempts - net->refused;
-    fprintf(out, "{\n  \"corpus\": \"%s\",\n", corpus_names[run->corpus]);
+    fprintf(out, "{\n  \"corpus\": \"%s\",\n", run->name);
     fprintf(out, "  \"packets\": %llu,\n  \"wire_bytes\": %llu,\n  \"file_bytes\": %llu,\n",
             (unsigned long long)net->packets, (unsigned long long)net->wire_bytes,
             (unsigned long long)net->file_bytes);
@@ -300,7 +303,9 @@ static void print_truth(const struct run *run, FILE *out)
 static int usage(void)
 {
     fprintf(stderr, "usage: bench_gen CORPUS MEGABYTES OUT.pcap OUT.json [CONNECTIONS [SEED]]\n"
-                    "CORPUS: small large sse connections waves other offload impaired\n");
+                    "CORPUS: small large sse connections waves other offload impaired\n"
+                    "or, made to be expensive: bytes headers sse-comments sse-lines sse-events "
+                    "nesting chunks\nbomb holes ids frames tuples\n");
     return 2;
 }
 
@@ -317,14 +322,17 @@ static bool parse(int argc, char **argv, struct run *run)
 {
     if (argc < 5 || argc > 7)
         return false;
-    while (run->corpus < CORPORA && strcmp(argv[1], corpus_names[run->corpus]) != 0)
+    run->name = argv[1];
+    while (run->corpus < HOSTILE && strcmp(argv[1], corpus_names[run->corpus]) != 0)
         run->corpus++;
+    if (run->corpus == HOSTILE && !gen_hostile(run->name, NULL, NULL, 0))
+        return false;
     run->target_bytes = number(argv[2], 1 << 20) * 1000000;
     run->alive = goes_round(run) ? OPEN : ALIVE;
     if (argc > 5)
         run->alive = (uint32_t)number(argv[5], 1000000);
     run->net.random.state = argc > 6 ? number(argv[6], UINT64_MAX) : 1;
-    return run->corpus < CORPORA && run->target_bytes > 0 && run->alive > 0;
+    return run->target_bytes > 0 && run->alive > 0;
 }
 
 int main(int argc, char **argv)
@@ -332,7 +340,7 @@ int main(int argc, char **argv)
     static struct run run;
     if (!parse(argc, argv, &run))
         return usage();
-    run.net.segment_bytes = run.corpus == OFFLOAD ? OFFLOAD_MSS : MSS;
+    run.net.segment_bytes = run.corpus == OFFLOAD ? OFFLOAD_MSS : run.corpus == BYTES ? 1 : MSS;
     run.net.impaired = run.truth.each = run.corpus == IMPAIRED;
     run.clients = calloc(run.alive, sizeof(*run.clients));
     run.net.file = fopen(argv[3], "wb");
@@ -344,7 +352,9 @@ int main(int argc, char **argv)
     setvbuf(run.net.file, NULL, _IOFBF, 1 << 20);
     gen_mcp_start(&run.mcp, &run.net.random, &run.truth);
     gen_net_start(&run.net);
-    if (!goes_round(&run))
+    if (run.corpus == HOSTILE)
+        gen_hostile(run.name, &run.net, &run.mcp, run.target_bytes);
+    else if (!goes_round(&run))
         generate(&run);
     else
         do

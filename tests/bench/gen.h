@@ -85,6 +85,9 @@ void gen_net_close(struct gen_net *net, struct gen_conn *c);  /* FIN from the cl
 void gen_net_write(struct gen_conn *c, int dir);
 /* Sends one segment of the transaction; false: there was none left and c is ready for the next. */
 bool gen_net_step(struct gen_net *net, struct gen_conn *c);
+/* A segment with payload at a place of its own, not acknowledged. */
+void gen_net_segment(struct gen_net *net, struct gen_conn *c, int dir, uint32_t seq,
+                     const void *payload, size_t n);
 void gen_net_rest(struct gen_conn *c); /* gives up the memory of its transaction, which is over */
 
 /* ---- gen_mcp.c: HTTP, JSON-RPC, MCP ---- */
@@ -149,6 +152,15 @@ void gen_mcp_call(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c,
                   const struct gen_call *call);
 void gen_mcp_delete(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c);
 
+/* Their texts into m->body, counted. */
+void gen_mcp_request(struct gen_mcp *m, const struct gen_session *s, const struct gen_call *call,
+                     unsigned tool);
+void gen_mcp_response(struct gen_mcp *m, const struct gen_session *s, const struct gen_call *call,
+                      enum gen_outcome outcome);
+/* What is in m->body, by HTTP: as request, and as its answer in JSON. */
+void gen_mcp_post(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c);
+void gen_mcp_answer(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c);
+
 /* ---- gen_truth.c: what an observer should have seen ---- */
 
 extern const char *const gen_method_names[GEN_METHODS];
@@ -182,5 +194,11 @@ void gen_truth_print(const struct gen_truth *t, FILE *out); /* members of a JSON
 
 enum gen_other { GEN_OTHER_WEB, GEN_OTHER_API, GEN_OTHER_TLS, GEN_OTHER_RANDOM, GEN_OTHERS };
 void gen_other_exchange(enum gen_other kind, struct gen_random *random, struct gen_conn *c);
+
+/* ---- gen_hostile.c: what is made to be expensive ---- */
+
+/* Rounds of the shape of that name until the file has so many bytes; false: there is no such shape.
+ * With 0 bytes only that is told. */
+bool gen_hostile(const char *name, struct gen_net *net, struct gen_mcp *mcp, uint64_t bytes);
 
 #endif

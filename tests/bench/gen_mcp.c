@@ -67,8 +67,7 @@ static void request_head(struct gen_mcp *m, const struct gen_session *s, struct 
     gen_buf_text(b, "\r\n");
 }
 
-/* Sends m->body. */
-static void post(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c)
+void gen_mcp_post(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c)
 {
     request_head(m, s, c, "POST", m->body.len);
     gen_buf_add(&c->bytes, m->body.data, m->body.len);
@@ -112,8 +111,8 @@ static void add_chunks(struct gen_mcp *m, struct gen_conn *c)
     c->watch.end[GEN_S2C] = c->bytes.len - 2;
 }
 
-/* Answers with m->body as plain JSON, with a length or in chunks. */
-static void answer_json(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c)
+/* With a length or in chunks. */
+void gen_mcp_answer(struct gen_mcp *m, const struct gen_session *s, struct gen_conn *c)
 {
     struct gen_buf *b = &c->bytes;
     if (gen_random_below(m->random, 2) == 0) {
@@ -156,8 +155,8 @@ static struct gen_buf *begin(struct gen_mcp *m)
     return &m->body;
 }
 
-static void call_request(struct gen_mcp *m, const struct gen_session *s,
-                         const struct gen_call *call, unsigned tool)
+void gen_mcp_request(struct gen_mcp *m, const struct gen_session *s, const struct gen_call *call,
+                     unsigned tool)
 {
     struct gen_buf *b = begin(m);
     unsigned long long id = s->next_id;
@@ -256,8 +255,8 @@ static void result_value(struct gen_mcp *m, const struct gen_call *call, bool to
     }
 }
 
-static void call_response(struct gen_mcp *m, const struct gen_session *s,
-                          const struct gen_call *call, enum gen_outcome outcome)
+void gen_mcp_response(struct gen_mcp *m, const struct gen_session *s, const struct gen_call *call,
+                      enum gen_outcome outcome)
 {
     struct gen_buf *b = begin(m);
     unsigned long long id = s->next_id;
@@ -324,8 +323,8 @@ void gen_mcp_call(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c,
     enum gen_outcome outcome = choose_outcome(m, call->method);
     s->exchange = (struct gen_exchange){call->method, outcome, tool, s->next_id};
     gen_truth_asked(m->truth, &s->exchange);
-    call_request(m, s, call, tool);
-    post(m, s, c);
+    gen_mcp_request(m, s, call, tool);
+    gen_mcp_post(m, s, c);
     if (s->sse || call->progress > 0) {
         response_head(s, &c->bytes, "200 OK", "text/event-stream", "Transfer-Encoding: chunked");
         for (unsigned i = 0; i < call->progress; i++) {
@@ -333,13 +332,13 @@ void gen_mcp_call(struct gen_mcp *m, struct gen_session *s, struct gen_conn *c,
             add_event(m, c);
             gen_net_write(c, GEN_S2C);
         }
-        call_response(m, s, call, outcome);
+        gen_mcp_response(m, s, call, outcome);
         add_event(m, c);
         gen_buf_text(&c->bytes, "0\r\n\r\n");
         gen_net_write(c, GEN_S2C);
     } else {
-        call_response(m, s, call, outcome);
-        answer_json(m, s, c);
+        gen_mcp_response(m, s, call, outcome);
+        gen_mcp_answer(m, s, c);
     }
     s->next_id++;
 }
@@ -354,7 +353,7 @@ void gen_mcp_initialized(struct gen_mcp *m, struct gen_session *s, struct gen_co
     s->exchange.method = GEN_METHODS;
     gen_buf_text(begin(m), "{\"method\":\"notifications/initialized\",\"jsonrpc\":\"2.0\"}");
     gen_truth_message(m->truth, GEN_INITIALIZED, GEN_NOTIFICATION, GEN_C2S, m->body.len);
-    post(m, s, c);
+    gen_mcp_post(m, s, c);
     response_head(s, &c->bytes, "202 Accepted", NULL, "Transfer-Encoding: chunked");
     gen_buf_text(&c->bytes, "0\r\n\r\n");
     gen_net_write(c, GEN_S2C);

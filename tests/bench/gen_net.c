@@ -325,6 +325,15 @@ bool gen_net_step(struct gen_net *net, struct gen_conn *c)
     return true;
 }
 
+void gen_net_segment(struct gen_net *net, struct gen_conn *c, int dir, uint32_t seq,
+                     const void *payload, size_t n)
+{
+    uint8_t head[RECORD_BYTES + HEADERS_BYTES];
+    headers(net, c, dir, PSH | ACK, seq, n, head);
+    net->payload_bytes[dir] += n;
+    record(net, head, payload, n);
+}
+
 void gen_net_rest(struct gen_conn *c)
 {
     free(c->bytes.data);
