@@ -10,7 +10,8 @@
  * Compressed messages go through coding.h; the decoder is kept from message to message only where
  * the sender refers back (context takeover). After a loss a message is decoded without what it may
  * refer to: the decoder notices any reference to bytes that it does not have, so what it gives is
- * right, or nothing. Most such messages are undecodable then, which is told once.
+ * right, or nothing. Most such messages are lost then, which is told once. Where nothing is
+ * missing, a message that cannot be decoded is damaged, which is told once, too.
  *
  * State of a direction, and what a gap costs there:
  *
@@ -107,6 +108,7 @@ static void lose(struct websocket_side *s)
     drop_decoder(s);
     s->state = STATE_LOST;
     s->unsure = true;
+    s->cut = true;
     s->message = MESSAGE_UNKNOWN;
     s->skip = true;
     s->coded = false;
@@ -117,7 +119,9 @@ static void lose(struct websocket_side *s)
 static void undecodable(struct websocket_side *s)
 {
     drop_message(s);
-    if (!s->opaque_told)
+    if (!s->opaque_told && s->cut)
+        text_lost(&s->text);
+    else if (!s->opaque_told)
         text_finding(&s->text, FINDING_UNDECODABLE, 1);
     s->opaque_told = true;
 }
@@ -164,6 +168,7 @@ static void judge(struct websocket_side *s, enum decoder_result result)
         break;
     case DECODER_LIMIT:
         drop_message(s);
+        s->cut = true;
         text_lost(&s->text);
         break;
     }
@@ -176,6 +181,7 @@ static void decode(struct websocket_side *s, const uint8_t *bytes, size_t n)
         s->decoder = decoder_new(CODING_RAW_DEFLATE, env->decoders, env->hit);
     if (!s->decoder) {
         s->skip = true;
+        s->cut = true;
         text_lost(&s->text);
         return;
     }
@@ -246,6 +252,7 @@ static void end_message(struct websocket *w, struct websocket_side *s)
             s->opaque_told = false;
         if (forget)
             drop_decoder(s);
+        s->cut = s->cut && !forget;
     }
     if (text_busy(&s->text))
         end_text(w, s);
@@ -395,6 +402,7 @@ static void payload_gap(struct websocket *w, struct websocket_side *s, uint64_t 
     bool blank = !s->coded && text_complete(&s->text); /* only white space can be missing */
     if (!is_skipped(s) && !blank) {
         drop_message(s);
+        s->cut = s->cut || s->coded;
         text_lost(&s->text);
     }
     if (s->left == 0)

@@ -41,7 +41,8 @@ struct websocket_side {
     bool fin, masked;
     bool coded;       /* the message is compressed */
     bool skip;        /* nothing of the message can be read, or is worth it */
-    bool opaque_told; /* FINDING_UNDECODABLE, since the last message that could be read */
+    bool cut;         /* what compressed messages refer to may be missing */
+    bool opaque_told; /* that they cannot be decoded, since the last message that could be read */
     bool mask_told;   /* FINDING_BAD_MASK */
     bool unsure;      /* frames were guessed; no message has confirmed that yet */
 };

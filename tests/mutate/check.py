@@ -35,8 +35,7 @@ SEEDS = range(1, 1 + int(os.environ.get("MUTATE_SEEDS", "12")))
 PLACES = os.environ.get("MUTATE_PLACES", "12")
 ONLY = os.environ.get("MUTATE_ONLY", "")
 OK, CUT = 0, 3  # exit codes
-# Findings that only say what was lost, or that it was needed to decode the rest.
-LOSSES = {"tcp:gap", "parse:lost_message", "parse:undecodable"}
+LOSSES = {"tcp:gap", "parse:lost_message"}  # findings that only say what was lost
 # Statuses that claim something about the server's behaviour; the others admit ignorance.
 PORTS = 2  # where the rest of Run.key() begins
 CLAIMS = {"result", "error", "tool_error", "input_required", "unanswered", "cancelled"}
