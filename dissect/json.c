@@ -167,9 +167,9 @@ static enum step begin_skipping(struct json_scan *s, struct json_input *in, enum
 static enum step begin_object(struct json_scan *s, struct json_input *in)
 {
     const struct json_node *node = s->value_node < 0 ? NULL : &s->spec->nodes[s->value_node];
-    if (!node || (node->children == 0 && !(node->flags & JSON_NODE_KEYS)))
+    if (!node || (node->children == 0 && !(node->flags & (JSON_NODE_KEYS | JSON_NODE_LISTED))))
         return begin_skipping(s, in, JSON_OBJECT);
-    if (node->children == 0)
+    if (node->flags & JSON_NODE_KEYS)
         s->key_count = 0;
     in->at++;
     json_node_begin(s, JSON_OBJECT);
@@ -240,6 +240,8 @@ static enum step take_literal(struct json_scan *s, struct json_input *in)
 
 static enum step begin_literal(struct json_scan *s, struct json_input *in, enum json_type type)
 {
+    if (s->value_node == JSON_NODE_LOOKED && type != JSON_TRUE)
+        json_node_deny_name(s);
     json_node_begin(s, type);
     s->state = STATE_LITERAL;
     s->unit = (uint16_t)type;
@@ -307,7 +309,8 @@ static inline enum step begin_key(struct json_scan *s, struct json_input *in)
 /* A member's value begins; most are passed over. */
 static inline enum step take_member_value(struct json_scan *s, struct json_input *in)
 {
-    const uint8_t *behind = s->value_node < 0 ? json_scalar_behind(in->at, in->end) : NULL;
+    bool unwanted = s->value_node == JSON_NODE_NONE;
+    const uint8_t *behind = unwanted ? json_scalar_behind(in->at, in->end) : NULL;
     if (!behind)
         return take_value(s, in);
     in->at = behind;

@@ -36,8 +36,9 @@ enum json_type {
     JSON_ARRAY
 };
 
-/* The longest name of interest and a zero; names are compared by words, in place. */
-#define JSON_NAME_BYTES 40
+/* The longest name of interest and a zero; names are compared by words, in place. A node has 64
+ * bytes. */
+#define JSON_NAME_BYTES 59
 
 /* One node of a spec. Node 0 is the element itself (name ""). The children of a node stand together
  * and behind it: they are nodes first_child to first_child + children - 1. */
@@ -56,6 +57,10 @@ struct json_node {
 #define JSON_NODE_HASH 2
 /* An object whose member names are counted and hashed (json_scan.keys); only without children. */
 #define JSON_NODE_KEYS 4
+/* An object whose member names are looked up in json_spec.listed: the slot's hash has a bit for
+ * each that is there, and the bit behind the last for any others. A member that is null or false
+ * counts as not there. Only without children, and with a slot. */
+#define JSON_NODE_LISTED 8
 
 /* Initializers for a node without and with children. */
 #define JSON_LEAF(name, slot, flags)                                                               \
@@ -82,11 +87,13 @@ struct json_spec {
     const struct json_node *nodes;
     uint8_t node_count;
     uint8_t slot_count;
-    struct json_names *names; /* NULL: names are looked for without */
+    struct json_names *names;  /* NULL: names are looked for without */
+    const char *const *listed; /* for JSON_NODE_LISTED, at most 63, NULL behind the last; or NULL */
 };
 
 struct json_slot {
-    uint64_t hash;       /* JSON_NODE_HASH and cut: hash_bytes() of the whole text; else 0 */
+    uint64_t hash;       /* JSON_NODE_HASH and cut: hash_bytes() of the whole text;
+                            JSON_NODE_LISTED: bits of names; else 0 */
     uint64_t full_bytes; /* decoded length of a captured text; may exceed text_len */
     uint16_t text_off;   /* into json_scan.text */
     uint16_t text_len;
@@ -125,6 +132,7 @@ struct json_scan {
     uint64_t element_offset; /* of the first byte of the current element */
     uint64_t seen;           /* nodes whose member occurred, one bit each */
     uint64_t present;        /* slots that are filled in, one bit each */
+    uint64_t listed_bit;     /* JSON_NODE_LISTED: what the latest name has set */
     uint16_t text_used;
     uint16_t unit;      /* the digits of a \u escape so far */
     uint16_t surrogate; /* a high one that waits for the low one, or 0 */

@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rarely needed part of json_node.h: members that occur twice, the names of a spec, its check.
+ * The rarely needed part of json_node.h: members that occur twice, objects whose names are noted,
+ * the names of a spec, its check.
  *
  * A node is one bit in masks of 64. Children stand behind their parent, so one walk from a node to
  * the end finds all that is inside of it.
  */
 #include "json_node.h"
+
+#define MAX_LISTED 63 /* and one bit for all others */
+
+static bool list_valid(const char *const *names)
+{
+    size_t n = 0;
+    for (; names && names[n]; n++)
+        if (n >= MAX_LISTED || strlen(names[n]) > LIMIT_JSON_KEY)
+            return false;
+    return n > 0;
+}
 
 bool json_node_spec_valid(const struct json_spec *spec)
 {
@@ -21,7 +33,10 @@ bool json_node_spec_valid(const struct json_spec *spec)
             return false;
         if (next + node->children > spec->node_count)
             return false;
-        if (node->flags & JSON_NODE_KEYS && (node->children > 0 || depth[i] >= JSON_MAX_LEVELS))
+        bool noted = (node->flags & (JSON_NODE_KEYS | JSON_NODE_LISTED)) != 0;
+        if (noted && (node->children > 0 || depth[i] >= JSON_MAX_LEVELS))
+            return false;
+        if (node->flags & JSON_NODE_LISTED && (node->slot < 0 || !list_valid(spec->listed)))
             return false;
         for (int child = 0; child < node->children; child++, next++)
             depth[next] = (uint8_t)(depth[i] + 1);
@@ -62,10 +77,36 @@ void json_node_forget(struct json_scan *s, int node)
     }
 }
 
-void json_node_add_key(struct json_scan *s, const uint8_t *name, size_t n)
+static const struct json_node *object_node(const struct json_scan *s)
 {
+    return &s->spec->nodes[s->level_node[s->level]];
+}
+
+static void look_up(struct json_scan *s, const uint8_t *name, size_t n)
+{
+    struct json_slot *slot = &s->slot[object_node(s)->slot];
+    const char *const *known = s->spec->listed;
+    while (*known && (strlen(*known) != n || memcmp(*known, name, n) != 0))
+        known++;
+    uint64_t bit = UINT64_C(1) << (known - s->spec->listed);
+    s->listed_bit = *known ? bit : bit & ~slot->hash; /* not that of another one before */
+    slot->hash |= bit;
+}
+
+int json_node_add_name(struct json_scan *s, const uint8_t *name, size_t n)
+{
+    if (object_node(s)->flags & JSON_NODE_LISTED) {
+        look_up(s, name, n);
+        return JSON_NODE_LOOKED;
+    }
     if (s->key_count < JSON_MAX_KEYS)
         s->keys[s->key_count] = n <= LIMIT_JSON_KEY ? hash_bytes(&s->hash, name, n) : 0;
     if (s->key_count < UINT16_MAX)
         s->key_count++;
+    return JSON_NODE_NONE;
+}
+
+void json_node_deny_name(struct json_scan *s)
+{
+    s->slot[object_node(s)->slot].hash &= ~s->listed_bit;
 }

@@ -33,8 +33,17 @@ static inline uint64_t json_node_head(const uint8_t *name, size_t n, const uint8
     return head;
 }
 
-/* Notes a member name of an object with JSON_NODE_KEYS. */
-void json_node_add_key(struct json_scan *s, const uint8_t *name, size_t n);
+/* Instead of a node's number: of a member that the spec does not name, and of one whose name was
+ * looked up (JSON_NODE_LISTED), so that its value matters all the same. */
+#define JSON_NODE_NONE   (-1)
+#define JSON_NODE_LOOKED (-2)
+
+/* Notes a member name of the object under way, which has JSON_NODE_KEYS or JSON_NODE_LISTED.
+ * Returns one of the above. */
+int json_node_add_name(struct json_scan *s, const uint8_t *name, size_t n);
+
+/* The value of a member whose name was looked up is null or false. */
+void json_node_deny_name(struct json_scan *s);
 
 /* One of 64 bits for a name: most names that a spec does not have are told by it. */
 static inline uint64_t json_node_bit(uint64_t head, size_t n)
@@ -55,27 +64,26 @@ static inline bool json_node_may_have(const struct json_spec *spec, unsigned par
     return (names & bit) != 0;
 }
 
-/* The child of the object under way that has this name, or -1. Bytes up to end may be read. */
+/* The child of the object under way that has this name, or one of those above. Bytes up to end may
+ * be read. */
 static inline int json_node_find(struct json_scan *s, const uint8_t *name, size_t n,
                                  const uint8_t *end)
 {
     unsigned number = s->level_node[s->level];
     const struct json_node *parent = &s->spec->nodes[number];
-    if (__builtin_expect(parent->children == 0, 0)) {
-        json_node_add_key(s, name, n);
-        return -1;
-    }
+    if (__builtin_expect(parent->children == 0, 0))
+        return json_node_add_name(s, name, n);
     const struct json_node *node = &s->spec->nodes[parent->first_child];
     uint64_t head = json_node_head(name, n, end), node_head;
     if (!json_node_may_have(s->spec, number, json_node_bit(head, n)))
-        return -1;
+        return JSON_NODE_NONE;
     for (int i = 0; i < parent->children; i++, node++) {
         memcpy(&node_head, node->name, sizeof(node_head));
         if (node_head == head && node->name_len == n &&
             (n <= 8 || memcmp(node->name + 8, name + 8, n - 8) == 0))
             return parent->first_child + i;
     }
-    return -1;
+    return JSON_NODE_NONE;
 }
 
 /* A value begins; its slot, or NULL if the spec gives it none. */

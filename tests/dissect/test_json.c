@@ -334,6 +334,106 @@ Test(json, last_member_counts)
     check("{\"none\":1,\"none\":2}", "object/19; complete 1");
 }
 
+/* ---- listed names */
+
+enum { LISTED_ROOT, LISTED_A, LISTED_N, LISTED_COUNT };
+static const char *const listed[] = {"tools", "name, a rather long one", "x", NULL};
+static const struct json_node listed_nodes[] = {
+    [LISTED_ROOT] = JSON_TREE("", -1, LISTED_A, LISTED_N),
+    [LISTED_A] = JSON_LEAF("a", 0, JSON_NODE_TEXT),
+    [LISTED_N] = JSON_LEAF("n", 1, JSON_NODE_LISTED),
+};
+static const struct json_spec listed_spec = {listed_nodes, LISTED_COUNT, 2, NULL, listed};
+
+static void run_listed(const struct cuts_piece *pieces, size_t count, struct cuts_log *log,
+                       void *ctx)
+{
+    struct json_scan s;
+    memset(&s, 0xa5, sizeof(s));
+    json_init(&s, &listed_spec, &key, &hit);
+    for (size_t i = 0, used; i < count; i++) {
+        for (size_t at = 0; at < pieces[i].n; at += used) {
+            enum json_result result = json_feed(&s, pieces[i].bytes + at, pieces[i].n - at, &used);
+            const struct json_slot *slot = json_slot(&s, 1);
+            if (result == JSON_ELEMENT)
+                cuts_log(log, "%s %llu a:%.*s; ", type_name[slot->type],
+                         (unsigned long long)slot->hash, (int)json_slot(&s, 0)->text_len,
+                         json_slot_text(&s, json_slot(&s, 0)));
+            else if (result == JSON_BAD)
+                break;
+        }
+    }
+    cuts_log(log, "%s", end_name[json_end(&s)]);
+    (void)ctx;
+}
+
+static void check_listed(const char *input, const char *expected)
+{
+    log_of_whole.len = 0;
+    log_of_whole.text[0] = '\0';
+    run_listed(&(struct cuts_piece){(const uint8_t *)input, strlen(input)}, 1, &log_of_whole, NULL);
+    cr_expect_str_eq(log_of_whole.text, expected, "%s gives %s", input, log_of_whole.text);
+    const char *bad = cuts_check((const uint8_t *)input, strlen(input), run_listed, NULL);
+    cr_expect_null(bad, "%s: %s", input, bad);
+}
+
+Test(json, names_of_an_object)
+{
+    check_listed("{\"n\":{},\"a\":1}", "object 0 a:1; complete");
+    check_listed("{\"n\":{\"tools\":{},\"x\":{\"tools\":{}}},\"a\":1}", "object 5 a:1; complete");
+    check_listed("{\"n\":{ \"name, a rather long one\" : [ { } ] }}", "object 2 a:; complete");
+    check_listed("{\"n\":{\"t\\u006fols\":true,\"x\":\"\"}}", "object 5 a:; complete");
+    check_listed("{\"n\":{\"tool\":{},\"toolsx\":{},\"\":{},\"name, a rather long onE\":0}}",
+                 "object 8 a:; complete");
+    check_listed("{\"n\":{\"y\":{\"x\":1},\"a\":2}}", "object 8 a:; complete");
+    check_listed(
+        "{\"n\":{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":1}}",
+        "object 8 a:; complete");
+    /* null and false mean that it is not there; the last one counts */
+    check_listed("{\"n\":{\"tools\":null,\"x\":false,\"y\":null,\"a\":null}}",
+                 "object 0 a:; complete");
+    check_listed("{\"n\":{\"tools\":null,\"x\":{\"y\":null}}}", "object 4 a:; complete");
+    check_listed("{\"n\":{\"y\":1,\"z\":null}}", "object 8 a:; complete");
+    check_listed("{\"n\":{\"x\":1,\"x\":null,\"tools\":false,\"tools\":{}}}",
+                 "object 1 a:; complete");
+    check_listed("{\"n\":{\"x\":1},\"n\":{\"tools\":1}}", "object 1 a:; complete");
+    check_listed("{\"n\":{\"x\":1},\"n\":{}}", "object 0 a:; complete");
+    check_listed("[{\"n\":{\"x\":1}},{\"n\":{}},{\"skipped\":{\"x\":null},\"q\":null}]",
+                 "object 4 a:; object 0 a:; absent 0 a:; complete");
+    /* anything but an object has none */
+    check_listed("{\"n\":[{\"x\":1}]}", "array 0 a:; complete");
+    check_listed("{\"n\":\"x\"}", "string 0 a:; complete");
+    check_listed("{\"n\":{\"x\"}}", "bad");
+    check_listed("{\"n\":{\"x\":nulL}}", "bad");
+}
+
+Test(json, a_spec_of_names_has_a_slot_and_a_list)
+{
+    static const char *const empty[] = {NULL};
+    static const char *const far_too_long[] = {
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL};
+    const char *many[65] = {0};
+    struct json_node wrong[LISTED_COUNT];
+    struct json_spec changed = listed_spec;
+    cr_expect(json_node_spec_valid(&listed_spec));
+    changed.listed = NULL;
+    cr_expect_not(json_node_spec_valid(&changed));
+    changed.listed = empty;
+    cr_expect_not(json_node_spec_valid(&changed));
+    changed.listed = far_too_long;
+    cr_expect_not(json_node_spec_valid(&changed));
+    changed.listed = many;
+    for (int i = 0; i < 63; i++)
+        many[i] = "n";
+    cr_expect(json_node_spec_valid(&changed));
+    many[63] = "n";
+    cr_expect_not(json_node_spec_valid(&changed));
+    memcpy(wrong, listed_nodes, sizeof(wrong));
+    wrong[LISTED_N].slot = -1;
+    changed = (struct json_spec){wrong, LISTED_COUNT, 2, NULL, listed};
+    cr_expect_not(json_node_spec_valid(&changed));
+}
+
 /* ---- caps */
 
 static char big[8192];

@@ -8,16 +8,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CUTS 4
-enum { ROOT, A, B, O, O_X, COUNT };
+enum { ROOT, A, B, O, N, O_X, COUNT };
 static const struct json_node nodes[] = {
-    [ROOT] = JSON_TREE("", -1, A, O),
+    [ROOT] = JSON_TREE("", -1, A, N),
     [A] = JSON_LEAF("a", 0, JSON_NODE_TEXT | JSON_NODE_HASH),
     [B] = JSON_LEAF("id", 1, JSON_NODE_TEXT),
     [O] = JSON_TREE("o", 2, O_X, O_X),
+    [N] = JSON_LEAF("listed", 4, JSON_NODE_LISTED),
     [O_X] = JSON_LEAF("xyz", 3, JSON_NODE_TEXT),
 };
 static struct json_names names;
-static const struct json_spec spec = {nodes, COUNT, 4, &names};
+static const char *const listed[] = {"a", "xyz", NULL};
+static const struct json_spec spec = {nodes, COUNT, 5, &names, listed};
 static const struct hash_key key = {1, 2};
 
 static void require(int truth)
