@@ -286,7 +286,7 @@ static void answer(struct tracker *t, struct channel *ch, const struct message *
 {
     if (p->channel == ch && p->dir == DIR_C2S)
         channel_prove(t, ch);
-    session_learn(t, ch, m, p->method == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT);
+    session_learn(t, ch, m, (enum method)p->method);
     modern_accept(t, ch, m, p);
     struct telling what = telling_of(ch, m, p->version);
     what.method = pairing_method(p, &what.method_len);
@@ -432,8 +432,9 @@ void dialogue_message(struct tracker *t, struct channel *ch, const struct messag
         const char *text = message_text(m, MESSAGE_TEXT_VERSION, &n);
         if (n && m->method != METHOD_INITIALIZE)
             tracker_copy_text(version, sizeof(version), text, n);
-        session_learn(t, ch, m, false);
     }
+    if (m->kind == MESSAGE_REQUEST)
+        session_learn(t, ch, m, METHOD_NONE);
     batch_check(t, ch, m, version);
     switch ((enum message_kind)m->kind) {
     case MESSAGE_REQUEST:

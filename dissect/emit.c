@@ -85,6 +85,8 @@ void emit_session(struct tracker *t, const struct session *s, enum session_event
                               .client_version = s->client_version,
                               .server_name = s->server_name,
                               .server_version = s->server_version,
+                              .client_capabilities = s->client_capabilities,
+                              .server_capabilities = s->server_capabilities,
                               .at = t->at};
     t->sink->session(t->sink->ctx, &e);
 }

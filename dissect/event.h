@@ -3,6 +3,7 @@
 #define DISSECT_EVENT_H
 
 #include "capture/stream.h"
+#include "dissect/capability.h"
 #include "dissect/message.h"
 #include "dissect/record.h"
 
@@ -40,6 +41,7 @@ struct event_session {
     struct event_origin origin;
     const char *client_name, *client_version; /* "" = not known */
     const char *server_name, *server_version;
+    uint16_t client_capabilities, server_capabilities; /* dissect/capability.h; 0: not known */
     struct stream_pos at;
 };
 

@@ -85,6 +85,7 @@ struct message {
     uint8_t text_len[MESSAGE_TEXT_COUNT];
     uint16_t text_off[MESSAGE_TEXT_COUNT];
     uint16_t text_used;
+    uint16_t capabilities; /* dissect/capability.h: the sender's, as the message declares them */
     char text[MESSAGE_POOL_BYTES]; /* last member: only text_used bytes of it mean anything */
 };
 

@@ -21,6 +21,7 @@
  * name.
  */
 #include "dissect/rpc.h"
+#include "dissect/capability.h"
 #include "rpc_text.h"
 #include <string.h>
 
@@ -45,6 +46,7 @@ enum node {
     PARAMS_STATUS,
     PARAMS_CLIENT,
     PARAMS_META,
+    PARAMS_CAPABILITIES,
     /* of result */
     RESULT_IS_ERROR,
     RESULT_TYPE,
@@ -73,6 +75,7 @@ enum node {
     META_SUBSCRIPTION,
     META_CLIENT,
     META_TASK,
+    META_CAPABILITIES,
     /* of result.serverInfo */
     SERVER_NAME,
     SERVER_VERSION,
@@ -100,6 +103,7 @@ enum node {
 #define HASH(node, name)              [node] = JSON_LEAF(name, node, WHOLE)
 #define MARK(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_HASH)
 #define KEYS(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_KEYS)
+#define LIST(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_LISTED)
 #define TREE(node, name, first, last) [node] = JSON_TREE(name, node, first, last)
 
 static const struct json_node nodes[NODE_COUNT] = {
@@ -107,7 +111,7 @@ static const struct json_node nodes[NODE_COUNT] = {
     TEXT(JSONRPC, "jsonrpc"),
     HASH(ID, "id"),
     TEXT(METHOD, "method"),
-    TREE(PARAMS, "params", PARAMS_NAME, PARAMS_META),
+    TREE(PARAMS, "params", PARAMS_NAME, PARAMS_CAPABILITIES),
     TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_RESULT),
     TREE(ERROR, "error", ERROR_CODE, ERROR_CODE),
     TEXT(PARAMS_NAME, "name"),
@@ -119,7 +123,8 @@ static const struct json_node nodes[NODE_COUNT] = {
     KEYS(PARAMS_INPUT, "inputResponses"),
     MARK(PARAMS_STATUS, "status"),
     TREE(PARAMS_CLIENT, "clientInfo", CLIENT_NAME, CLIENT_VERSION),
-    TREE(PARAMS_META, "_meta", META_PROGRESS_TOKEN, META_TASK),
+    TREE(PARAMS_META, "_meta", META_PROGRESS_TOKEN, META_CAPABILITIES),
+    LIST(PARAMS_CAPABILITIES, "capabilities"),
     TYPE(RESULT_IS_ERROR, "isError"),
     TEXT(RESULT_TYPE, "resultType"),
     TEXT(RESULT_VERSION, "protocolVersion"),
@@ -128,7 +133,7 @@ static const struct json_node nodes[NODE_COUNT] = {
     TYPE(RESULT_CONTENT, "content"),
     TYPE(RESULT_STRUCTURED, "structuredContent"),
     TYPE(RESULT_VERSIONS, "supportedVersions"),
-    TYPE(RESULT_CAPABILITIES, "capabilities"),
+    LIST(RESULT_CAPABILITIES, "capabilities"),
     MARK(RESULT_STATE, "requestState"),
     KEYS(RESULT_INPUT, "inputRequests"),
     MARK(RESULT_TASK_ID, "taskId"),
@@ -144,6 +149,7 @@ static const struct json_node nodes[NODE_COUNT] = {
     HASH(META_SUBSCRIPTION, "io.modelcontextprotocol/subscriptionId"),
     TREE(META_CLIENT, "io.modelcontextprotocol/clientInfo", META_CLIENT_NAME, META_CLIENT_VERSION),
     TREE(META_TASK, "io.modelcontextprotocol/related-task", META_TASK_ID, META_TASK_ID),
+    LIST(META_CAPABILITIES, "io.modelcontextprotocol/clientCapabilities"),
     TEXT(SERVER_NAME, "name"),
     TEXT(SERVER_VERSION, "version"),
     TREE(META_SERVER, "io.modelcontextprotocol/serverInfo", META_SERVER_NAME, META_SERVER_VERSION),
@@ -158,7 +164,7 @@ static const struct json_node nodes[NODE_COUNT] = {
 };
 
 static struct json_names names;
-static const struct json_spec spec = {nodes, NODE_COUNT, NODE_COUNT, &names};
+static const struct json_spec spec = {nodes, NODE_COUNT, NODE_COUNT, &names, capability_names};
 
 /* ---- the slots of an element that just ended */
 
@@ -341,6 +347,21 @@ static enum method method_of(const struct rpc *r)
     return slot->cut ? METHOD_OTHER : method_find(json_slot_text(&r->json, slot), slot->text_len);
 }
 
+#define BIT(node)    (UINT64_C(1) << (node))
+#define CAPABILITIES (BIT(PARAMS_CAPABILITIES) | BIT(META_CAPABILITIES) | BIT(RESULT_CAPABILITIES))
+
+/* What the message declares of its sender: `initialize` and its result where these revisions have
+ * it, any other request in _meta. */
+static uint16_t capabilities_of(const struct rpc *r, const struct message *m)
+{
+    enum node node = RESULT_CAPABILITIES;
+    if (m->kind != MESSAGE_RESULT)
+        node = m->method == METHOD_INITIALIZE ? PARAMS_CAPABILITIES : META_CAPABILITIES;
+    if (!is(r, node, JSON_OBJECT))
+        return 0;
+    return (uint16_t)(json_slot(&r->json, node)->hash | CAPABILITY_DECLARED);
+}
+
 /* Fills in everything but the texts' bytes that are not used. */
 static void fill(struct rpc *r, struct message *m, enum message_kind kind)
 {
@@ -357,6 +378,9 @@ static void fill(struct rpc *r, struct message *m, enum message_kind kind)
     else if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
         m->cancels = rpc_id_from_slot(&r->json, json_slot(&r->json, META_SUBSCRIPTION), &r->hash);
     m->event_id = 0;
+    m->capabilities = 0;
+    if (__builtin_expect((r->json.present & CAPABILITIES) != 0, 0))
+        m->capabilities = capabilities_of(r, m);
     m->error_code = 0;
     m->flags = (uint16_t)flags_of(r, m);
     if (json_slot_int(&r->json, json_slot(&r->json, ERROR_CODE), &m->error_code))

@@ -16,6 +16,9 @@
  * from one address to one server endpoint, stand for one; it counts from the first answer that
  * shows that the server takes part in the revision (modern.h).
  *
+ * Capabilities of a party are those that it declared last. What a request of revision 2026-07-28
+ * declares is of this request only: of a session there, they are those that any request declared.
+ *
  * A session counts from the moment the server accepted it: the InitializeResult; joined midstream,
  * the first response head below 400, or the end of an exchange whose response was not captured.
  * Its number is given then, so every number in an event was announced before.
@@ -152,6 +155,7 @@ static void renew(struct session *s, const struct channel *ch)
     s->client = ch->client;
     s->version[0] = s->client_name[0] = s->client_version[0] = '\0';
     s->server_name[0] = s->server_version[0] = '\0';
+    s->client_capabilities = s->server_capabilities = 0;
     s->over = s->closed = s->negotiated = false;
 }
 
@@ -159,6 +163,7 @@ static void copy_party(struct session *to, const struct session *from)
 {
     memcpy(to->client_name, from->client_name, sizeof(to->client_name));
     memcpy(to->client_version, from->client_version, sizeof(to->client_version));
+    to->client_capabilities = from->client_capabilities;
 }
 
 void session_adopt(struct session *s, const struct channel *ch)
@@ -221,15 +226,33 @@ static bool learn_text(char *dst, size_t room, const struct message *m, enum mes
     return n && (overwrite || !dst[0]) && tracker_copy_text(dst, room, text, n);
 }
 
-void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
-                   bool initialize_result)
+/* Declarations of `initialize`, of its result and of that of `server/discover` replace what was
+ * known; those of other requests are added. */
+static __attribute__((noinline)) bool learn_capabilities(struct session *s, const struct message *m,
+                                                         enum method answers)
 {
+    bool request = m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S;
+    bool result = m->kind == MESSAGE_RESULT && m->dir == DIR_S2C;
+    uint16_t *known = request ? &s->client_capabilities : &s->server_capabilities;
+    uint16_t before = *known;
+    if ((request && m->method == METHOD_INITIALIZE) ||
+        (result && (answers == METHOD_INITIALIZE || answers == METHOD_SERVER_DISCOVER)))
+        *known = m->capabilities;
+    else if (request && !session_named(s))
+        *known |= m->capabilities;
+    return *known != before;
+}
+
+void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
+                   enum method answers)
+{
+    bool initialize_result = answers == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT;
     if (initialize_result)
         settle(t, ch);
     struct session *s = ch->session;
     if (!s)
         return;
-    bool changed = false;
+    bool changed = m->capabilities != 0 && learn_capabilities(s, m, answers);
     bool request = m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S;
     bool initialize = request && m->method == METHOD_INITIALIZE;
     if (request) {
@@ -246,8 +269,7 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
     if (initialize_result) {
         changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, true);
         s->negotiated = true;
-    } else if (request && !initialize && s->key.kind != SESSION_KIND_ID &&
-               s->key.kind != SESSION_KIND_ENDPOINT) {
+    } else if (request && !initialize && !session_named(s)) {
         bool refused = s->key.kind == SESSION_KIND_IDENTITY && !s->number; /* so far */
         changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, refused);
     }

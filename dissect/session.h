@@ -45,6 +45,7 @@ struct session {
     char version[CHANNEL_VERSION_BYTES];
     char client_name[40], client_version[24];
     char server_name[40], server_version[24];
+    uint16_t client_capabilities, server_capabilities; /* dissect/capability.h */
     uint8_t transport;
     bool negotiated; /* version comes from an InitializeResult */
     bool from_start; /* its `initialize` was captured */
@@ -92,10 +93,11 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
 /* The `initialize` of the channel is of s: what it told of the client is. */
 void session_adopt(struct session *s, const struct channel *ch);
 
-/* What a message tells of the parties. initialize_result: it decides the version, and opens the
- * session. May change ch->session. */
+/* What a message tells of the parties. answers: the method of the request that it answers, or
+ * METHOD_NONE. The result of `initialize` decides the version, and opens the session. May change
+ * ch->session. */
 void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
-                   bool initialize_result);
+                   enum method answers);
 
 /* The server accepted it: from now on it counts. */
 void session_open(struct tracker *t, struct session *s);

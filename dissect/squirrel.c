@@ -336,6 +336,7 @@ static void fill(struct squirrel *q, struct message *m, enum squirrel_type type)
     m->event_id = can_answer(&in_payload) ? in_payload.hash : 0;
     m->error_code = m->kind == MESSAGE_ERROR ? error_of(q) : 0;
     m->flags = (uint16_t)flags_of(q, m);
+    m->capabilities = 0;
     memset(m->text_len, 0, sizeof(m->text_len));
     memset(m->text_off, 0, sizeof(m->text_off));
     m->text_used = 0;

@@ -198,6 +198,33 @@ static json_t *peer_object(const char *name, const char *version)
     return finish(&line);
 }
 
+static json_t *capability_list(uint16_t set)
+{
+    if (!set)
+        return json_null();
+    json_t *list = json_array();
+    bool failed = !list;
+    for (unsigned i = 0; i < CAPABILITY_COUNT && !failed; i++)
+        if (set >> i & 1)
+            failed =
+                json_array_append_new(
+                    list, json_string(i < CAPABILITY_OTHER ? capability_names[i] : "other")) < 0;
+    if (!failed)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *capabilities_object(const struct event_session *e)
+{
+    if (!e->client_capabilities && !e->server_capabilities)
+        return json_null();
+    struct line line = {json_object(), false};
+    put(&line, "client", capability_list(e->client_capabilities));
+    put(&line, "server", capability_list(e->server_capabilities));
+    return finish(&line);
+}
+
 static json_t *direction_object(const struct conn_counters *n)
 {
     struct line line = {json_object(), false};
@@ -257,7 +284,7 @@ json_t *event_line_session(const struct event_session *e)
     put(&line, "state", json_string(session_state(e->event)));
     put(&line, "client_info", peer_object(e->client_name, e->client_version));
     put(&line, "server_info", peer_object(e->server_name, e->server_version));
-    put(&line, "capabilities", json_null()); /* not read */
+    put(&line, "capabilities", capabilities_object(e));
     return event_line_object(e->at.ts_ns, "session", finish(&line));
 }
 

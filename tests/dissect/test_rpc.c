@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The JSON-RPC envelope: what kind of message, which ids are equal, what is kept of a message. */
+#include "dissect/capability.h"
 #include "dissect/rpc.h"
 #include "tests/support/cuts.h"
 #include <criterion/criterion.h>
@@ -33,6 +34,13 @@ static void log_message(void *ctx, const struct message *m)
         cuts_log(log, " code=%lld", (long long)m->error_code);
     if (m->cancels.type != RPC_ID_ABSENT)
         cuts_log(log, " cancels=%s", id_type[m->cancels.type]);
+    if (m->capabilities)
+        cuts_log(log, " can");
+    cr_expect(m->capabilities == 0 || (m->capabilities & CAPABILITY_DECLARED));
+    for (int i = 0; i < CAPABILITY_COUNT; i++) {
+        if (m->capabilities >> i & 1)
+            cuts_log(log, ",%s", i < CAPABILITY_OTHER ? capability_names[i] : "?");
+    }
     size_t sum = 0;
     for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
         size_t n;
@@ -195,7 +203,7 @@ Test(rpc, peers_and_shape)
     check("{" V
           ",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-03-26\","
           "\"capabilities\":{},\"clientInfo\":{\"name\":\"cli\",\"version\":\"0.9\"}}}",
-          "request initialize int M id=0 version=2025-03-26 peer=cli peer_version=0.9; "
+          "request initialize int M can id=0 version=2025-03-26 peer=cli peer_version=0.9; "
           "complete 1+0 closed");
     check("{" V ",\"id\":0,\"method\":\"initialize\",\"params\":{\"processId\":12,"
           "\"clientInfo\":{\"name\":\"an editor\"},\"rootUri\":null}}",
@@ -204,7 +212,7 @@ Test(rpc, peers_and_shape)
           "\"name\":\"srv\"}}," V ",\"id\":0}",
           "result  int M id=0 version=2024-11-05 peer=srv peer_version=7; complete 1+0 closed");
     check("{\"result\":{\"capabilities\":{},\"serverInfo\":{\"name\":\"lsp\"}}," V ",\"id\":0}",
-          "result  int id=0 peer=lsp; complete 1+0 closed");
+          "result  int can id=0 peer=lsp; complete 1+0 closed");
     check("{\"method\":\"tools/call\",\"params\":{\"name\":\"t\",\"_meta\":{"
           "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
           "\"io.modelcontextprotocol/clientInfo\":{\"name\":\"c\",\"version\":\"2\"}}}," V
@@ -226,6 +234,40 @@ Test(rpc, peers_and_shape)
           "request tasks/get int id=1; complete 1+0 closed");
     check("{" V ",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{\"progressToken\":1}}}",
           "request ping int M id=1; complete 1+0 closed");
+}
+
+#define CLIENT_CAN "\"_meta\":{\"io.modelcontextprotocol/clientCapabilities\":"
+
+Test(rpc, capabilities)
+{
+    check("{" V ",\"id\":0,\"method\":\"initialize\",\"params\":{\"capabilities\":{\"roots\":{"
+          "\"listChanged\":true},\"sampling\":{},\"elicitation\":{\"form\":{},\"url\":{}},"
+          "\"experimental\":null},\"protocolVersion\":\"2025-11-25\"}}",
+          "request initialize int M can,elicitation,roots,sampling id=0 version=2025-11-25; "
+          "complete 1+0 closed");
+    check("{" V ",\"id\":0,\"result\":{\"capabilities\":{\"completions\":{},\"logging\":{},"
+          "\"prompts\":{},\"resources\":{\"subscribe\":true},\"tasks\":{\"list\":{}},"
+          "\"tools\":{},\"extensions\":{\"io.modelcontextprotocol/tasks\":{}},\"Tools\":{}}}}",
+          "result  int can,completions,extensions,logging,prompts,resources,tasks,tools,? id=0; "
+          "complete 1+0 closed");
+    check("{" V ",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"t\"," CLIENT_CAN
+          "{\"experimental\":{\"x\":{}},\"vendor\":{}}}}}",
+          "request tools/call int can,experimental,? id=1 name=t; complete 1+0 closed");
+    check("{" V ",\"id\":1,\"method\":\"ping\",\"params\":{" CLIENT_CAN "{}}}}",
+          "request ping int can id=1; complete 1+0 closed");
+    /* the place of the one is not that of the other */
+    check("{" V ",\"id\":1,\"method\":\"ping\",\"params\":{\"capabilities\":{\"roots\":{}}}}",
+          "request ping int id=1; complete 1+0 closed");
+    check("{" V ",\"id\":1,\"method\":\"initialize\",\"params\":{" CLIENT_CAN "{}}}}",
+          "request initialize int id=1; complete 1+0 closed");
+    check("{" V ",\"id\":1,\"result\":{\"capabilities\":[\"tools\"]}}",
+          "result  int id=1; complete 1+0 closed");
+    check("{" V ",\"id\":1,\"result\":{\"x\":{\"capabilities\":{\"tools\":{}}}}}",
+          "result  int id=1; complete 1+0 closed");
+    /* of a batch, each its own */
+    check("[{" V ",\"id\":1,\"method\":\"ping\",\"params\":{" CLIENT_CAN "{\"roots\":{}}}}},{" V
+          ",\"id\":2,\"method\":\"ping\"}]",
+          "request ping int BF can,roots id=1; request ping int B id=2; complete 2+0 closed");
 }
 
 static const char *repeated(const char *unit, size_t count)

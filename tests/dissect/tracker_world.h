@@ -14,7 +14,7 @@
  *
  *   message   m c2s tools/call 1 s1 2025-06-18 [orphan] [late] [copy]
  *   exchange  x tools/call 1 result s1 [code=-1] [http=404] [resumed] [3ms]
- *   session   s open 1 2025-06-18 client/server
+ *   session   s open 1 2025-06-18 client/server [can=8003/8000]
  *   finding   f pair:unanswered
  *   operation o mrtr tools/call deploy complete [likely] legs=2 rounds=1 [polls=n] [fetches=n]
  *               [total=7ms server=4ms outside=3ms] [created=2ms] [wait=9ms]
@@ -59,8 +59,11 @@ static void world_on_connection(void *ctx, const struct event_connection *e)
 static void world_on_session(void *ctx, const struct event_session *e)
 {
     static const char *const what[] = {"open", "update", "close"};
-    world_log(ctx, "s %s %" PRIu64 " %s %s/%s\n", what[e->event], e->origin.session,
+    world_log(ctx, "s %s %" PRIu64 " %s %s/%s", what[e->event], e->origin.session,
               e->origin.version[0] ? e->origin.version : "-", e->client_name, e->server_name);
+    if (e->client_capabilities || e->server_capabilities)
+        world_log(ctx, " can=%x/%x", e->client_capabilities, e->server_capabilities);
+    world_log(ctx, "\n");
 }
 
 static void world_on_message(void *ctx, const struct event_message *e)
@@ -292,6 +295,7 @@ struct say {
     uint64_t event;
     const char *name, *version, *peer, *peer_version;
     const char *cancels;
+    uint16_t capabilities;
     bool error;
     int64_t code;              /* of the error; 0: none */
     struct record_links links; /* told if it has flags */
@@ -317,6 +321,7 @@ __attribute__((unused)) static void world_say(struct world *w, uint64_t conn, ui
                           .event_id = s.event,
                           .error_code = s.code,
                           .flags = s.flags,
+                          .capabilities = s.capabilities,
                           .dir = s.dir};
     if (s.event)
         m->flags |= MESSAGE_HAS_EVENT_ID;

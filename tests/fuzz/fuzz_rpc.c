@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The JSON-RPC envelope: the same messages however the text is cut, held back or not, and nothing
  * in them that the rest of the program may not rely on. */
+#include "dissect/capability.h"
 #include "dissect/rpc.h"
 #include <stdlib.h>
 
@@ -20,8 +21,11 @@ static void take(void *ctx, const struct message *m)
     require(m->text_used <= sizeof(m->text) && m->kind <= MESSAGE_ERROR);
     require((m->method == METHOD_NONE) == (m->kind >= MESSAGE_RESULT));
     require(m->bytes >= 2 && m->first.packet <= m->last.packet);
-    uint64_t facts[] = {m->bytes, m->id.type,    m->id.hash, m->cancels.type, m->cancels.hash,
-                        m->flags, m->error_code, m->kind,    m->method,       m->text_used};
+    require(m->capabilities == 0 || (m->capabilities & CAPABILITY_DECLARED));
+    require((m->capabilities & ~CAPABILITY_DECLARED) >> CAPABILITY_COUNT == 0);
+    uint64_t facts[] = {m->bytes,        m->id.type,   m->id.hash,     m->cancels.type,
+                        m->cancels.hash, m->flags,     m->error_code,  m->kind,
+                        m->method,       m->text_used, m->capabilities};
     hash_stream_feed(ctx, facts, sizeof(facts));
     for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
         size_t n;

@@ -2,6 +2,7 @@
 /* The tracker: records made from the input's bytes, eight a record, with tiny tables. Every request
  * must end exactly once, every session that opened must close, and another hash key must give the
  * same events. */
+#include "dissect/capability.h"
 #include "dissect/tracker.h"
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ static void on_session(void *ctx, const struct event_session *e)
     s->open -= e->event == SESSION_CLOSED;
     note(s, &e->origin.session, sizeof(e->origin.session));
     note(s, e->client_name, strlen(e->client_name));
+    note(s, &(uint16_t[2]){e->client_capabilities, e->server_capabilities}, 2 * sizeof(uint16_t));
 }
 
 static void on_message(void *ctx, const struct event_message *e)
@@ -103,6 +105,8 @@ static void make_message(struct message *m, const uint8_t *b, const struct strea
         m->method = 1 + b[5] % METHOD_OTHER;
     if (m->method == METHOD_OTHER)
         put_text(m, MESSAGE_TEXT_METHOD, "vendor/own");
+    if (b[7] & 4)
+        m->capabilities = (uint16_t)(CAPABILITY_DECLARED | b[5]);
     put_text(m, MESSAGE_TEXT_ID, ids[b[4] & 3]);
     static const char *const versions[] = {"", "2025-06-18", "2025-03-26", "2026-07-28"};
     put_text(m, MESSAGE_TEXT_VERSION, versions[(b[7] & 1) | (b[7] >> 6 & 2)]);

@@ -87,6 +87,37 @@ Test(event_line, session)
           "\"capabilities\":null}\n");
 }
 
+Test(event_line, capabilities)
+{
+    struct event_session e = {.origin = scene_origin(&conn, 1, ""),
+                              .client_name = "",
+                              .client_version = "",
+                              .server_name = "",
+                              .server_version = ""};
+    static const struct {
+        uint16_t client, server;
+        const char *text;
+    } cases[] = {
+        {0, 0, "null}\n"},
+        {CAPABILITY_DECLARED, 0, "{\"client\":[],\"server\":null}}\n"},
+        {0, CAPABILITY_DECLARED | 1 << CAPABILITY_TOOLS | 1 << CAPABILITY_COMPLETIONS,
+         "{\"client\":null,\"server\":[\"completions\",\"tools\"]}}\n"},
+        {CAPABILITY_DECLARED | 1 << CAPABILITY_OTHER | 1 << CAPABILITY_ROOTS, CAPABILITY_DECLARED,
+         "{\"client\":[\"roots\",\"other\"],\"server\":[]}}\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        e.client_capabilities = cases[i].client;
+        e.server_capabilities = cases[i].server;
+        json_t *line = event_line_session(&e);
+        char *text = event_line_text(line);
+        const char *found = strstr(text, "\"capabilities\":");
+        cr_assert_not_null(found);
+        cr_expect_str_eq(found + strlen("\"capabilities\":"), cases[i].text, "%zu", i);
+        free(text);
+        json_decref(line);
+    }
+}
+
 Test(event_line, message)
 {
     static const char text[] = "\"seven\"echo";
@@ -231,7 +262,10 @@ Test(event_line, every_failing_allocation_gives_null_or_the_line)
                                  .method_len = 2};
     struct event_exchange ended = scene_exchange(&conn, "tools/call", "a\xff", EXCHANGE_RESULT);
     struct event_connection c = {.event = CONN_EVENT_CLOSED, .conn = &conn};
-    struct event_session s = {.origin = scene_origin(&conn, 1, "x"), .client_name = "n"};
+    struct event_session s = {.origin = scene_origin(&conn, 1, "x"),
+                              .client_name = "n",
+                              .client_capabilities = CAPABILITY_DECLARED | 3,
+                              .server_capabilities = CAPABILITY_DECLARED};
     struct event_operation o = {
         .origin = scene_origin(&conn, 1, "x"), .method = "?", .method_len = 1};
     json_set_alloc_funcs(counted_malloc, free);

@@ -12,28 +12,53 @@ import zlib
 
 from wire import ACK, CLIENT, SERVER, Connection, to_json
 
-INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize",
-              "params": {"protocolVersion": "2025-06-18", "capabilities": {},
-                         "clientInfo": {"name": "client", "version": "1"}}}
-INITIALIZED = {"jsonrpc": "2.0", "id": 0,
-               "result": {"protocolVersion": "2025-06-18", "capabilities": {},
-                          "serverInfo": {"name": "server", "version": "1"}}}
+CAPABILITIES = ["completions", "experimental", "logging", "roots", "sampling", "tasks", "tools"]
+
+
+def party(rng):
+    """Capabilities, and who declares them: its name lists them as events do, so that it tells what
+    is to be known of any party that was heard of."""
+    names = sorted(rng.sample(CAPABILITIES, rng.randint(0, 2)))
+    declared = {name: rng.choice([{}, {"listChanged": False}, {"null": None}]) for name in names}
+    if rng.random() < 0.5:
+        names.append("other")
+        declared["x-" + "y" * rng.randint(0, 80)] = {"tools": {}}
+    if rng.random() < 0.5:
+        declared["prompts"] = None
+    order = rng.sample(list(declared), len(declared))
+    return {name: declared[name] for name in order}, {"name": ",".join(["caps"] + names),
+                                                      "version": "1"}
+
+
+def initialize(rng):
+    capabilities, who = party(rng)
+    return {"jsonrpc": "2.0", "id": 0, "method": "initialize",
+            "params": {"protocolVersion": "2025-06-18", "capabilities": capabilities,
+                       "clientInfo": who}}
+
+
+def initialized(rng):
+    capabilities, who = party(rng)
+    return {"jsonrpc": "2.0", "id": 0,
+            "result": {"protocolVersion": "2025-06-18", "capabilities": capabilities,
+                       "serverInfo": who}}
 
 
 class Carrier:
-    """What all have in common; `streams` is for what those of one capture share."""
+    """What all have in common; `shared` is for what those of one capture share."""
 
     concurrent = True
     sessions = True
     rounds = False
 
-    def __init__(self, connection, rng, streams):
-        self.connection, self.rng, self.streams = connection, rng, streams
+    def __init__(self, connection, rng, shared):
+        self.connection, self.rng = connection, rng
+        self.streams, self.parties = shared["streams"], shared["parties"]
 
     def begin(self, session):
         """The handshake of a session."""
-        self.ask(INITIALIZE, None)
-        self.answer(INITIALIZED, None, session)
+        self.ask(initialize(self.rng), None)
+        self.answer(initialized(self.rng), None, session)
         self.note({"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
 
     @staticmethod
@@ -115,13 +140,14 @@ class Modern(Http):
     rounds = True
 
     def begin(self, session):
-        pass
+        self.parties[session] = party(self.rng)
 
     def ask(self, message, session):
+        capabilities, who = self.parties[session]
         params = message["params"] | {"_meta": {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": {"name": session, "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {}}}
+            "io.modelcontextprotocol/clientInfo": {"name": who["name"], "version": session},
+            "io.modelcontextprotocol/clientCapabilities": capabilities}}
         fields = (f"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {message['method']}\r\n"
                   f"Mcp-Name: {params['name']}\r\n")
         return self.post(to_json(message | {"params": params}), "/mcp", fields)
@@ -136,8 +162,8 @@ class Sse(Http):
     concurrent = True
     accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
-    def __init__(self, connection, rng, streams):
-        super().__init__(connection, rng, streams)
+    def __init__(self, connection, rng, shared):
+        super().__init__(connection, rng, shared)
         self.owed = False  # the POST was not accepted yet
 
     def event(self, session, kind, data):
@@ -153,8 +179,8 @@ class Sse(Http):
         stream.send(SERVER, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                     b"Transfer-Encoding: chunked\r\n\r\n")
         self.event(session, b"endpoint", f"/messages?session={session}".encode())
-        self.ask(INITIALIZE, session)
-        self.answer(INITIALIZED, session, session)
+        self.ask(initialize(self.rng), session)
+        self.answer(initialized(self.rng), session, session)
         self.ask({"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
 
     def accept(self):
@@ -199,8 +225,8 @@ class Lines(Carrier):
 class WebSocket(Lines):
     """Text messages, some of them in fragments."""
 
-    def __init__(self, connection, rng, streams):
-        super().__init__(connection, rng, streams)
+    def __init__(self, connection, rng, shared):
+        super().__init__(connection, rng, shared)
         connection.send(CLIENT, b"GET /mcp HTTP/1.1\r\nHost: server\r\nUpgrade: websocket\r\n"
                         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -266,8 +292,8 @@ class Squirrel(Lines):
 class Http2(Carrier):
     """Streams of one connection with prior knowledge; header fields as plain literals."""
 
-    def __init__(self, connection, rng, streams):
-        super().__init__(connection, rng, streams)
+    def __init__(self, connection, rng, shared):
+        super().__init__(connection, rng, shared)
         self.stream = -1
         self.asked = {}
         settings = self.frame(4, 0, 0, b"")

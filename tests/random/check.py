@@ -14,6 +14,7 @@ the capture, what `replay --json` says must be so:
   one exchange;
 - no call is unanswered or cancelled, because all were answered; pending only where packets lack;
 - an operation with a total time begins and ends with one call, and has all of its exchanges;
+- a party of a session that was heard of has the capabilities that its name lists;
 - nobody is blamed for what the capture lacks: no finding `pair:*`;
 - of a complete capture, every call is there.
 
@@ -80,9 +81,9 @@ class Dialogues:
         self.rng = rng
         self.capture = wire.Capture()
         self.kind = CARRIERS[carrier]
-        streams = {}
+        shared = {"streams": {}, "parties": {}}
         self.carriers = [self.kind(wire.Connection(self.capture, 40001 + i, 3000,
-                                                   rng.choice([60, 200, 400, 1400])), rng, streams)
+                                                   rng.choice([60, 200, 400, 1400])), rng, shared)
                          for i in range(rng.randint(1, 6))]
         if self.kind.sessions:
             self.sessions = ["A", "B", "C"][:rng.randint(1, 3)]
@@ -93,7 +94,8 @@ class Dialogues:
         self.paused = []  # calls whose input is being asked for
         self.waiting = []
         self.run()
-        for connection in [c.connection for c in self.carriers] + list(streams.values()):
+        streams = list(shared["streams"].values())
+        for connection in [c.connection for c in self.carriers] + streams:
             connection.close()
 
     def carrier_of(self, session, choice):
@@ -211,6 +213,17 @@ def check_operation(operation, calls, impairment):
             f"{operation['total_time']} s until {operation['ts']}"]
 
 
+def check_session(session):
+    """Sentences about capabilities that a session event gives wrongly."""
+    wrong = []
+    for side in ("client", "server"):
+        who, got = session[f"{side}_info"], (session["capabilities"] or {}).get(side)
+        want = who["name"].split(",")[1:] if who else None
+        if got != want:
+            wrong.append(f"{side} {who} has capabilities {got}")
+    return wrong
+
+
 def check(carrier, seed):
     """Sentences about what is wrong, and how many pairs were claimed."""
     rng = wire.new_rng(f"{carrier} {seed}")
@@ -231,6 +244,8 @@ def check(carrier, seed):
             wrong += check_exchange(event, name, dialogues.exchanges, impairment)
             claimed += event["status"] in ("result", "error", "input_required")
     for event in events:
+        if event["event"] == "session" and carrier != "squirrel":
+            wrong += check_session(event)
         if event["event"] == "operation":
             wrong += check_operation(event, dialogues.calls, impairment)
     missing = sum(len(calls) for calls in dialogues.exchanges.values())
