@@ -26,6 +26,7 @@
 #include "dissect/dissector.h"
 #include "coding.h"
 #include "dissect/transport.h"
+#include "http1_memo.h"
 #include "upgrade.h"
 #include "work.h"
 #include <stdlib.h>
@@ -531,7 +532,8 @@ struct dissector *dissector_new(const struct dissector_config *config,
     if (!d)
         return NULL;
     d->spare.owners = d->decoders.owners = config->shards;
-    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders};
+    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders, NULL};
+    d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without it, all is the same but the speed */
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,
                                    .data = on_data,
@@ -553,5 +555,6 @@ void dissector_free(struct dissector *d)
         return;
     transport_spare_free(&d->spare);
     work_spare_free(&d->states);
+    free(d->env.heads);
     free(d);
 }

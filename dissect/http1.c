@@ -68,6 +68,11 @@ bool http1_idle(const struct http1 *h)
            !h->tunnel_next;
 }
 
+bool http1_at_head(const struct http1 *h)
+{
+    return h->state == STATE_START && !h->lost_sync && h->line.len == 0;
+}
+
 static bool look_fits(const struct http1 *h, enum http1_look look)
 {
     return look == (h->kind == HTTP1_REQUEST ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_RESPONSE);
@@ -163,22 +168,27 @@ static enum line_result take_line(struct http1 *h, const struct http1_sink *sink
 
 /* ---- heads */
 
+void http1_known_start(struct http1 *h, const struct http1_sink *sink,
+                       const struct http1_known *known)
+{
+    h->lost_sync = false;
+    h->state = STATE_FIELDS;
+    h->seen = known->seen;
+    h->content_length = known->content_length;
+    h->status = (uint16_t)known->head.status;
+    h->head_bytes = known->head_bytes;
+    h->request_method = (uint8_t)sink->start(sink->ctx, &known->head);
+}
+
 static void start_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
 {
     if (line.n == 0)
         return;
-    struct http1_head head = {0};
-    if (!http1_head_start(h->kind, line, h->line_cut, &head)) {
+    struct http1_known known = {.head_bytes = (uint32_t)line.n};
+    if (http1_head_start(h->kind, line, h->line_cut, &known.head))
+        http1_known_start(h, sink, &known);
+    else
         lose_line(h, sink);
-        return;
-    }
-    h->lost_sync = false;
-    h->state = STATE_FIELDS;
-    h->seen = 0;
-    h->content_length = 0;
-    h->status = (uint16_t)head.status;
-    h->head_bytes = (uint32_t)line.n;
-    h->request_method = (uint8_t)sink->start(sink->ctx, &head);
 }
 
 /* True if the head may still hold more fields. */
@@ -295,7 +305,7 @@ static void begin_chunk(struct http1 *h)
     h->left = 0;
 }
 
-static void finish_head(struct http1 *h, const struct http1_sink *sink)
+void http1_known_end(struct http1 *h, const struct http1_sink *sink)
 {
     int framing = http1_head_framing(h);
     if (framing < 0 || (h->seen & HTTP1_HEAD_BAD_LENGTH) != 0)
@@ -340,7 +350,7 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
     struct http1_span line;
     if (h->state == STATE_FIELDS && h->line.len == 0) {
         if (feed_whole_fields(h, sink, in)) {
-            finish_head(h, sink);
+            http1_known_end(h, sink);
             return;
         }
         if (in->n == 0)
@@ -360,7 +370,7 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
     else if (line.n > 0)
         field_line(h, sink, line, memchr(line.p, ':', line.n));
     else if (h->state == STATE_FIELDS)
-        finish_head(h, sink);
+        http1_known_end(h, sink);
     else
         end_message(h, sink, HTTP1_END_COMPLETE);
     if (h->line.data || h->line_cut)

@@ -102,6 +102,14 @@ struct http1 {
     struct buf line;
 };
 
+/* What a head says for the framing, for one that need not be read again. */
+struct http1_known {
+    struct http1_head head;
+    uint64_t content_length;
+    uint32_t head_bytes;
+    uint8_t seen; /* as in struct http1 */
+};
+
 /* midstream: begin by looking for a start line at the beginning of a fed piece. */
 void http1_init(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit);
 void http1_fini(struct http1 *h);
@@ -114,6 +122,15 @@ bool http1_idle(const struct http1 *h);
  * this kind, or hold one after a line end, is skipped whole. Memory shortage ends the message as
  * lost. */
 void http1_feed(struct http1 *h, const struct http1_sink *sink, const uint8_t *bytes, size_t n);
+
+/* Whether the next byte surely is the first of a head, or of an empty line before it. */
+bool http1_at_head(const struct http1 *h);
+
+/* Instead of feeding the bytes of a head: its start line, and, when the listener has its fields,
+ * its end. */
+void http1_known_start(struct http1 *h, const struct http1_sink *sink,
+                       const struct http1_known *known);
+void http1_known_end(struct http1 *h, const struct http1_sink *sink);
 
 /* n bytes are missing here. A body whose framing covers them goes on (body_gap); anything else ends
  * the message as lost and looks for the next start line. */

@@ -7,6 +7,8 @@
 #include "dissect/transport.h"
 #include "exchanges.h"
 #include "fields.h"
+#include "http1_head.h"
+#include "http1_memo.h"
 #include "upgrade.h"
 
 /*
@@ -29,9 +31,11 @@ struct http1_conn {
     struct body body[DIR_COUNT];
     struct fields fields[DIR_COUNT]; /* of the head under way or just read */
     struct exchanges exchanges;
-    struct upgrade *upgrade;      /* what the connection turned into; NULL: nothing known */
-    uint64_t gap_owed[DIR_COUNT]; /* lost bytes to be told on the next channel */
-    int64_t response_ns;          /* start of the response */
+    struct upgrade *upgrade;        /* what the connection turned into; NULL: nothing known */
+    uint64_t gap_owed[DIR_COUNT];   /* lost bytes to be told on the next channel */
+    int64_t response_ns;            /* start of the response */
+    struct http1_memo_place *place; /* where the head that begins at new_head may be kept, */
+    struct http1_span new_head;     /* or NULL; during feed() only */
     uint16_t status;
     uint16_t pending[DIR_COUNT]; /* bits of enum finding, to be told once a channel is known */
     uint8_t ending;              /* enum channel_end, while end() runs and after */

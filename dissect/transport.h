@@ -30,6 +30,7 @@ struct transport_spare {
 };
 
 struct decoder_account; /* coding.h */
+struct http1_memo;      /* http1_memo.h */
 
 /* What all transports of a dissector share. */
 struct transport_env {
@@ -38,6 +39,7 @@ struct transport_env {
     struct record_sink sink;
     struct transport_spare *spare;
     struct decoder_account *decoders; /* of all content codings */
+    struct http1_memo *heads;         /* NULL: every head is read */
 };
 
 /* One connection as its transport sees it. Lives as long as the state, while that is not at rest.

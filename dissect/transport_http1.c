@@ -41,6 +41,38 @@
 #include "http_rules.h"
 #include <string.h>
 
+/* ---- heads that came before */
+
+/* The head that was just read, if it is the one that the bytes fed began with. */
+static void keep_head(struct http1_conn *s, enum dir dir)
+{
+    if (s->place)
+        http1_memo_keep(s->place, &s->parser[dir], &s->fields[dir], s->new_head.p, s->new_head.n);
+    s->place = NULL;
+}
+
+/* Takes the head that *in begins with if it is known. */
+static void take_known_head(struct http1_conn *s, enum dir dir, const struct http1_sink *sink,
+                            struct http1_span *in)
+{
+    struct http1 *parser = &s->parser[dir];
+    bool learn;
+    if (!s->tc->env->heads || !http1_at_head(parser))
+        return;
+    struct http1_memo_place *p =
+        http1_memo_at(s->tc->env->heads, s->tc->conn->id, (int)dir, &learn);
+    size_t used = http1_memo_find(p, in->p, in->n);
+    if (used > 0) {
+        http1_known_start(parser, sink, &p->known);
+        s->fields[dir] = p->fields;
+        http1_known_end(parser, sink);
+        *in = (struct http1_span){in->p + used, in->n - used};
+    } else if (learn) {
+        s->place = p;
+        s->new_head = *in;
+    }
+}
+
 /* ---- requests */
 
 static enum http1_request_method request_start(void *ctx, const struct http1_head *head)
@@ -79,6 +111,7 @@ static void request_head_end(void *ctx, const struct http1_body_info *info)
     const struct fields *f = &s->fields[DIR_C2S];
     struct exchange *e = exchanges_receiving(&s->exchanges);
     s->in_head[DIR_C2S] = false;
+    keep_head(s, DIR_C2S);
     if (!e)
         return;
     http_rules_note(&e->begin, f);
@@ -224,6 +257,7 @@ static void response_head_end(void *ctx, const struct http1_body_info *info)
     struct http1_conn *s = ctx;
     const struct fields *f = &s->fields[DIR_S2C];
     s->in_head[DIR_S2C] = false;
+    keep_head(s, DIR_S2C);
     if (s->interim)
         return;
     struct exchange *e = bind(s);
@@ -451,7 +485,10 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
         before_response(s, bytes, n);
     bool lost = s->parser[dir].lost_sync;
     struct http1_sink sink = parser_sink(s, dir);
-    http1_feed(&s->parser[dir], &sink, bytes, n);
+    struct http1_span in = {bytes, n};
+    take_known_head(s, dir, &sink, &in);
+    http1_feed(&s->parser[dir], &sink, in.p, in.n);
+    s->place = NULL;
     if (lost && s->parser[dir].lost_sync)
         transport_note(s->tc, RECORD_NOTED_UNREAD, n);
 }
