@@ -2,7 +2,12 @@
 /*
  * A doubly linked list, searched from whichever end is near: a direction that lost a packet appends
  * at the end, a shuffled capture fills in close to it, and what fills a hole belongs to the front.
- * LIMIT_HELD_SEGMENTS bounds what a sender of tiny shuffled segments can make of that.
+ *
+ * What is near neither end is found by lanes (a skip list: W. Pugh, 1990): one segment in 16, by
+ * chance, is in the first lane, too, and one of 16 of these in the second. A search goes along the
+ * second lane as far as it can, then the first, then the list, so that a sender of tiny shuffled
+ * segments causes some tens of steps with LIMIT_HELD_SEGMENTS of them. Segments leave at the front
+ * only, where they are the first of their lanes.
  *
  * Limits: LIMIT_HELD_CONNECTION_BYTES and LIMIT_HELD_SEGMENTS a direction, the owner's
  * max_held_bytes in all. A segment costs its bytes and its bookkeeping.
@@ -22,6 +27,21 @@ static uint32_t packets_of(const struct flow *f)
     return (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
 }
 
+#define NEAR       8  /* segments from the end that are tried one by one */
+#define LANE_SHARE 16 /* one in so many */
+
+/* The last in a lane, or in one below, that ends at or before seq; NULL: none does. */
+static struct hold_segment *in_lanes(const struct hold *h, uint32_t seq, int below)
+{
+    struct hold_segment *at = NULL;
+    for (int lane = HOLD_LANES - 1; lane >= below; lane--) {
+        struct hold_segment *next = at ? at->lane[lane] : h->lane[lane];
+        for (; next && tcp_ahead(seq, hold_end(next)) >= 0; next = next->lane[lane])
+            at = next;
+    }
+    return at;
+}
+
 struct hold_segment *hold_find(const struct hold *h, uint32_t seq)
 {
     if (!h || !h->first || tcp_ahead(hold_end(h->last), seq) <= 0)
@@ -29,8 +49,14 @@ struct hold_segment *hold_find(const struct hold *h, uint32_t seq)
     if (tcp_ahead(hold_end(h->first), seq) > 0)
         return h->first;
     struct hold_segment *s = h->last;
-    while (s->prev && tcp_ahead(hold_end(s->prev), seq) > 0)
-        s = s->prev;
+    for (int i = 0; i < NEAR; i++, s = s->prev) {
+        if (tcp_ahead(hold_end(s->prev), seq) <= 0)
+            return s;
+    }
+    struct hold_segment *before = in_lanes(h, seq, 0);
+    s = before ? before->next : h->first;
+    while (tcp_ahead(hold_end(s), seq) <= 0)
+        s = s->next;
     return s;
 }
 
@@ -48,6 +74,7 @@ static struct hold *ensure(struct reassembly *r, struct flow *f, int side)
     }
     h->flow = f;
     h->side = (uint8_t)side;
+    h->random = f->hash | 1;
     h->born_packets = packets_of(f);
     h->waits_ns = HOLD_NEVER;
     h->bytes = sizeof(*h);
@@ -106,6 +133,27 @@ static void link_before(struct hold *h, struct hold_segment *s, struct hold_segm
         h->last = s;
 }
 
+/* xorshift32 (G. Marsaglia, 2003): chance, not a secret. */
+static uint32_t next_random(struct hold *h)
+{
+    h->random ^= h->random << 13;
+    h->random ^= h->random >> 17;
+    h->random ^= h->random << 5;
+    return h->random;
+}
+
+/* Puts s, which is in the list, into as many lanes as chance has it. */
+static void link_lanes(struct hold *h, struct hold_segment *s)
+{
+    for (uint32_t chance = next_random(h); s->lanes < HOLD_LANES && chance % LANE_SHARE == 0;
+         chance /= LANE_SHARE) {
+        struct hold_segment *before = in_lanes(h, s->seq, s->lanes);
+        struct hold_segment **link = before ? &before->lane[s->lanes] : &h->lane[s->lanes];
+        s->lane[s->lanes++] = *link;
+        *link = s;
+    }
+}
+
 /* A stretch of a segment: length_bytes from seq on, of which captured_bytes are at data. */
 struct stretch {
     const uint8_t *data;
@@ -135,6 +183,7 @@ static enum hold_result insert(struct reassembly *r, struct hold *h, const struc
     if (part->captured_bytes > 0)
         memcpy(s->data, part->data, part->captured_bytes);
     link_before(h, s, next);
+    link_lanes(h, s);
     stamp(r, h, s);
     h->segments++;
     h->bytes += (uint32_t)cost;
@@ -199,6 +248,8 @@ struct hold_segment *hold_pop(struct reassembly *r, struct hold *h)
         s->next->prev = NULL;
     else
         h->last = NULL;
+    for (int lane = 0; lane < s->lanes; lane++)
+        h->lane[lane] = s->lane[lane];
     if (h->unacked == s)
         h->unacked = s->next;
     h->segments--;

@@ -17,17 +17,20 @@
  */
 
 #define HOLD_NEVER INT64_MAX
+#define HOLD_LANES 2 /* see hold.c */
 
 struct hold_segment {
     struct hold_segment *next, *prev;
-    int64_t ts_ns;              /* of its packet */
-    int64_t born_ns;            /* see above; in latest packet time of the run */
-    int64_t due_since_ns;       /* see above; HOLD_NEVER: not acknowledged */
-    uint32_t due_since_packets; /* packets of the connection at that time */
+    struct hold_segment *lane[HOLD_LANES]; /* the next in each lane that this one is in */
+    int64_t ts_ns;                         /* of its packet */
+    int64_t born_ns;                       /* see above; in latest packet time of the run */
+    int64_t due_since_ns;                  /* see above; HOLD_NEVER: not acknowledged */
+    uint32_t due_since_packets;            /* packets of the connection at that time */
     uint32_t seq;
     uint32_t length_bytes;   /* 0: only a FIN */
     uint32_t captured_bytes; /* at data */
     uint32_t ack;            /* what its sender had of the other direction */
+    uint8_t lanes;           /* it is in the first so many */
     bool has_ack;
     bool fin; /* the direction ends here */
     uint8_t data[];
@@ -37,13 +40,15 @@ struct hold {
     struct deadline deadline; /* first member */
     struct flow *flow;
     struct hold_segment *first, *last;
-    struct hold_segment *unacked; /* first with due_since_ns == HOLD_NEVER; NULL: none */
-    uint32_t bytes;               /* bookkeeping included */
+    struct hold_segment *lane[HOLD_LANES]; /* the first in each */
+    struct hold_segment *unacked;          /* first with due_since_ns == HOLD_NEVER; NULL: none */
+    uint32_t bytes;                        /* bookkeeping included */
     uint32_t segments;
     uint32_t born_packets;  /* packets of the connection when the first was held */
     int64_t waits_ns;       /* since when the first waits for the other direction; HOLD_NEVER */
     uint32_t waits_packets; /* packets of the connection at that time */
     uint32_t waits_seq;     /* the byte that waits */
+    uint32_t random;        /* decides about lanes; begins as what nobody outside knows */
     uint8_t side;
 };
 

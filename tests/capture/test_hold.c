@@ -89,3 +89,73 @@ Test(hold, segment_larger_than_all_memory)
     expect_log("c:gap:5 ");
     cr_assert_eq(w.n[CLIENT], 2005);
 }
+
+/* ---- the store alone */
+
+/* What hold_find() promises, one segment after the other. */
+static struct hold_segment *find_slowly(const struct hold *h, uint32_t seq)
+{
+    struct hold_segment *s = h->first;
+    while (s && tcp_ahead(hold_end(s), seq) <= 0)
+        s = s->next;
+    return s;
+}
+
+#define STORED 4000
+#define WRAPS  (UINT32_MAX - STORED) /* in the middle of what is stored */
+
+/* Every second byte, in the order of a multiplication that visits all. */
+static void store(struct reassembly *r, struct flow *f, uint32_t multiplier)
+{
+    for (uint32_t i = 0; i < STORED; i++) {
+        uint32_t place = i * multiplier % STORED;
+        struct tcp_segment seg = {
+            .seq = WRAPS + 2 * place, .data = filler, .length_bytes = 1, .captured_bytes = 1};
+        cr_assert_eq(hold_store(r, f, 0, &seg), HOLD_DONE);
+    }
+}
+
+static void expect_found(const struct hold *h)
+{
+    for (uint32_t seq = WRAPS - 3; seq != WRAPS + 2 * STORED + 3; seq++)
+        cr_assert_eq(hold_find(h, seq), find_slowly(h, seq));
+}
+
+Test(hold, segments_are_found_in_any_order)
+{
+    static const uint32_t multipliers[] = {1, 3, 1237, STORED - 1};
+    for (size_t m = 0; m < sizeof(multipliers) / sizeof(*multipliers); m++) {
+        struct limits_hit hit = {0};
+        struct reassembly r = {.hit = &hit, .max_held_bytes = 1 << 20};
+        struct flow f = {.hash = 12345};
+        store(&r, &f, multipliers[m]);
+        const struct hold *h = f.half[0].hold;
+        cr_assert_eq(h->segments, STORED);
+        cr_assert_not_null(h->lane[HOLD_LANES - 1]);
+        expect_found(h);
+        for (uint32_t i = 0; i < STORED / 2; i++)
+            free(hold_pop(&r, f.half[0].hold));
+        expect_found(h);
+        hold_free(&r, &f, 0);
+        cr_assert_eq(r.held_bytes, 0);
+        deadline_fini(&r.deadlines);
+    }
+}
+
+/* A lane that passes hardly anything, or everything, helps nobody: of 4000, about 250 and 16. */
+Test(hold, lanes_thin_out)
+{
+    struct limits_hit hit = {0};
+    struct reassembly r = {.hit = &hit, .max_held_bytes = 1 << 20};
+    struct flow f = {.hash = 12345};
+    uint32_t passes[HOLD_LANES] = {0};
+    store(&r, &f, STORED - 1);
+    for (int lane = 0; lane < HOLD_LANES; lane++) {
+        for (const struct hold_segment *s = f.half[0].hold->lane[lane]; s; s = s->lane[lane])
+            passes[lane]++;
+    }
+    cr_assert(passes[0] > 150 && passes[0] < 400, "%u", passes[0]);
+    cr_assert(passes[1] > 4 && passes[1] < 40, "%u", passes[1]);
+    hold_free(&r, &f, 0);
+    deadline_fini(&r.deadlines);
+}
