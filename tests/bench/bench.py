@@ -123,6 +123,7 @@ def measure(args, corpus):
                 args, path, truth, corpora.threads_option(args.program, threads))
             result["errors"] += errors
         result.update(figures(floors, times))
+        result["cpu_of_one"] = result["cpu"] / results[0]["cpu"]
     loop = results[0]["floor"]
     rivals = [rival(args, name, corpus, path, loop) for name in others.COMMANDS if args.others]
     return results, rivals
@@ -158,8 +159,8 @@ def rival(args, name, corpus, path, loop_seconds):
 
 RIVAL_HEAD = ["corpus", "program", "of the capture", "s", "MB/s", "ratio", "CPU s", "peak MB"]
 HEAD = ["corpus", "threads", "MB", "packets", "loop s", "loop MB/s", "mcpmeter s", "ratio",
-        "min..max", "at most", "MB/s", "packets/s", "CPU s", "CPU ratio", "peak MB",
-        "B/open conn.", "report"]
+        "min..max", "at most", "MB/s", "packets/s", "CPU s", "CPU ratio",
+        "CPU of one thread", "peak MB", "B/open conn.", "report"]
 
 
 def verdict(r):
@@ -174,13 +175,13 @@ def row(r):
     start = [r["corpus"], str(r["threads"]), f"{mb:.0f}", str(packets)]
     mark = f"{r['mark']:.1f}" if r["mark"] else ""
     if "wall" not in r:
-        return start + ["n/a"] * 5 + [mark] + ["n/a"] * 7
+        return start + ["n/a"] * 5 + [mark] + ["n/a"] * 8
     alive = truth["connections"]["open"]
     return start + [
         f"{r['floor']:.3f}", f"{mb / r['floor']:.0f}", f"{r['wall']:.3f}", f"{r['ratio']:.2f}",
         f"{r['spread'][0]:.2f}..{r['spread'][1]:.2f}", mark, f"{mb / r['wall']:.0f}",
         f"{packets / r['wall'] / 1e6:.2f} M", f"{r['cpu']:.3f}", f"{r['cpu_ratio']:.2f}",
-        f"{r['peak'] / 1e6:.1f}", f"{r['peak'] / alive:.0f}" if alive else "", verdict(r)]
+        f"{r['cpu_of_one']:.2f}", f"{r['peak'] / 1e6:.1f}", f"{r['peak'] / alive:.0f}" if alive else "", verdict(r)]
 
 
 def write_results(args, results, rivals):
