@@ -7,6 +7,7 @@
  * were written; an exponent beyond MAX_EXPONENT makes a number that is never paired.
  */
 #include "rpc_text.h"
+#include "utf8.h"
 #include <string.h>
 
 #define MAX_EXPONENT 1000000 /* keeps sums of exponents far from overflow */
@@ -52,35 +53,6 @@ static void end(struct message *m, enum message_text which, const struct output 
         m->flags |= MESSAGE_TEXT_CUT;
 }
 
-static bool continues(uint8_t c)
-{
-    return (c & 0xc0) == 0x80;
-}
-
-/* The length of the character at p; 0 if it is none; -1 if the text ends inside of it. */
-static int character_length(const uint8_t *p, size_t n)
-{
-    uint8_t c = p[0];
-    if (c < 0x80)
-        return 1;
-    if (c < 0xc2 || c > 0xf4)
-        return 0;
-    int length = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (n < 2)
-        return -1;
-    uint8_t low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;  /* no overlong forms */
-    uint8_t high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf; /* no surrogates; to U+10FFFF */
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (int i = 2; i < length; i++) {
-        if ((size_t)i >= n)
-            return -1;
-        if (!continues(p[i]))
-            return 0;
-    }
-    return length;
-}
-
 /* Writes the character c as it stands in a JSON string. */
 static void put_escaped(struct output *out, uint8_t c)
 {
@@ -104,7 +76,7 @@ static void put_escaped(struct output *out, uint8_t c)
 static void put_text(struct output *out, const uint8_t *p, size_t n, bool cut, bool escape)
 {
     while (n > 0 && !out->cut) {
-        int length = character_length(p, n);
+        int length = utf8_length(p, n);
         if (length < 0 && cut)
             break;
         if (length <= 0)
