@@ -143,6 +143,16 @@ static void mirror(struct fields *f, const struct hash_key *hash, enum channel_f
     *(flag == CHANNEL_HAS_NAME ? &f->name_hash : &f->method_hash) = hash_bytes(hash, decoded, n);
 }
 
+/* A field whose value may be encoded. Returns whether it is in one of the forms. */
+static bool may_be_encoded(struct fields *f, struct fields_text value)
+{
+    bool malformed = header_value_malformed(value.p, value.n);
+    f->flags |= CHANNEL_MCP_HEADER;
+    if (malformed)
+        f->flags |= CHANNEL_BAD_VALUE;
+    return !malformed;
+}
+
 /* A field of the Mcp- family; others may begin like that. */
 static void mcp_field(struct fields *f, const struct hash_key *hash, struct fields_text name,
                       struct fields_text value)
@@ -156,9 +166,10 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
     } else if (ascii_is(name.p, name.n, "mcp-method")) {
         mirror(f, hash, CHANNEL_HAS_METHOD, value);
     } else if (ascii_is(name.p, name.n, "mcp-name")) {
-        mirror(f, hash, CHANNEL_HAS_NAME, value);
+        if (may_be_encoded(f, value))
+            mirror(f, hash, CHANNEL_HAS_NAME, value);
     } else if (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10)) {
-        f->flags |= CHANNEL_MCP_HEADER;
+        may_be_encoded(f, value);
     }
 }
 

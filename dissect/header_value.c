@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Encoded header values. Padding may be missing; nothing else is forgiven.
+ * Encoded header values. Padding may be missing, and the bits that fill up the last digit may be
+ * any; nothing else is forgiven.
  */
 #include "header_value.h"
-#include <stdint.h>
+#include "utf8.h"
+#include <assert.h>
 #include <string.h>
 
 static const char MARK[] = "=?base64?";
@@ -46,10 +48,16 @@ static int from_base64(const char *p, size_t n, char *dst, size_t room)
     return out;
 }
 
+/* Both markers are there: they and what is between do not overlap. */
+static bool is_marked(const char *value, size_t n)
+{
+    return n >= MARK_BYTES + 2 && memcmp(value, MARK, MARK_BYTES) == 0 &&
+           memcmp(value + n - 2, "?=", 2) == 0;
+}
+
 bool header_value_decode(const char *value, size_t n, char *dst, size_t room, size_t *ret_n)
 {
-    if (n >= MARK_BYTES + 2 && memcmp(value, MARK, MARK_BYTES) == 0 &&
-        memcmp(value + n - 2, "?=", 2) == 0) {
+    if (is_marked(value, n)) {
         size_t inner = n - MARK_BYTES - 2;
         if (inner / 4 * 3 + 2 > room)
             return false;
@@ -68,4 +76,55 @@ bool header_value_decode(const char *value, size_t n, char *dst, size_t room, si
     }
     *ret_n = n;
     return true;
+}
+
+/* How much is decoded at once: in whole groups of four digits. */
+#define PIECE       64
+#define PIECE_BYTES (PIECE / 4 * 3)
+#define CARRY_BYTES 3 /* of a character that the next piece completes */
+
+/* The number of bytes in whole characters at the beginning of n bytes; -1: no UTF-8. */
+static int whole_characters(const uint8_t *p, size_t n)
+{
+    size_t at = 0;
+    while (at < n) {
+        int length = utf8_length(p + at, n - at);
+        if (length == 0)
+            return -1;
+        if (length < 0)
+            break;
+        at += (size_t)length;
+    }
+    return (int)at;
+}
+
+static bool is_coded_text(const char *p, size_t n)
+{
+    char bytes[CARRY_BYTES + PIECE_BYTES + 2];
+    size_t have = 0;
+    for (bool last = false; !last;) {
+        last = n <= PIECE;
+        size_t piece = last ? n : PIECE;
+        int got = from_base64(p, piece, bytes + have, sizeof(bytes) - have);
+        if (got < 0 || (!last && got != PIECE_BYTES)) /* padded in the middle */
+            return false;
+        have += (size_t)got;
+        int whole = whole_characters((const uint8_t *)bytes, have);
+        if (whole < 0)
+            return false;
+        have -= (size_t)whole;
+        assert(have <= CARRY_BYTES);
+        memmove(bytes, bytes + whole, have);
+        p += piece;
+        n -= piece;
+    }
+    return have == 0;
+}
+
+bool header_value_malformed(const char *value, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((value[i] < ' ' && value[i] != '\t') || value[i] > '~')
+            return true;
+    return is_marked(value, n) && !is_coded_text(value + MARK_BYTES, n - MARK_BYTES - 2);
 }

@@ -15,4 +15,8 @@
  * Returns false when it does not fit, or has bytes outside of ASCII, whose encoding nobody told. */
 bool header_value_decode(const char *value, size_t n, char *dst, size_t room, size_t *ret_n);
 
+/* Whether it has neither form, whatever it stands for: bytes other than printable ASCII, space and
+ * tab, or both markers and something else between them than base64 of UTF-8. */
+bool header_value_malformed(const char *value, size_t n);
+
 #endif

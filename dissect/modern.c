@@ -26,8 +26,12 @@
  * lost, repaired to be valid UTF-8, or sent in an unknown encoding. What lacks is told only where
  * the body's own version demands it, and the whole head was read.
  *
- * Ignored on purpose: the fields Mcp-Param-*, which only the tool's schema explains; notifications,
- * for which the revision states no header rules.
+ * Of the fields Mcp-Param-* only the form is checked. Which argument one repeats is said by
+ * x-mcp-header in the tool's schema alone: the two names may differ, and another argument may have
+ * the field's. The schema is in a `tools/list` result that a client may have had before the
+ * capture, or elsewhere, and that may have changed since.
+ *
+ * Ignored on purpose: notifications, for which the revision states no header rules.
  */
 #include "modern.h"
 #include "emit.h"
@@ -125,7 +129,7 @@ static void check_name(struct tracker *t, const struct channel *ch, const struct
     if (ch->flags & CHANNEL_HAS_NAME) {
         if (hash != ch->name_hash)
             emit_finding(t, origin, "header:name_mismatch", DIR_C2S, &m->last);
-    } else if (required) {
+    } else if (required && !(ch->flags & CHANNEL_BAD_VALUE)) { /* which may be that of the name */
         emit_finding(t, origin, "header:missing_name", DIR_C2S, &m->last);
     }
 }
@@ -165,6 +169,8 @@ void modern_check(struct tracker *t, const struct channel *ch, const struct mess
         emit_finding(t, origin, "header:version_mismatch", DIR_C2S, &m->last);
     else if (head_n == 0 && required)
         emit_finding(t, origin, "header:missing_version", DIR_C2S, &m->last);
+    if (ch->modern && (ch->flags & CHANNEL_BAD_VALUE))
+        emit_finding(t, origin, "header:malformed", DIR_C2S, &m->last);
     check_method(t, ch, m, origin, required);
     check_name(t, ch, m, origin, required);
 }

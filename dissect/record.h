@@ -77,6 +77,7 @@ enum channel_flag {
                                          it does not show may be there all the same */
     CHANNEL_HAS_METHOD = 1 << 9,      /* Mcp-Method: method_hash is valid */
     CHANNEL_HAS_NAME = 1 << 10,       /* Mcp-Name: name_hash is valid */
+    CHANNEL_BAD_VALUE = 1 << 13,      /* Mcp-Name or Mcp-Param-*: header_value_malformed() */
     CHANNEL_JOINED = 1 << 11          /* which response answers the request rests on the belief that
                                          the client waits for each: the connection was joined */
 };

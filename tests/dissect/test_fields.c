@@ -40,6 +40,21 @@ Test(fields, every_name_that_matters_is_in_the_table)
     }
 }
 
+Test(fields, values_that_may_be_encoded)
+{
+    const unsigned name = CHANNEL_MCP_HEADER | CHANNEL_HAS_NAME;
+    const unsigned bad = CHANNEL_MCP_HEADER | CHANNEL_BAD_VALUE;
+    cr_expect_eq(of("Mcp-Name", "=?base64?w7w=?=").flags, name);
+    cr_expect_eq(of("Mcp-Name", "=?base64?!?=").flags, bad);
+    cr_expect_eq(of("Mcp-Name", "\xc3\xbc").flags, bad);
+    cr_expect_eq(of("Mcp-Param-City", "Lima").flags, CHANNEL_MCP_HEADER);
+    cr_expect_eq(of("mcp-param-city", "=?base64?w7w=?=").flags, CHANNEL_MCP_HEADER);
+    cr_expect_eq(of("mcp-param-city", "=?base64?w7?=").flags, bad);
+    cr_expect_eq(of("mcp-params", "\xc3\xbc").flags, 0);
+    cr_expect_eq(of("mcp-param-", "\xc3\xbc").flags, 0);
+    cr_expect_eq(of("Mcp-Session-Id", "\xc3\xbc").flags, CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION);
+}
+
 Test(fields, media_types)
 {
     static const struct {

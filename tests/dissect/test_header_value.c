@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dissect/header_value.h"
 #include <criterion/criterion.h>
+#include <stdint.h>
 #include <string.h>
 
 /* NULL: it cannot be known. */
@@ -53,4 +54,84 @@ Test(header_value, cannot_be_known)
     cr_expect_null(of("gr\xc3\xbc\xc3\x9f"));
     cr_expect_null(of("=?base64?QUFBQUFBQUFBQUFBQUFBQUFBQUE=?="));
     cr_expect_str_eq(of("1234567890123456"), "1234567890123456");
+}
+
+static bool malformed(const char *value)
+{
+    return header_value_malformed(value, strlen(value));
+}
+
+Test(header_value, well_formed)
+{
+    static const char *const good[] = {"",
+                                       "a b\tc~",
+                                       "=?base64?",
+                                       "=?base64?=",
+                                       "=?BASE64?!!?=",
+                                       "=?base64?!!",
+                                       "!!?=",
+                                       "=?base64?\?=",
+                                       "=?base64?YQ==?=",
+                                       "=?base64?YQ?=",
+                                       "=?base64?8J+YgA==?="};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        cr_expect_not(malformed(good[i]), "%s", good[i]);
+}
+
+Test(header_value, malformed)
+{
+    static const char *const bad[] = {"\x01",
+                                      "a\nb",
+                                      "\x7f",
+                                      "gr\xc3\xbc\xc3\x9f",
+                                      "\xe9",
+                                      "=?base64?!!?=",
+                                      "=?base64?Y?=",
+                                      "=?base64?YQ=?=",
+                                      "=?base64?YQ==YQ==?=",
+                                      "=?base64?Y-_?=",
+                                      "=?base64?/w==?=", /* ff */
+                                      "=?base64?w7zD?=", /* a character and half of one */
+                                      "=?base64?7aCA?=", /* a surrogate */
+                                      "=?base64?YWL CoA==?="};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_expect(malformed(bad[i]), "%s", bad[i]);
+}
+
+/* Base64 of n bytes that repeat. */
+static size_t encode(const char *unit, size_t n, char *dst)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t length = strlen(unit), out = 0;
+    unsigned bits = 0, have = 0;
+    for (size_t i = 0; i < n; i++) {
+        bits = bits << 8 | (uint8_t)unit[i % length];
+        for (have += 8; have >= 6; have -= 6)
+            dst[out++] = digits[bits >> (have - 6) & 63];
+    }
+    if (have > 0)
+        dst[out++] = digits[bits << (6 - have) & 63];
+    while (out % 4 != 0)
+        dst[out++] = '=';
+    return out;
+}
+
+/* It is decoded in pieces: characters across their borders, and texts that end on them. */
+Test(header_value, of_every_length)
+{
+    static const char *const units[] = {"x", "\u00fc", "\u20ac", "\U0001f600", "a\u20ac"};
+    char value[512] = "=?base64?", wrong[512];
+    for (size_t u = 0; u < sizeof(units) / sizeof(units[0]); u++) {
+        for (size_t n = 0; n < 200; n++) {
+            size_t inner = encode(units[u], n, value + 9), at = n % strlen(units[u]);
+            memcpy(value + 9 + inner, "?=", 2);
+            bool whole = at == 0 || (u == 4 && at == 1);
+            cr_assert_eq(header_value_malformed(value, 9 + inner + 2), !whole, "%zu %zu", u, n);
+            for (size_t i = 0; i + 2 < inner && n % 16 == 0; i++) {
+                memcpy(wrong, value, sizeof(wrong));
+                wrong[9 + i] = i & 1 ? '=' : '*';
+                cr_assert(header_value_malformed(wrong, 9 + inner + 2), "%zu %zu", n, i);
+            }
+        }
+    }
 }

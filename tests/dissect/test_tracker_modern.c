@@ -497,6 +497,22 @@ Test(tracker_modern, header_fields_and_body)
         {{.flags = POST_FLAGS | CHANNEL_HEADER_UNKNOWN, .mcp_method = list},
          {call, "1", .version = NOW, .name = "t"},
          "method_mismatch "},
+        /* a value in neither form may be that of the name */
+        {{.flags = POST_FLAGS | CHANNEL_BAD_VALUE, .version = NOW, .mcp_method = call},
+         {call, "1", .version = NOW, .name = "t"},
+         "malformed "},
+        {{.flags = POST_FLAGS | CHANNEL_BAD_VALUE,
+          .version = NOW,
+          .mcp_method = call,
+          .mcp_name = "u"},
+         {call, "1", .version = NOW, .name = "t"},
+         "malformed name_mismatch "},
+        {{.flags = POST_FLAGS | CHANNEL_BAD_VALUE, .version = "2025-11-25"},
+         {call, "1", .version = "2025-11-25", .name = "t"},
+         ""},
+        {{.flags = CHANNEL_STUB | CHANNEL_BAD_VALUE, .method = HTTP_METHOD_UNKNOWN},
+         {list, "1", .version = NOW},
+         ""},
         {{.flags = CHANNEL_STUB, .method = HTTP_METHOD_UNKNOWN}, {list, "1", .version = NOW}, ""},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

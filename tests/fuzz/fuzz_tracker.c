@@ -131,12 +131,13 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
         r->conn_event = b[2] % (CONN_EVENT_GONE + 1);
         break;
     case RECORD_BEGIN:
-        r->u.begin = (struct record_begin){.path_hash = b[2] & 1,
-                                           .target_hash = b[2] >> 5 & 1,
-                                           .session_hash = b[2] >> 1 & 3,
-                                           .last_event_hash = b[2] >> 3 & 3,
-                                           .flags = (uint16_t)((b[3] & 127) | (b[4] >> 5) << 8),
-                                           .method = (b[4] & 31) % (HTTP_METHOD_OTHER + 1)};
+        r->u.begin = (struct record_begin){
+            .path_hash = b[2] & 1,
+            .target_hash = b[2] >> 5 & 1,
+            .session_hash = b[2] >> 1 & 3,
+            .last_event_hash = b[2] >> 3 & 3,
+            .flags = (uint16_t)((b[3] & 127) | (b[4] >> 5) << 8 | CHANNEL_BAD_VALUE * (b[2] >> 7)),
+            .method = (b[4] & 31) % (HTTP_METHOD_OTHER + 1)};
         memcpy(r->u.begin.version, b[7] & 1 ? "2026-07-28" : (const char *)b + 5,
                b[7] & 1 ? 10 : 3);
         break;

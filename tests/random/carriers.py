@@ -7,6 +7,7 @@ whether a call may take several rounds of input. `ask` and `answer` return how m
 they sent.
 """
 
+import base64
 import struct
 import zlib
 
@@ -150,6 +151,10 @@ class Modern(Http):
             "io.modelcontextprotocol/clientCapabilities": capabilities}}
         fields = (f"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {message['method']}\r\n"
                   f"Mcp-Name: {params['name']}\r\n")
+        if self.rng.random() < 0.5:
+            text = "x\u00fc\u20ac\U0001f600"[:self.rng.randint(0, 4)] * self.rng.randint(1, 60)
+            coded = base64.b64encode(text.encode()).decode()
+            fields += f"Mcp-Param-Some: =?base64?{coded}?=\r\n"
         return self.post(to_json(message | {"params": params}), "/mcp", fields)
 
     def answer(self, message, asked_in, session):

@@ -15,7 +15,7 @@ the capture, what `replay --json` says must be so:
 - no call is unanswered or cancelled, because all were answered; pending only where packets lack;
 - an operation with a total time begins and ends with one call, and has all of its exchanges;
 - a party of a session that was heard of has the capabilities that its name lists;
-- nobody is blamed for what the capture lacks: no finding `pair:*`;
+- nobody is blamed for what the capture lacks: no finding `pair:*` or `header:*`;
 - of a complete capture, every call is there.
 
 Prints what is wrong with the seed that shows it, and `N passed, N failed`.
@@ -252,7 +252,7 @@ def check(carrier, seed):
     if impairment in wire.COMPLETE and missing > 0:
         wrong.append(f"{missing} calls are missing")
     errors = events[-1]["protocol_metrics"]["protocol_errors"]
-    wrong += [f"{name} {count}" for name, count in errors.items() if name.startswith("pair:")]
+    wrong += [f"{name} {count}" for name, count in errors.items() if name.startswith(("pair:", "header:"))]
     return [f"{impairment}: {sentence}" for sentence in wrong], claimed
 
 
