@@ -545,10 +545,15 @@ void reassembly_settle(struct reassembly *r, struct flow *f)
             give_up_due(r, f, side);
 }
 
+/* Where both sides' waits end at the same time, the heap holds them in any order. */
 void reassembly_expire(struct reassembly *r)
 {
     struct hold *h = (struct hold *)(void *)deadline_first(&r->deadlines);
-    give_up_due(r, h->flow, h->side);
+    const struct hold *other = h->flow->half[!h->side].hold;
+    int side = h->side;
+    if (other && other->deadline.at_ns == h->deadline.at_ns)
+        side = first_to_give_up(h->flow);
+    give_up_due(r, h->flow, side);
 }
 
 /* What the peer acknowledged beyond the last captured byte was lost. One byte less where the FIN
