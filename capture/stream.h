@@ -92,7 +92,7 @@ struct conn_counters {
  * The sides are fixed: which of them is the client may be corrected once, while no payload was
  * delivered, by stream_swap_roles(). */
 struct conn {
-    uint64_t id;                  /* ascending in order of appearance; 1, 2, ... in events */
+    uint64_t id;                  /* number of the packet that opened it; 1, 2, ... in events */
     struct endpoint endpoint[2];  /* by side: 0 is the presumed client */
     struct conn_counters side[2]; /* by side */
     int64_t opened_ns;            /* first packet */

@@ -123,6 +123,7 @@ static inline void world_on_conn(void *ctx, struct conn *c, enum conn_event even
     static const char *const closes[] = {"", "fin", "reset", "idle", "pruned"};
     struct world *w = ctx;
     if (event == CONN_EVENT_OPENED) {
+        require(c->id == at->packet && c->slot <= w->opened + 1);
         require(!c->user && w->opened < WORLD_CONNS);
         c->user = &w->conns[w->opened++];
         ((struct world_conn *)c->user)->opened = true;
