@@ -38,6 +38,7 @@ Test(options, defaults_are_left_to_the_rooms)
     cr_expect_null(o.output);
     cr_expect_eq(o.run.window_ns, 0);
     cr_expect_eq(o.run.max_message_types, 0);
+    cr_expect_eq(o.run.threads, 0);
     cr_expect_eq(o.run.perspective, PERSPECTIVE_SERVER);
     cr_expect_not(o.json || o.quiet || o.messages || o.connections);
     cr_expect_eq(o.interval_ns, INT64_C(5000000000));
@@ -62,7 +63,7 @@ Test(options, every_option_sets_its_field)
     options_fini(&o);
     cr_assert_eq(parse(COMMAND_LIVE,
                        "live|-i|lo|-I|0.25|--duration|7|-c|9|-s|128|-B|4|--promiscuous|-Z|me|"
-                       "--max-message-types|5",
+                       "--max-message-types|5|--threads|3",
                        &o),
                  OPTIONS_RUN);
     cr_expect_str_eq(o.interface, "lo");
@@ -74,6 +75,7 @@ Test(options, every_option_sets_its_field)
     cr_expect_eq(o.buffer_bytes, 4096);
     cr_expect(o.promiscuous);
     cr_expect_eq(o.run.max_message_types, 5);
+    cr_expect_eq(o.run.threads, 3);
     options_fini(&o);
 }
 
@@ -144,6 +146,8 @@ Test(options, bad_numbers_are_refused, .init = cr_redirect_stderr)
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         snprintf(line, sizeof line, "live|-ilo|--count=%s", counts[i]);
         expect_bad(COMMAND_LIVE, line);
+        snprintf(line, sizeof line, "report|-|--threads=%s", counts[i]);
+        expect_bad(COMMAND_REPORT, line);
     }
 }
 
