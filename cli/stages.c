@@ -31,8 +31,8 @@
 #define NUMBERS_ROOM     64u
 #define NO_NUMBER        (UINT64_C(1) << 63)
 
-/* Packets: far enough that what one needs can be in the caches by then. */
-#define AHEAD 12
+/* Packets: far enough that what one needs can be in the caches by then (engine_ahead()). */
+#define AHEAD (8 * STAGES_SHARDS)
 
 struct shard {
     struct stages *stages;
