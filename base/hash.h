@@ -24,6 +24,7 @@ struct hash_stream {
 /* Fills *key from the kernel's random source; falls back to address-space entropy. */
 void hash_key_random(struct hash_key *key);
 
+/* Of all n bytes at once. */
 uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n);
 
 /* hash_stream_end() over any cut of the input equals hash_bytes() over the whole. */

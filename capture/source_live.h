@@ -20,6 +20,7 @@ int source_live_open(const char *interface, const char *filter,
 int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_packet,
                      char error[SOURCE_ERROR_BYTES]);
 
+/* The DLT_ number of the interface's frames. */
 int source_live_link_type(const struct source_live *l);
 
 /* Packets lost by kernel and interface since the start. Returns 0 or ERR_UNSUPPORTED. */

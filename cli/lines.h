@@ -29,6 +29,7 @@ struct lines {
     bool titled;
 };
 
+/* out must outlive l. */
 void lines_init(struct lines *l, struct output *out);
 
 /* The sink for run_config.listener; valid as long as *l stays where it is. */

@@ -22,6 +22,7 @@ struct progress {
 /* Monotonic clock; used by front ends only. */
 int64_t progress_clock_ns(void);
 
+/* now_ns: by progress_clock_ns(), as in all calls. Not enabled: shows nothing. */
 void progress_init(struct progress *p, bool enabled, int64_t now_ns);
 
 /* read_bytes of total_bytes (0: not known) are done. Writes at most four times a second and not in

@@ -27,6 +27,7 @@ void emit_status(struct tracker *t, const struct channel *ch);
 /* The findings of a counted message: "envelope:bad_id", "jsonrpc:-32602", "tool:is_error". */
 void emit_failure(struct tracker *t, const struct event_origin *origin, const struct message *m);
 
+/* A session was opened, changed or closed. */
 void emit_session(struct tracker *t, const struct session *s, enum session_event event);
 
 /* The last event of a request. */

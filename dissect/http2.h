@@ -64,6 +64,7 @@ struct http2_sink {
 void http2_init(struct http2 *h, bool client, bool joined, struct limits_hit *hit);
 void http2_fini(struct http2 *h); /* calls nothing */
 
+/* The next bytes of the direction; n bytes of it that are lost. */
 void http2_feed(struct http2 *h, const struct http2_sink *sink, const uint8_t *bytes, size_t n);
 void http2_gap(struct http2 *h, const struct http2_sink *sink, uint64_t n);
 

@@ -98,6 +98,7 @@ bool operation_index(struct tracker *t, struct operation *op, const struct opera
 /* Something happened to it. */
 void operation_touch(struct tracker *t, struct operation *op);
 
+/* The connection and the session to which it belongs from now on. */
 void operation_set_origin(struct operation *op, const struct event_origin *origin);
 
 /* p is its first request. */

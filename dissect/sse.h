@@ -58,7 +58,10 @@ struct sse {
     bool resync;    /* after a gap: looking for a blank line */
 };
 
+/* At the start of a stream; hash is copied, hit must outlive s. */
 void sse_init(struct sse *s, const struct hash_key *hash, struct limits_hit *hit);
+
+/* Takes the next n bytes; calls the sink for what they complete. */
 void sse_feed(struct sse *s, const struct sse_sink *sink, const uint8_t *bytes, size_t n);
 
 /* Bytes are missing here: the event under way is discarded and the stream is read again from the

@@ -164,6 +164,7 @@ void transport_rpc_give(const struct transport_env *env, struct rpc *rpc);
 struct squirrel *transport_squirrel_take(const struct transport_env *env);
 void transport_squirrel_give(const struct transport_env *env, struct squirrel *squirrel);
 
+/* Frees the spare parsers. */
 void transport_spare_free(struct transport_spare *spare);
 
 #define TRANSPORT(id, name, file) extern const struct transport file;

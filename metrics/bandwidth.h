@@ -28,6 +28,7 @@ struct bandwidth {
 
 #define BANDWIDTH_NEVER INT64_MIN
 
+/* Nothing counted yet. */
 void bandwidth_init(struct bandwidth *b);
 
 /* The width of a bucket for a window of window_ns (at least 1). */

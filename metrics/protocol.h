@@ -88,6 +88,7 @@ void protocol_join(struct protocol *p, struct protocol *whole);
 bool protocol_add_whole(struct protocol *sum, const struct protocol *whole);
 bool protocol_add_part(struct protocol *sum, const struct protocol *part);
 
+/* Each counts one event. */
 void protocol_message(struct protocol *p, const struct event_message *e);
 void protocol_exchange(struct protocol *p, const struct event_exchange *e);
 void protocol_operation(struct protocol *p, const struct event_operation *e);

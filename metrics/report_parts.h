@@ -43,6 +43,7 @@ json_t *report_latency(struct report_view *v, const struct histogram *h);  /* LA
 /* connection_metrics, bandwidth_metrics, protocol_metrics as members of object. */
 void report_tables(struct report_view *v, json_t *object, const struct tables *t);
 
+/* Members of the report of that name; NULL: out of memory. */
 json_t *report_coverage(struct report_view *v, const struct tables *t);
 json_t *report_protocol_versions(struct report_view *v, const struct tables *t);
 json_t *report_transports(struct report_view *v, const struct tables *t);
