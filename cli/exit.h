@@ -12,7 +12,7 @@
     EXIT_CODE(USAGE, 2, "wrong command line, or a filter that does not compile")                   \
     EXIT_CODE(CUT, 3, "an input was cut or corrupt; what came before was reported")                \
     EXIT_CODE(PERMISSION, 4, "missing privileges")                                                 \
-    EXIT_CODE(NOT_FOUND, 5, "no such file or interface")                                           \
+    EXIT_CODE(NOT_FOUND, 5, "no such file, interface or user")                                     \
     EXIT_CODE(COVERAGE, 6, "less of the traffic was decoded than was required")
 
 enum exit_code {

@@ -358,6 +358,8 @@ static void complain(enum command command, int found, char **argv)
         word = letter;
     if (found == ':')
         message_error("%s: %s: needs a value: see mcpmeter %s --help", name, word, name);
+    else if (optopt >= GETOPT_LONG_BASE)
+        message_error("%s: %s: takes no value: see mcpmeter %s --help", name, word, name);
     else
         message_error("%s: %s: no such option: see mcpmeter %s --help", name, word, name);
 }

@@ -186,6 +186,7 @@ class Usage(Case):
                            (["help", "nonsense"], "no such command"),
                            (["report", self.pcap, "--nonsense"], "no such option"),
                            (["report", self.pcap, "-o"], "needs a value"),
+                           (["report", self.pcap, "--json=3"], "--json=3: takes no value"),
                            (["report", self.pcap, "--window", "x"], "--window x"),
                            (["report", self.pcap, "-f", "tcp port"], "tcp port"),
                            (["report", self.pcap, "tcp", "nonsense"], "nonsense"),
