@@ -158,7 +158,7 @@ class Documents(unittest.TestCase):
         silent = set(re.findall(r"`(\w+)` \(", self.page.split(" caps never appear")[1]
                                 .split("\n\n")[0]))
         sources = "".join(self.read(os.path.join(room, name))
-                          for room in ("capture", "dissect", "metrics")
+                          for room in ("capture", "dissect", "metrics", "cli")
                           for name in os.listdir(os.path.join(SOURCE, room))
                           if name.endswith((".c", ".h")))
         rows = re.findall(r"^LIMIT\((\w+), (\w+),", self.read("base/limits.def"), re.M)
