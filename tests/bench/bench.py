@@ -20,6 +20,7 @@ import corpora
 import growth
 import instructions
 import others
+import profiles
 
 THREADS = (1, 2)
 # The most that a report may take, as a multiple of the loop, with one thread and with two.
@@ -55,6 +56,8 @@ def parse():
     p.add_argument("--instructions", action="store_true",
                    help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
                    "with --write: record them there")
+    p.add_argument("--profile", action="store_true",
+                   help="where the instructions go; with --write as Markdown")
     args = p.parse_args()
     args.corpus = args.corpus.split(",")
     args.connections = args.connections or (growth.OPEN[-1] if args.growth else corpora.OPEN)
@@ -224,6 +227,8 @@ def main():
     args = parse()
     if args.instructions:
         return instructions.main(args)
+    if args.profile:
+        return profiles.main(args)
     if args.growth:
         return growth.main(args)
     results, rivals = [], []
