@@ -17,8 +17,8 @@ static const char *known_version(const struct channel *ch, const char *own)
     const struct session *s = ch->session;
     if (own[0])
         return own;
-    if (s && !session_shared(s) && s->version[0])
-        return s->version;
+    if (s && !session_shared(s) && s->names->version[0])
+        return s->names->version;
     return ch->version;
 }
 

@@ -165,7 +165,7 @@ void channel_begin(struct tracker *t, const struct record *r)
     if (!(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB)) && ch->method == HTTP_METHOD_POST &&
         has_path(ch)) {
         struct session_key key = session_key_endpoint(ch, ch->target_hash);
-        ch->announced = channel_is_http(ch) && table_find(t->sessions, &key);
+        ch->announced = channel_is_http(ch) && session_find(t, &key);
     }
     ch->lossy = in_unknown_session(ch);
     ch->modern = modern_head(ch);
@@ -243,12 +243,12 @@ struct session *channel_session(struct tracker *t, struct channel *ch)
     if (!s)
         return NULL;
     session_enter(t, s, ch);
-    if (ch->version[0] && !s->version[0] && !s->negotiated) {
-        tracker_copy_text(s->version, sizeof(s->version), ch->version, strlen(ch->version));
+    if (ch->version[0] && !s->names->version[0] && !s->negotiated) {
+        session_set_version(t, s, ch->version);
         if (s->number && !s->closed)
             emit_session(t, s, SESSION_UPDATED);
     }
-    if (s->key.kind == SESSION_KIND_CHANNEL && !ch->initializing)
+    if (s->kind == SESSION_KIND_CHANNEL && !ch->initializing)
         session_open(t, s); /* it goes on since before the capture, or does without */
     return s;
 }
@@ -262,7 +262,7 @@ void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_has
     if (!ch->mcp)
         promote(t, ch);
     struct session *s = channel_session(t, ch);
-    if (s && s->key.kind == SESSION_KIND_ENDPOINT) {
+    if (s && s->kind == SESSION_KIND_ENDPOINT) {
         s->from_start = channel_certain(ch) && !ch->lossy;
         endpoint_bind(t, s); /* the target was used before a hole let the announcement through */
     }
@@ -272,17 +272,17 @@ void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_has
 static void head_of_session(struct tracker *t, struct channel *ch, struct session *s)
 {
     bool accepted = ch->status < 400;
-    if (s->key.kind == SESSION_KIND_ENDPOINT) {
+    if (s->kind == SESSION_KIND_ENDPOINT) {
         if (accepted && ch->method == HTTP_METHOD_POST && !s->from_start)
             session_open(t, s);
         return;
     }
-    if (s->key.kind == SESSION_KIND_PEERS) {
-        if (accepted && s->version[0] && ch->method == HTTP_METHOD_POST && !ch->initializing)
+    if (s->kind == SESSION_KIND_PEERS) {
+        if (accepted && s->names->version[0] && ch->method == HTTP_METHOD_POST && !ch->initializing)
             session_open(t, s);
         return;
     }
-    if (s->key.kind != SESSION_KIND_ID)
+    if (s->kind != SESSION_KIND_ID)
         return;
     bool closing = ch->method == HTTP_METHOD_DELETE;
     if (accepted && !closing)
@@ -341,13 +341,13 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
         modern_end(t, ch, p, how);
         return;
     }
-    bool usable = s && !s->over && s->key.kind != SESSION_KIND_DRAFT;
+    bool usable = s && !s->over && s->kind != SESSION_KIND_DRAFT;
     bool stream = ch->content == HTTP_CONTENT_SSE && ch->status &&
-                  (ch->event_ids || (s && s->key.kind == SESSION_KIND_ID));
+                  (ch->event_ids || (s && s->kind == SESSION_KIND_ID));
     bool closed = how == CHANNEL_END_CLOSED || how == CHANNEL_END_ABORTED;
-    bool elsewhere = s && s->key.kind == SESSION_KIND_ENDPOINT; /* on the stream of the session */
+    bool elsewhere = s && s->kind == SESSION_KIND_ENDPOINT; /* on the stream of the session */
     if ((ch->status == 202 || elsewhere) && usable) {
-        p->over = s->key.kind == SESSION_KIND_ID;
+        p->over = s->kind == SESSION_KIND_ID;
         pairing_detach(t, p, s);
     } else if ((stream || closed) && usable) {
         p->over = !ch->event_ids; /* else the client may still resume it */
@@ -364,7 +364,7 @@ static void end_exchange(struct tracker *t, struct channel *ch, struct pending *
 static void end_capture(struct tracker *t, struct channel *ch, struct pending *p)
 {
     struct session *s = ch->session;
-    if (s && s->key.kind != SESSION_KIND_DRAFT)
+    if (s && s->kind != SESSION_KIND_DRAFT)
         pairing_detach(t, p, s);
     else
         pairing_end(t, p,
@@ -394,7 +394,7 @@ static bool is_empty(const struct channel *ch)
 static void forget_session(struct tracker *t, struct session *s)
 {
     if (s->over && !s->first && !s->waiting.first)
-        table_remove(t->sessions, s);
+        session_remove(t, s);
 }
 
 void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
@@ -409,12 +409,12 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
     if (how == CHANNEL_END_LOST)
         tracker_note_loss(t, &ch->client, &ch->server);
     bool refusal_known = ch->status != 0 && !(ch->flags & CHANNEL_UNCERTAIN);
-    bool named = s && (s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_IDENTITY);
+    bool named = s && (s->kind == SESSION_KIND_ID || s->kind == SESSION_KIND_IDENTITY);
     if (ch->mcp && named && !refusal_known && (!ch->modern || how == CHANNEL_END_LOST))
         session_open(t, s); /* the client uses it, and nothing says that the server refused */
-    bool elsewhere = s && s->key.kind == SESSION_KIND_ENDPOINT; /* its answers come */
+    bool elsewhere = s && s->kind == SESSION_KIND_ENDPOINT; /* its answers come */
     bool unproven = !elsewhere && how != CHANNEL_END_CAPTURE && channel_unproven(t, ch);
-    bool own = s && s->key.kind == SESSION_KIND_CHANNEL;
+    bool own = s && s->kind == SESSION_KIND_CHANNEL;
     if (own && lost && is_initializing(ch))
         session_open(t, s); /* the same */
     for (struct pending *p = ch->waiting.first, *next; p; p = next) {
@@ -425,7 +425,7 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
             end_capture(t, ch, p);
         else if (http && p->dir == DIR_C2S)
             end_exchange(t, ch, p, how);
-        else if (http && s && !s->over && s->key.kind != SESSION_KIND_DRAFT)
+        else if (http && s && !s->over && s->kind != SESSION_KIND_DRAFT)
             pairing_detach(t, p, s);
         else if (http)
             pairing_doom(t, p);

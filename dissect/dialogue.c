@@ -48,7 +48,7 @@ static void tell(struct tracker *t, const struct telling *what)
                               .orphan = what->orphan,
                               .late = what->late,
                               .delayed = what->delayed};
-    t->sink->message(t->sink->ctx, &e);
+    emit_message(t, &e);
     if (!what->redelivered)
         emit_failure(t, &what->origin, what->m);
 }
@@ -224,12 +224,12 @@ static const struct session *proven_session(const struct tracker *t, const struc
 {
     if (m->dir == DIR_C2S)
         return ch->session && session_named(ch->session) ? ch->session : NULL;
-    if (ch->announced && ch->session && ch->session->key.kind == SESSION_KIND_ENDPOINT)
+    if (ch->announced && ch->session && ch->session->kind == SESSION_KIND_ENDPOINT)
         return ch->session; /* the stream is the session's, whatever request it answers */
     if (!ch->answer_named)
         return has_one_session(t, ch) ? ch->session : NULL;
     struct session_key key = session_key_id(ch, ch->answer_session_hash);
-    return table_find(t->sessions, &key);
+    return session_find(t, &key);
 }
 
 /* Where request and response may not belong together: a request of the proven session that nothing
@@ -241,7 +241,7 @@ static struct pending *find_certain(const struct tracker *t, const struct channe
     struct pending *p = s ? pairing_only(t, s, dir_other(m->dir), m->id.hash) : NULL;
     if (!p || p->request.ts_ns > m->first.ts_ns)
         return NULL;
-    bool elsewhere = m->dir == DIR_C2S || ch->answer_named || s->key.kind == SESSION_KIND_ENDPOINT;
+    bool elsewhere = m->dir == DIR_C2S || ch->answer_named || s->kind == SESSION_KIND_ENDPOINT;
     return elsewhere || p->conn_id == ch->key.conn_id ? p : NULL;
 }
 
@@ -343,7 +343,7 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
     const struct session *s = ch->session;
     if (!s || !pairing_usable_id(&m->id) || !dialogue_nothing_missed(t, ch))
         return false;
-    if (session_named(s) || s->key.kind == SESSION_KIND_CHANNEL)
+    if (session_named(s) || s->kind == SESSION_KIND_CHANNEL)
         return s->from_start;
     return m->dir == DIR_S2C && ch->method == HTTP_METHOD_POST;
 }
@@ -424,7 +424,7 @@ void dialogue_message(struct tracker *t, struct channel *ch, const struct messag
     if (!ch->session)
         channel_session(t, ch);
     struct session *s = ch->session;
-    if (s && s->key.kind == SESSION_KIND_CHANNEL && ch->initializing && channel_certain(ch))
+    if (s && s->kind == SESSION_KIND_CHANNEL && ch->initializing && channel_certain(ch))
         s->from_start = true;
     char version[CHANNEL_VERSION_BYTES] = "";
     if (asks) {

@@ -41,7 +41,7 @@ static void tell(struct tracker *t, const struct telling *what)
 {
     struct event_message e = {.origin = what->origin, .message = what->m, .orphan = what->orphan};
     e.method = message_text(what->m, MESSAGE_TEXT_METHOD, &e.method_len);
-    t->sink->message(t->sink->ctx, &e);
+    emit_message(t, &e);
     emit_failure(t, &what->origin, what->m);
 }
 
@@ -224,9 +224,11 @@ static void learn_version(struct tracker *t, struct session *s, const struct mes
 {
     size_t n;
     const char *version = message_text(m, MESSAGE_TEXT_VERSION, &n);
-    if (n == 0 || s->version[0])
+    if (n == 0 || s->names->version[0])
         return;
-    tracker_copy_text(s->version, sizeof(s->version), version, n);
+    struct names now = *s->names;
+    (void)names_put(now.version, sizeof(now.version), version, n);
+    names_change(t, &s->names, &now);
     if (s->number && !s->closed)
         emit_session(t, s, SESSION_UPDATED);
 }

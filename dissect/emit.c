@@ -15,9 +15,9 @@ const char *emit_version(const struct channel *ch)
 {
     const struct session *s = ch->session;
     bool shared = !s || (session_shared(s) && !ch->initializing);
-    if (ch->version[0] && (shared || !s->version[0]))
+    if (ch->version[0] && (shared || !s->names->version[0]))
         return ch->version;
-    return s ? s->version : "";
+    return s ? s->names->version : "";
 }
 
 struct event_origin emit_origin(const struct channel *ch, const char *version)
@@ -72,23 +72,45 @@ void emit_failure(struct tracker *t, const struct event_origin *origin, const st
     }
 }
 
-void emit_session(struct tracker *t, const struct session *s, enum session_event event)
+void emit_message(struct tracker *t, struct event_message *e)
+{
+    uint64_t conn_id = e->origin.conn_id;
+    if (conn_id != t->latest_speaker) {
+        struct tracker_link *link = table_find(t->links, &conn_id);
+        e->speaker = !link         ? EVENT_SPEAKER_UNKNOWN
+                     : link->spoke ? EVENT_SPEAKER_KNOWN
+                                   : EVENT_SPEAKER_NEW;
+        if (link) {
+            link->spoke = true;
+            t->latest_speaker = conn_id;
+        }
+    }
+    t->sink->message(t->sink->ctx, e);
+}
+
+void emit_session(struct tracker *t, struct session *s, enum session_event event)
 {
     struct event_session e = {.event = event,
                               .origin = {.conn_id = s->conn_id,
                                          .client = s->client,
-                                         .server = s->key.server,
+                                         .server = s->server,
                                          .transport = s->transport,
                                          .session = s->number,
-                                         .version = s->version},
-                              .client_name = s->client_name,
-                              .client_version = s->client_version,
-                              .server_name = s->server_name,
-                              .server_version = s->server_version,
+                                         .version = s->names->version},
+                              .version_before = s->names->told_version,
+                              .client_name = s->names->client_name,
+                              .client_version = s->names->client_version,
+                              .server_name = s->names->server_name,
+                              .server_version = s->names->server_version,
                               .client_capabilities = s->client_capabilities,
                               .server_capabilities = s->server_capabilities,
                               .at = t->at};
     t->sink->session(t->sink->ctx, &e);
+    if (strcmp(s->names->told_version, s->names->version) == 0)
+        return;
+    struct names now = *s->names;
+    memcpy(now.told_version, now.version, sizeof(now.told_version));
+    names_change(t, &s->names, &now);
 }
 
 struct event_origin emit_pending_origin(const struct pending *p)
@@ -100,7 +122,7 @@ struct event_origin emit_pending_origin(const struct pending *p)
                                  .transport = p->transport,
                                  .session = s ? s->number : p->session_number,
                                  .version = p->version[0] ? p->version
-                                            : s           ? s->version
+                                            : s           ? s->names->version
                                                           : ""};
 }
 

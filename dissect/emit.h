@@ -27,8 +27,11 @@ void emit_status(struct tracker *t, const struct channel *ch);
 /* The findings of a counted message: "envelope:bad_id", "jsonrpc:-32602", "tool:is_error". */
 void emit_failure(struct tracker *t, const struct event_origin *origin, const struct message *m);
 
+/* Sends a message event, whose `speaker` is filled in. */
+void emit_message(struct tracker *t, struct event_message *e);
+
 /* A session was opened, changed or closed. */
-void emit_session(struct tracker *t, const struct session *s, enum session_event event);
+void emit_session(struct tracker *t, struct session *s, enum session_event event);
 
 /* The last event of a request. */
 void emit_exchange(struct tracker *t, const struct pending *p,

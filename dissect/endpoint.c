@@ -19,6 +19,7 @@
  */
 #include "endpoint.h"
 #include "stray.h"
+#include <stdlib.h>
 
 #define MAX_STREAMS 8
 #define MAX_TARGETS 32
@@ -28,35 +29,40 @@
 
 static bool same_hosts(const struct session *s, const struct channel *ch)
 {
-    struct tracker_peers one = tracker_peers(&s->client, &s->key.server);
+    struct tracker_peers one = tracker_peers(&s->client, &s->server);
     struct tracker_peers other = tracker_peers(&ch->client, &ch->server);
     return memcmp(&one, &other, sizeof(one)) == 0;
 }
 
 /* ---- targets */
 
-static void list_add(struct tracker *t, struct session *s)
+/* Where memory is short nothing will be tied to it. */
+static void list_add(struct tracker *t, struct session *s, uint64_t target_hash)
 {
-    s->untied = true;
-    s->untied_prev = NULL;
-    s->untied_next = t->untied;
+    if (!s->tie)
+        s->tie = calloc(1, sizeof(*s->tie));
+    if (!s->tie)
+        return;
+    *s->tie = (struct session_tie){
+        .next = t->untied, .target_hash = target_hash, .tied_ns = INT64_MIN, .untied = true};
     if (t->untied)
-        t->untied->untied_prev = s;
+        t->untied->tie->prev = s;
     t->untied = s;
 }
 
 void endpoint_bind(struct tracker *t, struct session *s)
 {
-    if (!s->untied)
+    struct session_tie *tie = s->tie;
+    if (!tie || !tie->untied)
         return;
-    if (s->untied_prev)
-        s->untied_prev->untied_next = s->untied_next;
+    if (tie->prev)
+        tie->prev->tie->next = tie->next;
     else
-        t->untied = s->untied_next;
-    if (s->untied_next)
-        s->untied_next->untied_prev = s->untied_prev;
-    s->untied_prev = s->untied_next = NULL;
-    s->untied = false;
+        t->untied = tie->next;
+    if (tie->next)
+        tie->next->tie->prev = tie->prev;
+    tie->prev = tie->next = NULL;
+    tie->untied = false;
 }
 
 void endpoint_infer(struct tracker *t, struct channel *ch)
@@ -69,13 +75,13 @@ void endpoint_infer(struct tracker *t, struct channel *ch)
         (ch->session && session_named(ch->session)))
         return;
     struct session_key key = session_key_endpoint(ch, ch->target_hash);
-    bool known = table_find(t->sessions, &key) != NULL;
+    bool known = session_find(t, &key) != NULL;
     struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
     if (!s)
         return;
     if (!known)
-        list_add(t, s);
-    session_adopt(s, ch);
+        list_add(t, s, ch->target_hash);
+    session_adopt(t, s, ch);
     ch->announced = true;
     session_enter(t, s, ch);
 }
@@ -85,7 +91,7 @@ void endpoint_infer(struct tracker *t, struct channel *ch)
 static bool is_untied_stream(const struct channel *ch)
 {
     bool joined = (ch->flags & CHANNEL_STUB) != 0 && ch->method == HTTP_METHOD_UNKNOWN;
-    bool named = ch->session && ch->session->key.kind != SESSION_KIND_PEERS;
+    bool named = ch->session && ch->session->kind != SESSION_KIND_PEERS;
     return channel_is_http(ch) && !ch->kept && !ch->announced && !ch->modern && !named &&
            (ch->method == HTTP_METHOD_GET || joined) && !channel_resumed(ch) &&
            !(ch->flags & CHANNEL_HAS_SESSION) && !ch->answer_named;
@@ -107,7 +113,7 @@ bool endpoint_fits(const struct tracker *t, const struct channel *ch, const stru
     if (m->dir != DIR_S2C || !is_untied_stream(ch) || !pairing_usable_id(&m->id))
         return false;
     struct session *s = t->untied;
-    for (int steps = 0; s && steps < WALK_MAX; steps++, s = s->untied_next)
+    for (int steps = 0; s && steps < WALK_MAX; steps++, s = s->tie->next)
         if (same_hosts(s, ch) && fit(t, s, m) == FIT_GOOD)
             return true;
     return false;
@@ -134,7 +140,7 @@ struct comparison {
 static bool collect_targets(const struct tracker *t, const struct channel *ch, struct comparison *c)
 {
     struct session *s = t->untied;
-    for (int steps = 0; s; s = s->untied_next) {
+    for (int steps = 0; s; s = s->tie->next) {
         if (++steps > WALK_MAX)
             return false;
         if (!same_hosts(s, ch))
@@ -224,9 +230,9 @@ static struct session *find_target(const struct comparison *c, int stream, int e
 static void tie(struct tracker *t, struct channel *ch, struct session *s)
 {
     endpoint_bind(t, s);
-    s->tied_ns = t->now_ns;
+    s->tie->tied_ns = t->now_ns;
     ch->announced = true;
-    ch->target_hash = s->key.value;
+    ch->target_hash = s->tie->target_hash;
     session_enter(t, s, ch);
     stray_tied(t, ch, s);
     for (struct pending *p = s->waiting.first; p; p = p->next)
@@ -253,4 +259,6 @@ void endpoint_decide(struct tracker *t, struct channel *ch)
 void endpoint_forget(struct tracker *t, struct session *s)
 {
     endpoint_bind(t, s);
+    free(s->tie);
+    s->tie = NULL;
 }

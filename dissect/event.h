@@ -30,8 +30,16 @@ struct event_connection {
     uint8_t transport;       /* recognised so far; TRANSPORT_NONE */
     uint8_t content;         /* enum record_content, so far */
     bool mcp;                /* MCP was seen on it so far */
+    bool spoke;              /* it had a message event */
     const uint64_t *noted;   /* bytes by enum record_noted, so far; NULL: none */
     struct stream_pos at;
+};
+
+/* Whether the connection of a message had one before. */
+enum event_speaker {
+    EVENT_SPEAKER_KNOWN,
+    EVENT_SPEAKER_NEW,
+    EVENT_SPEAKER_UNKNOWN /* nothing is known of the connection, which mostly is over */
 };
 
 enum session_event { SESSION_OPENED, SESSION_UPDATED, SESSION_CLOSED };
@@ -39,6 +47,7 @@ enum session_event { SESSION_OPENED, SESSION_UPDATED, SESSION_CLOSED };
 struct event_session {
     enum session_event event;
     struct event_origin origin;
+    const char *version_before; /* in the event before of this session; "" = not known */
     const char *client_name, *client_version; /* "" = not known */
     const char *server_name, *server_version;
     uint16_t client_capabilities, server_capabilities; /* dissect/capability.h; 0: not known */
@@ -56,6 +65,7 @@ struct event_message {
     bool orphan;      /* a response that nothing waited for */
     bool late;        /* a response to a cancelled request */
     bool delayed;     /* told later than its place, perhaps after its connection's last event */
+    enum event_speaker speaker;
 };
 
 enum exchange_status {

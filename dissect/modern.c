@@ -194,7 +194,7 @@ void modern_accept(struct tracker *t, struct channel *ch, const struct message *
         (m->kind == MESSAGE_ERROR && declines(ch, m)))
         return;
     if (p && p->version[0])
-        tracker_copy_text(s->version, sizeof(s->version), p->version, strlen(p->version));
+        session_set_version(t, s, p->version);
     session_open(t, s);
 }
 

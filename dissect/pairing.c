@@ -178,7 +178,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     keep_texts(p, m);
     p->maybe_copy = may_be_copy(t, ch, m);
     p->stub = (ch->flags & CHANNEL_STUB) != 0;
-    p->lossy = s && m->last.ts_ns < s->tied_ns;
+    p->lossy = s && s->tie && m->last.ts_ns < s->tie->tied_ns;
     p->channel = ch;
     list_append(&ch->waiting, p);
     t->counters.pending++;
@@ -222,7 +222,7 @@ struct pending *pairing_elsewhere(const struct tracker *t, const struct session 
         return NULL;
     struct pending *p;
     int steps = 0;
-    if (s->key.kind == SESSION_KIND_PEERS) {
+    if (s->kind == SESSION_KIND_PEERS) {
         for (p = slot->newest; p && steps < WALK_MAX; steps++, p = p->older)
             if (shared_fits(p, ch))
                 return p;
@@ -245,7 +245,7 @@ struct pending *pairing_latest(const struct tracker *t, const struct session *s,
                                uint64_t id_hash)
 {
     struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    if (!slot || s->key.kind != SESSION_KIND_IDENTITY || slot->oldest == slot->newest)
+    if (!slot || s->kind != SESSION_KIND_IDENTITY || slot->oldest == slot->newest)
         return slot ? slot->newest : NULL;
     struct pending *left = NULL, *p = slot->newest; /* several clients of one name? */
     for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->older) {
@@ -261,7 +261,7 @@ struct pending *pairing_latest(const struct tracker *t, const struct session *s,
 struct pending *pairing_twin(const struct tracker *t, const struct session *s,
                              const struct channel *ch, enum dir dir, uint64_t id_hash)
 {
-    if (session_shared(s) || s->key.kind == SESSION_KIND_DRAFT)
+    if (session_shared(s) || s->kind == SESSION_KIND_DRAFT)
         return pairing_own(t, ch, dir, id_hash);
     return pairing_latest(t, s, dir, id_hash);
 }
@@ -361,7 +361,7 @@ void pairing_end(struct tracker *t, struct pending *p, const struct pairing_outc
 static bool is_unheard(const struct pending *p)
 {
     const struct session *s = pairing_session(p);
-    return s && s->untied && p->dir == DIR_C2S;
+    return s && s->tie && s->tie->untied && p->dir == DIR_C2S;
 }
 
 void pairing_give_up(struct tracker *t, struct pending *p, bool elsewhere)
@@ -379,7 +379,8 @@ void pairing_doom(struct tracker *t, struct pending *p)
     const struct session *s = pairing_session(p);
     p->session_number = s ? s->number : 0;
     if (s && !p->version[0])
-        tracker_copy_text(p->version, sizeof(p->version), s->version, strlen(s->version));
+        tracker_copy_text(p->version, sizeof(p->version), s->names->version,
+                          strlen(s->names->version));
     p->over = true;
     owner_leave(t, p);
     list_append(&t->doomed, p);

@@ -65,16 +65,28 @@ struct session_key session_key_channel(const struct channel *ch, enum session_ki
         .server = ch->server, .value = ch->key.conn_id, .channel = ch->key.number, .kind = kind};
 }
 
+static uint64_t hash_of(const struct tracker *t, const struct session_key *key)
+{
+    return hash_bytes(&t->config.hash, key, sizeof(*key));
+}
+
+struct session *session_find(const struct tracker *t, const struct session_key *key)
+{
+    uint64_t hash = hash_of(t, key);
+    return table_find(t->sessions, &hash);
+}
+
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
-    struct session *s = table_find(t->sessions, key);
+    uint64_t hash = hash_of(t, key);
+    struct session *s = table_find(t->sessions, &hash);
     void *entry;
     if (s) {
         table_touch(t->sessions, s);
         return s;
     }
-    if (table_insert(t->sessions, key, &entry) < 0) {
+    if (table_insert(t->sessions, &hash, &entry) < 0) {
         t->forgot = true;
         return NULL;
     }
@@ -82,9 +94,18 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
     s->scope = ++t->last_scope;
     s->conn_id = ch->key.conn_id;
     s->client = ch->client;
+    s->server = key->server;
+    s->kind = (uint8_t)key->kind;
     s->transport = ch->transport;
-    s->tied_ns = INT64_MIN;
+    s->names = &names_none;
     return s;
+}
+
+void session_remove(struct tracker *t, struct session *s)
+{
+    endpoint_forget(t, s);
+    names_release(t, &s->names);
+    table_remove(t->sessions, s);
 }
 
 void session_leave(struct tracker *t, struct channel *ch)
@@ -102,10 +123,10 @@ void session_leave(struct tracker *t, struct channel *ch)
         s->last = ch->prev;
     ch->prev = ch->next = NULL;
     ch->session = NULL;
-    if (s->key.kind != SESSION_KIND_DRAFT)
+    if (s->kind != SESSION_KIND_DRAFT)
         return;
     assert(!s->waiting.first && !s->first);
-    table_remove(t->sessions, s);
+    session_remove(t, s);
 }
 
 /* Remembers whether a connection carries one session or several. */
@@ -148,33 +169,41 @@ void session_draft(struct tracker *t, struct channel *ch)
 }
 
 /* The entry stands for another session from now on. */
-static void renew(struct session *s, const struct channel *ch)
+static void renew(struct tracker *t, struct session *s, const struct channel *ch)
 {
     s->number = 0;
     s->conn_id = ch->key.conn_id;
     s->client = ch->client;
-    s->version[0] = s->client_name[0] = s->client_version[0] = '\0';
-    s->server_name[0] = s->server_version[0] = '\0';
+    names_release(t, &s->names);
     s->client_capabilities = s->server_capabilities = 0;
     s->over = s->closed = s->negotiated = false;
 }
 
-static void copy_party(struct session *to, const struct session *from)
+static void copy_party(struct tracker *t, struct session *to, const struct session *from)
 {
-    memcpy(to->client_name, from->client_name, sizeof(to->client_name));
-    memcpy(to->client_version, from->client_version, sizeof(to->client_version));
+    struct names now = *to->names;
+    memcpy(now.client_name, from->names->client_name, sizeof(now.client_name));
+    memcpy(now.client_version, from->names->client_version, sizeof(now.client_version));
+    names_change(t, &to->names, &now);
     to->client_capabilities = from->client_capabilities;
 }
 
-void session_adopt(struct session *s, const struct channel *ch)
+void session_set_version(struct tracker *t, struct session *s, const char *version)
 {
-    if (ch->session && ch->session->key.kind == SESSION_KIND_DRAFT && !s->client_name[0])
-        copy_party(s, ch->session);
+    struct names now = *s->names;
+    if (names_put(now.version, sizeof(now.version), version, strlen(version)))
+        names_change(t, &s->names, &now);
+}
+
+void session_adopt(struct tracker *t, struct session *s, const struct channel *ch)
+{
+    if (ch->session && ch->session->kind == SESSION_KIND_DRAFT && !s->names->client_name[0])
+        copy_party(t, s, ch->session);
 }
 
 static bool is_draft(const struct session *s)
 {
-    return s && s->key.kind == SESSION_KIND_DRAFT;
+    return s && s->kind == SESSION_KIND_DRAFT;
 }
 
 void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash)
@@ -187,16 +216,16 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
         return;
     if (ch->initializing && is_draft(ch->session) && (s->closed || !s->number)) {
         if (s->closed) { /* the server gives the same name again */
-            renew(s, ch);
+            renew(t, s, ch);
             s->scope = ++t->last_scope;
         }
-        copy_party(s, ch->session);
+        copy_party(t, s, ch->session);
         s->from_start = channel_certain(ch);
         s->conn_id = ch->key.conn_id;
         s->client = ch->client;
     }
-    if (ch->version[0] && !s->version[0])
-        tracker_copy_text(s->version, sizeof(s->version), ch->version, strlen(ch->version));
+    if (ch->version[0] && !s->names->version[0])
+        session_set_version(t, s, ch->version);
     session_enter(t, s, ch);
 }
 
@@ -205,16 +234,16 @@ void session_identify(struct tracker *t, struct channel *ch, uint64_t session_ha
 static void settle(struct tracker *t, struct channel *ch)
 {
     if (!ch->initializing || !channel_is_http(ch) ||
-        (ch->session && ch->session->key.kind != SESSION_KIND_DRAFT))
+        (ch->session && ch->session->kind != SESSION_KIND_DRAFT))
         return;
     struct session_key key = session_key_peers(ch);
     struct session *s = session_get(t, &key, ch); /* may have dropped ch->session */
     if (!s)
         return;
     session_farewell(t, s);
-    renew(s, ch);
+    renew(t, s, ch);
     if (is_draft(ch->session))
-        copy_party(s, ch->session);
+        copy_party(t, s, ch->session);
     session_enter(t, s, ch);
 }
 
@@ -223,7 +252,7 @@ static bool learn_text(char *dst, size_t room, const struct message *m, enum mes
 {
     size_t n;
     const char *text = message_text(m, which, &n);
-    return n && (overwrite || !dst[0]) && tracker_copy_text(dst, room, text, n);
+    return n && (overwrite || !dst[0]) && names_put(dst, room, text, n);
 }
 
 /* Declarations of `initialize`, of its result and of that of `server/discover` replace what was
@@ -252,31 +281,34 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
     struct session *s = ch->session;
     if (!s)
         return;
+    struct names now = *s->names;
     bool changed = m->capabilities != 0 && learn_capabilities(s, m, answers);
     bool request = m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S;
     bool initialize = request && m->method == METHOD_INITIALIZE;
     if (request) {
-        changed |= learn_text(s->client_name, sizeof(s->client_name), m, MESSAGE_TEXT_PEER_NAME,
+        changed |= learn_text(now.client_name, sizeof(now.client_name), m, MESSAGE_TEXT_PEER_NAME,
                               initialize);
-        changed |= learn_text(s->client_version, sizeof(s->client_version), m,
+        changed |= learn_text(now.client_version, sizeof(now.client_version), m,
                               MESSAGE_TEXT_PEER_VERSION, initialize);
     } else if (m->kind == MESSAGE_RESULT && m->dir == DIR_S2C) {
-        changed |= learn_text(s->server_name, sizeof(s->server_name), m, MESSAGE_TEXT_PEER_NAME,
+        changed |= learn_text(now.server_name, sizeof(now.server_name), m, MESSAGE_TEXT_PEER_NAME,
                               initialize_result);
-        changed |= learn_text(s->server_version, sizeof(s->server_version), m,
+        changed |= learn_text(now.server_version, sizeof(now.server_version), m,
                               MESSAGE_TEXT_PEER_VERSION, initialize_result);
     }
     if (initialize_result) {
-        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, true);
+        changed |= learn_text(now.version, sizeof(now.version), m, MESSAGE_TEXT_VERSION, true);
         s->negotiated = true;
     } else if (request && !initialize && !session_named(s)) {
-        bool refused = s->key.kind == SESSION_KIND_IDENTITY && !s->number; /* so far */
-        changed |= learn_text(s->version, sizeof(s->version), m, MESSAGE_TEXT_VERSION, refused);
+        bool refused = s->kind == SESSION_KIND_IDENTITY && !s->number; /* so far */
+        changed |= learn_text(now.version, sizeof(now.version), m, MESSAGE_TEXT_VERSION, refused);
     }
+    if (changed)
+        names_change(t, &s->names, &now);
     if (changed && s->number && !s->closed)
         emit_session(t, s, SESSION_UPDATED);
     bool result = m->kind == MESSAGE_RESULT && m->dir == DIR_S2C;
-    if (initialize_result || (s->key.kind == SESSION_KIND_CHANNEL && result))
+    if (initialize_result || (s->kind == SESSION_KIND_CHANNEL && result))
         session_open(t, s);
 }
 
@@ -329,4 +361,5 @@ void session_evict(void *tracker, void *entry)
         ch->lossy = true; /* its ids mean nothing any more */
     }
     session_farewell(t, s);
+    names_release(t, &s->names);
 }

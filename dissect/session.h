@@ -2,8 +2,8 @@
 #ifndef DISSECT_SESSION_H
 #define DISSECT_SESSION_H
 
+#include "names.h"
 #include "pairing.h"
-#include "tracker_state.h"
 
 /*
  * A dialogue: the scope in which the ids of one sender mean something, and what is known of the two
@@ -32,39 +32,53 @@ _Static_assert(sizeof(struct session_key) == 56, "no padding: compared as bytes"
 
 struct channel;
 
+struct session_tie;
+
 struct session {
-    struct session_key key;
+    uint64_t key;     /* hash of its struct session_key */
     uint64_t scope;   /* what ids are looked up with; never 0 */
     uint64_t number;  /* in events; 0 = not accepted yet */
     uint64_t conn_id; /* where it was first seen */
-    struct endpoint client;
-    struct channel *first, *last;              /* its open channels, in order of appearance */
-    struct pairing_list waiting;               /* requests whose channel is over */
-    struct session *untied_prev, *untied_next; /* endpoint.h */
-    int64_t tied_ns; /* endpoint.h: answers to what was asked before may have gone unheard */
-    char version[CHANNEL_VERSION_BYTES];
-    char client_name[40], client_version[24];
-    char server_name[40], server_version[24];
+    struct endpoint client, server;
+    struct channel *first, *last; /* its open channels, in order of appearance */
+    struct pairing_list waiting;  /* requests whose channel is over */
+    struct session_tie *tie;      /* endpoint.h; NULL: it never was without a stream */
+    const struct names *names;
     uint16_t client_capabilities, server_capabilities; /* dissect/capability.h */
+    uint8_t kind;                                      /* enum session_kind */
     uint8_t transport;
     bool negotiated; /* version comes from an InitializeResult */
     bool from_start; /* its `initialize` was captured */
     bool over;       /* ended by DELETE, 404 or the end of its channel */
     bool closed;     /* the listener knows */
-    bool untied;     /* of HTTP+SSE, without a stream so far */
+};
+
+/* Of a session of HTTP+SSE whose announcement was not captured. */
+struct session_tie {
+    struct session *prev, *next; /* in the list of those without a stream */
+    uint64_t target_hash;
+    int64_t
+        tied_ns; /* answers to what was asked before may have gone unheard; INT64_MIN: to none */
+    bool untied; /* without a stream so far */
 };
 
 /* The protocol gave it a name, so that its messages are known wherever they come. */
 static inline bool session_named(const struct session *s)
 {
-    return s->key.kind == SESSION_KIND_ID || s->key.kind == SESSION_KIND_ENDPOINT;
+    return s->kind == SESSION_KIND_ID || s->kind == SESSION_KIND_ENDPOINT;
 }
 
 /* Two hosts share it: equal ids in it may be those of different clients. */
 static inline bool session_shared(const struct session *s)
 {
-    return s->key.kind == SESSION_KIND_PEERS || s->key.kind == SESSION_KIND_IDENTITY;
+    return s->kind == SESSION_KIND_PEERS || s->kind == SESSION_KIND_IDENTITY;
 }
+
+/* The session for that key; NULL: there is none. */
+struct session *session_find(const struct tracker *t, const struct session_key *key);
+
+/* Removes its entry. */
+void session_remove(struct tracker *t, struct session *s);
 
 /* The session for that key, made when it is not there; ch says where it was first seen. Makes it
  * the newest. NULL: out of memory. */
@@ -90,8 +104,11 @@ void session_draft(struct tracker *t, struct channel *ch);
 /* The response head names the channel's session. */
 void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash);
 
+/* Version of the session from now on; NUL-terminated. */
+void session_set_version(struct tracker *t, struct session *s, const char *version);
+
 /* The `initialize` of the channel is of s: what it told of the client is. */
-void session_adopt(struct session *s, const struct channel *ch);
+void session_adopt(struct tracker *t, struct session *s, const struct channel *ch);
 
 /* What a message tells of the parties. answers: the method of the request that it answers, or
  * METHOD_NONE. The result of `initialize` decides the version, and opens the session. May change

@@ -23,8 +23,7 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     void *entry;
     uint64_t seq = ++t->last_seq;
     const struct session *s = ch->session;
-    if (!s || !channel_is_http(ch) || !pairing_usable_id(meant(m)) ||
-        s->key.kind == SESSION_KIND_DRAFT)
+    if (!s || !channel_is_http(ch) || !pairing_usable_id(meant(m)) || s->kind == SESSION_KIND_DRAFT)
         return false;
     if (table_insert(t->strays, &seq, &entry) < 0) {
         t->forgot = true;

@@ -14,7 +14,7 @@ struct stray {
     uint64_t seq; /* key */
     int64_t deadline_ns;
     uint64_t scope;
-    struct session_key session;
+    uint64_t session;       /* its key */
     struct channel channel; /* a copy without what links it to others */
     bool seen;              /* its SSE event id was seen before */
     bool linked;            /* links is valid */

@@ -17,7 +17,9 @@
 #include "channel.h"
 #include "dialogue.h"
 #include "emit.h"
+#include "endpoint.h"
 #include "legs.h"
+#include "names.h"
 #include "operations.h"
 #include "stray.h"
 #include "tracker_state.h"
@@ -58,6 +60,8 @@ bool tracker_lost_since(const struct tracker *t, const struct endpoint *client,
 static void arrive(struct tracker *t, const struct stream_pos *at)
 {
     t->at = *at;
+    if (t->names_idle)
+        names_sweep(t);
     if (at->ts_ns > t->now_ns)
         t->now_ns = at->ts_ns;
     pairing_expire(t);
@@ -91,12 +95,15 @@ static void take_conn(struct tracker *t, const struct record *r)
                                  .transport = r->transport,
                                  .content = r->u.content,
                                  .mcp = link != NULL,
+                                 .spoke = link && link->spoke,
                                  .noted = r->u.noted,
                                  .at = r->at};
     t->sink->connection(t->sink->ctx, &e);
     note_hidden_loss(t, r, link);
-    if (link && r->conn_event == CONN_EVENT_GONE)
+    if (link && r->conn_event == CONN_EVENT_GONE) {
+        t->latest_speaker = 0;
         table_remove(t->links, link);
+    }
 }
 
 static void take_head(struct tracker *t, const struct record *r)
@@ -248,7 +255,9 @@ static bool make_tables(struct tracker *t)
     t->channels =
         make_table(t, PLAN(LIMIT_EXCHANGES, struct channel, struct channel_key, channel_evict));
     t->links = make_table(t, PLAN(LIMIT_FLOWS, struct tracker_link, uint64_t, NULL));
-    t->sessions = make_table(t, PLAN(sessions, struct session, struct session_key, session_evict));
+    t->sessions = make_table(t, PLAN(sessions, struct session, uint64_t, session_evict));
+    t->names = make_table(
+        t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
     t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
     t->answered = make_table(
@@ -268,8 +277,8 @@ static bool make_tables(struct tracker *t)
         make_table(t, PLAN(LIMIT_OPERATIONS, struct operations_leg, uint64_t, NULL));
     t->joined =
         make_table(t, PLAN(LIMIT_ENDPOINTS, struct legs_joined, struct tracker_peers, NULL));
-    return t->channels && t->links && t->sessions && t->pending && t->ids && t->answered &&
-           t->seen && t->endpoints && t->strays && t->losses && t->operations &&
+    return t->channels && t->links && t->sessions && t->names && t->pending && t->ids &&
+           t->answered && t->seen && t->endpoints && t->strays && t->losses && t->operations &&
            t->operation_keys && t->joined && t->facts && t->operation_legs;
 }
 
@@ -331,7 +340,11 @@ void tracker_free(struct tracker *t)
         pairing_fini(t);
     table_free(t->channels);
     table_free(t->links);
+    for (struct session *s = t->sessions ? table_oldest(t->sessions) : NULL; s;
+         s = table_next(t->sessions, s))
+        endpoint_forget(t, s);
     table_free(t->sessions);
+    table_free(t->names);
     table_free(t->pending);
     table_free(t->ids);
     table_free(t->answered);

@@ -48,6 +48,7 @@ struct tracker {
     struct table *channels;       /* struct channel */
     struct table *links;          /* struct tracker_link */
     struct table *sessions;       /* struct session */
+    struct table *names;          /* names.c */
     struct table *pending;        /* struct pending, by sequence number */
     struct table *ids;            /* struct pairing_slot */
     struct pairing_list doomed;   /* requests whose session is over */
@@ -68,7 +69,10 @@ struct tracker {
     const struct record_links *links_of_linked;
     struct record_links links_before; /* of the record before; valid with links_conn */
     uint64_t links_conn;              /* its connection; 0: the record before had no links */
-    bool operations_forgot; /* something that waits for input was dropped or is not known */
+    uint64_t latest_speaker; /* a connection whose link is marked as having spoken; 0: none */
+    bool operations_forgot;  /* something that waits for input was dropped or is not known */
+    void *names_idle;        /* names.c */
+    uint32_t names_idle_count;
     struct session *untied; /* HTTP+SSE targets without a stream (endpoint.h), newest first */
     struct channel *recent; /* channel of the latest record: mostly that of the next, too */
     struct stream_pos at;   /* of the latest record */
@@ -82,10 +86,12 @@ struct tracker {
 struct tracker_link {
     uint64_t conn_id;
     uint64_t told_bytes; /* lost, as far as it is known here */
-    uint64_t scope;      /* of the first session on it that has a name; 0: none yet */
-    uint32_t mixed;      /* another session was seen on it */
-    uint32_t proven;     /* a request's own exchange answered it: see channel_unproven() */
+    uint64_t scope : 61; /* of the first session on it that has a name; 0: none yet */
+    bool mixed : 1;      /* another session was seen on it */
+    bool spoke : 1;      /* it had a message event */
+    bool proven : 1;     /* a request's own exchange answered it: see channel_unproven() */
 };
+_Static_assert(sizeof(struct tracker_link) == 24, "one for each connection that speaks MCP");
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */
 struct tracker_peers {

@@ -29,12 +29,6 @@ struct endpoint_entry {
     uint32_t index;
 };
 
-struct session_entry {
-    uint64_t id;
-    struct protocol_count *version[2]; /* where it is counted now: in the total, at the server */
-    uint32_t server;
-};
-
 /* ---------------------------------------------------------------------------- servers */
 
 static struct tables_server *server_new(struct monitor *m, const struct endpoint *endpoint)
@@ -268,16 +262,9 @@ static void on_connection(void *ctx, const struct event_connection *e)
         connections_event(&m->total.connections, &m->total_budget, c, e->event);
     if (m->rows)
         track_row(m, e, index);
-    if (e->event == CONN_EVENT_GONE) {
-        void *speaker = table_find(m->speakers, &c->id);
-        m->latest_speaker = 0;
-        if (speaker) {
-            void *past;
-            if (!table_find(m->past_speakers, &c->id))
-                (void)table_insert(m->past_speakers, &c->id, &past);
-            table_remove(m->speakers, speaker);
-        }
-    }
+    void *past;
+    if (e->event == CONN_EVENT_GONE && e->spoke && !table_find(m->past_speakers, &c->id))
+        (void)table_insert(m->past_speakers, &c->id, &past);
 }
 
 /* --------------------------------------------------------------------------- protocol */
@@ -288,44 +275,25 @@ static void count_transport(struct monitor *m, struct tables_server *s, uint8_t 
     m->total.protocol.transports[transport].connections++;
 }
 
-/* A message told late: its connection may be over, and counted or not. */
-static void count_past_speaker(struct monitor *m, struct tables_server *s,
-                               const struct event_origin *origin)
+/* Counts the connection of a message once. What is told late can be of one that is over. */
+static void count_speaker(struct monitor *m, struct tables_server *s, const struct event_message *e)
 {
     void *fresh;
-    if (origin->transport >= TRANSPORT_COUNT || table_find(m->speakers, &origin->conn_id) ||
-        table_find(m->past_speakers, &origin->conn_id))
+    const struct event_origin *origin = &e->origin;
+    if (e->speaker == EVENT_SPEAKER_KNOWN || origin->transport >= TRANSPORT_COUNT)
         return;
-    if (table_insert(m->past_speakers, &origin->conn_id, &fresh) == 0)
-        count_transport(m, s, origin->transport);
-}
-
-static void count_speaker(struct monitor *m, struct tables_server *s,
-                          const struct event_origin *origin)
-{
-    void *fresh;
-    if (origin->conn_id == m->latest_speaker || origin->transport >= TRANSPORT_COUNT)
+    if (e->speaker == EVENT_SPEAKER_UNKNOWN &&
+        (table_find(m->past_speakers, &origin->conn_id) ||
+         table_insert(m->past_speakers, &origin->conn_id, &fresh) < 0))
         return;
-    if (table_find(m->speakers, &origin->conn_id)) {
-        m->latest_speaker = origin->conn_id;
-        return;
-    }
-    bool counted = table_find(m->past_speakers, &origin->conn_id) != NULL;
-    if (table_insert(m->speakers, &origin->conn_id, &fresh) < 0)
-        return;
-    m->latest_speaker = origin->conn_id;
-    if (!counted)
-        count_transport(m, s, origin->transport);
+    count_transport(m, s, origin->transport);
 }
 
 static void on_message(void *ctx, const struct event_message *e)
 {
     struct monitor *m = ctx;
     struct tables_server *s = mcp_server(m, &e->origin.server);
-    if (e->delayed)
-        count_past_speaker(m, s, &e->origin);
-    else
-        count_speaker(m, s, &e->origin);
+    count_speaker(m, s, e);
     protocol_message(&s->t.protocol, e);
     if (!m->rows || e->redelivered)
         return;
@@ -357,16 +325,16 @@ static void on_finding(void *ctx, const struct event_finding *e)
 }
 
 /* Counts a session under the version that it has now, and no longer under an earlier one. */
-static void count_version(struct protocol *p, const char *version, struct protocol_count **at)
+static void count_version(struct protocol *p, const struct event_session *e)
 {
-    struct label *label = labels_get(&p->versions, version, strlen(version));
-    struct protocol_count *now = label ? label->value : NULL;
-    if (!now || now == *at)
-        return;
-    if (*at)
-        (*at)->count--;
-    now->count++;
-    *at = now;
+    const char *now = e->origin.version, *before = e->version_before;
+    struct label *from = *before ? labels_get(&p->versions, before, strlen(before)) : NULL;
+    struct label *to = labels_get(&p->versions, now, strlen(now));
+    struct protocol_count *less = from ? from->value : NULL, *more = to ? to->value : NULL;
+    if (less && less->count > 0)
+        less->count--;
+    if (more)
+        more->count++;
 }
 
 static void keep_info(char kept[TABLES_INFO_BYTES], const char *text)
@@ -382,28 +350,20 @@ static void on_session(void *ctx, const struct event_session *e)
 {
     struct monitor *m = ctx;
     struct tables_server *s = mcp_server(m, &e->origin.server);
-    struct session_entry *entry = table_find(m->sessions, &e->origin.session);
     if (e->event == SESSION_OPENED) {
-        void *fresh;
         s->t.protocol.sessions++;
         m->total.protocol.sessions++;
-        if (!entry && table_insert(m->sessions, &e->origin.session, &fresh) == 0) {
-            entry = fresh;
-            entry->server = server_index(m, &e->origin.server);
-        }
     }
     if (e->server_name && *e->server_name) {
         s->info_version[0] = '\0';
         keep_info(s->info_name, e->server_name);
         keep_info(s->info_version, e->server_version);
     }
-    if (entry && e->origin.version && *e->origin.version) {
-        count_version(&m->total.protocol, e->origin.version, &entry->version[0]);
-        count_version(&m->servers[entry->server]->t.protocol, e->origin.version,
-                      &entry->version[1]);
+    const char *version = e->origin.version;
+    if (version && *version && strcmp(version, e->version_before) != 0) {
+        count_version(&m->total.protocol, e);
+        count_version(&s->t.protocol, e);
     }
-    if (entry && e->event == SESSION_CLOSED)
-        table_remove(m->sessions, entry);
 }
 
 /* ----------------------------------------------------------------------- life and death */
@@ -424,16 +384,13 @@ static bool make_tables(struct monitor *m)
 {
     m->by_endpoint =
         make_table(LIMIT_SERVERS, sizeof(struct endpoint_entry), sizeof(struct endpoint), NULL, m);
-    m->speakers = make_table(LIMIT_FLOWS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
     m->past_speakers = make_table(LIMIT_PAST_SPEAKERS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
-    m->sessions =
-        make_table(LIMIT_SESSIONS, sizeof(struct session_entry), sizeof(uint64_t), NULL, m);
     if (m->config.track_connections)
         m->rows = make_table(LIMIT_CONNECTION_ROWS, sizeof(struct tables_connection),
                              sizeof(uint64_t), row_dropped, m);
     m->server_room = 8;
     m->servers = calloc(m->server_room, sizeof(struct tables_server *));
-    return m->by_endpoint && m->speakers && m->past_speakers && m->sessions && m->servers &&
+    return m->by_endpoint && m->past_speakers && m->servers &&
            (m->rows || !m->config.track_connections);
 }
 
@@ -483,9 +440,7 @@ void monitor_free(struct monitor *m)
     free(m->conns);
     tables_release(&m->total);
     table_free(m->by_endpoint);
-    table_free(m->speakers);
     table_free(m->past_speakers);
-    table_free(m->sessions);
     table_free(m->rows);
     free(m);
 }

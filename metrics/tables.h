@@ -63,11 +63,8 @@ struct monitor {
     uint32_t *conns;                    /* by conn.slot: index of its server; 0: none */
     uint32_t conn_room;
     struct table *by_endpoint;   /* struct endpoint to index */
-    struct table *speakers;      /* connections that carried MCP, by id */
-    struct table *past_speakers; /* the same, of connections that are over */
+    struct table *past_speakers; /* connections that carried MCP and are over, by id */
     void *latest_server;         /* entry of by_endpoint that was found last, or NULL */
-    uint64_t latest_speaker;     /* a connection known to be in speakers; 0: none */
-    struct table *sessions;      /* open sessions, by number */
     struct table *rows;          /* NULL: connections are not tracked */
 };
 

@@ -46,9 +46,13 @@ static inline struct conn scene_conn(uint64_t id, uint16_t client_port, uint16_t
         .roles_known = true};
 }
 
+static uint64_t scene_spoke; /* bit i: connection i had a message */
+
 static inline void scene_event(struct monitor *m, struct conn *c, enum conn_event event,
                                int64_t after_ns)
 {
+    if (event == CONN_EVENT_OPENED)
+        scene_spoke &= ~(UINT64_C(1) << c->id);
     struct conn copy = *c;
     struct event_connection e = {
         .event = event, .conn = &copy, .transport = TRANSPORT_HTTP1, .at = scene_at(after_ns)};
@@ -108,11 +112,30 @@ static inline struct event_origin scene_origin(const struct conn *c, uint64_t se
                                  .version = version};
 }
 
+/* What the tracker knows of what it told before. */
+static inline const char *scene_version_before(enum session_event event, uint64_t session,
+                                               const char *version)
+{
+    static char told[16][16];
+    static char before[16];
+    strcpy(before, event == SESSION_OPENED ? "" : told[session]);
+    strcpy(told[session], version);
+    return before;
+}
+
+static inline enum event_speaker scene_speaker(uint64_t conn_id)
+{
+    bool known = scene_spoke >> conn_id & 1;
+    scene_spoke |= UINT64_C(1) << conn_id;
+    return known ? EVENT_SPEAKER_KNOWN : EVENT_SPEAKER_NEW;
+}
+
 static inline void scene_session(struct monitor *m, const struct conn *c, enum session_event event,
                                  uint64_t session, const char *version)
 {
     struct event_session e = {.event = event,
                               .origin = scene_origin(c, session, version),
+                              .version_before = scene_version_before(event, session, version),
                               .client_name = "probe",
                               .client_version = "1",
                               .server_name = *version ? "everything" : "",
@@ -132,7 +155,8 @@ static inline void scene_message(struct monitor *m, const struct conn *c, enum m
                               .method_len = strlen(method),
                               .redelivered = strchr(flags, 'r') != NULL,
                               .orphan = strchr(flags, 'o') != NULL,
-                              .late = strchr(flags, 'l') != NULL};
+                              .late = strchr(flags, 'l') != NULL,
+                              .speaker = scene_speaker(c->id)};
     const struct event_sink *sink = monitor_event_sink(m);
     sink->message(sink->ctx, &e);
 }
