@@ -290,6 +290,7 @@ static void expect_text(const char *input, enum message_text which, const char *
     cr_expect(n == strlen(wanted) && memcmp(text, wanted, n) == 0, "%.*s, wanted %s", (int)n, text,
               wanted);
     cr_expect_eq((m.flags & MESSAGE_TEXT_CUT) != 0, is_cut, "%s", input);
+    cr_expect(m.flags & MESSAGE_NO_VERSION, "%s", input); /* what else was found stays */
 }
 
 Test(rpc, cuts_fall_between_characters)

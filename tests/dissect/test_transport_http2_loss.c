@@ -259,6 +259,27 @@ Test(http2_loss, across_frames)
                      "3 head 200 json session\n3 < result 3\n3 end complete\n");
 }
 
+/* The end of a text and the first bytes of the padding behind it: the next frame is where it was.
+ */
+Test(http2_loss, into_the_padding)
+{
+    static uint8_t padded[256] = {60};
+    size_t n = strlen(h2_call(1));
+    memcpy(padded + 1, h2_call(1), n);
+    h2_init(&h);
+    h2_segment(&h, DIR_C2S);
+    h2_headers(&h, 1, 0, H2_POST H2_BOTH);
+    size_t at = bytes_of(DIR_C2S) + 9 + 1 + n;
+    h2_frame(&h, H2_DATA, H2_PADDED | H2_END, 1, padded, 1 + n + 60);
+    ask(3);
+    h2_segment(&h, DIR_S2C);
+    answer(3, false);
+    cr_expect_str_eq(hole(DIR_C2S, at - 5, at + 20),
+                     "1 begin POST both sse\n1 > tcp:gap 25\n1 > parse:lost_message\n"
+                     "3 begin POST mcp session both sse\n3 > request 3\n3 head 200 json session\n"
+                     "3 < result 3\n3 end complete\n1 end lost\n");
+}
+
 /* An event stream goes on behind a loss of framing. */
 Test(http2_loss, in_an_event_stream)
 {
