@@ -2,9 +2,9 @@
 """What carries messages on connections.
 
 A carrier has one connection, and says by `concurrent` whether several requests wait on it at once,
-by `sessions` whether any session may use it (else the connection is the session), and by `rounds`
-whether a call may take several rounds of input. `ask` and `answer` return how many bytes of JSON
-they sent.
+by `sessions` whether any session may use it (else the connection is the session), by `rounds`
+whether a call may take several rounds of input, and by `both_ways` whether the server asks, too,
+and calls are cancelled. `ask`, `answer` and `event` return how many bytes of JSON they sent.
 """
 
 import base64
@@ -51,6 +51,7 @@ class Carrier:
     concurrent = True
     sessions = True
     rounds = False
+    both_ways = False
 
     def __init__(self, connection, rng, shared):
         self.connection, self.rng = connection, rng
@@ -109,6 +110,33 @@ class Http(Carrier):
         self.connection.send(SERVER, b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
 
 
+class Pipelined(Http):
+    """The same by a client that does not wait for the answers, which come in order."""
+
+    concurrent = True
+
+    def __init__(self, connection, rng, shared):
+        super().__init__(connection, rng, shared)
+        self.asked, self.ready = [], {}
+
+    def ask(self, message, session):
+        self.asked.append((session, message.get("id")))
+        return super().ask(message, session)
+
+    def answer(self, message, asked_in, session):
+        self.ready[asked_in, message["id"]] = message, session
+        while self.asked and self.asked[0] in self.ready:
+            first, its_session = self.ready.pop(self.asked.pop(0))
+            super().answer(first, None, its_session)
+        return len(to_json(message))
+
+    def begin(self, session):
+        Http.ask(self, initialize(self.rng), None)
+        Http.answer(self, initialized(self.rng), None, session)
+        Http.ask(self, {"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
+        self.connection.send(SERVER, b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+
 class Coded(Http):
     """The same with coded bodies. br and zstd are stored only, which needs no library."""
 
@@ -164,16 +192,20 @@ class Modern(Http):
 class Sse(Http):
     """HTTP+SSE: answers come on the session's stream, which is a connection of its own."""
 
-    concurrent = True
+    concurrent = both_ways = True
     accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
     def __init__(self, connection, rng, shared):
         super().__init__(connection, rng, shared)
         self.owed = False  # the POST was not accepted yet
 
-    def event(self, session, kind, data):
+    def event(self, message, session):
+        return self.event_of(session, b"message", to_json(message))
+
+    def event_of(self, session, kind, data):
         event = b"event: " + kind + b"\ndata: " + data + b"\n\n"
         self.streams[session].send(SERVER, b"%x\r\n%s\r\n" % (len(event), event))
+        return len(data)
 
     def begin(self, session):
         own = self.connection
@@ -183,7 +215,7 @@ class Sse(Http):
                     b"Accept: text/event-stream\r\n\r\n")
         stream.send(SERVER, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                     b"Transfer-Encoding: chunked\r\n\r\n")
-        self.event(session, b"endpoint", f"/messages?session={session}".encode())
+        self.event_of(session, b"endpoint", f"/messages?session={session}".encode())
         self.ask(initialize(self.rng), session)
         self.answer(initialized(self.rng), session, session)
         self.ask({"jsonrpc": "2.0", "method": "notifications/initialized"}, session)
@@ -202,16 +234,16 @@ class Sse(Http):
         return sent
 
     def answer(self, message, asked_in, _session):
-        body = to_json(message)
-        self.event(asked_in, b"message", body)
+        size = self.event(message, asked_in)
         self.accept()
-        return len(body)
+        return size
 
 
 class Lines(Carrier):
     """One message a line; the connection is the session."""
 
     sessions = False
+    both_ways = True
 
     def frame(self, _side, message):
         return to_json(message) + b"\n"
@@ -220,9 +252,12 @@ class Lines(Carrier):
         self.connection.send(CLIENT, self.frame(CLIENT, message))
         return len(to_json(message))
 
-    def answer(self, message, _asked_in, _session):
+    def event(self, message, _session):
         self.connection.send(SERVER, self.frame(SERVER, message))
         return len(to_json(message))
+
+    def answer(self, message, _asked_in, session):
+        return self.event(message, session)
 
     note = ask
 
@@ -262,6 +297,8 @@ class WebSocket(Lines):
 
 class Squirrel(Lines):
     """Frames of the Squirrel dialect: calls are its commands."""
+
+    both_ways = False
 
     def begin(self, _session):
         self.connection.send(SERVER, self.bytes_of({"id": "h", "message_type": "Handshake",
@@ -357,4 +394,4 @@ class Http2(Carrier):
 
 
 CARRIERS = {"http": Http, "lines": Lines, "websocket": WebSocket, "http2": Http2, "coded": Coded,
-            "modern": Modern, "sse": Sse, "squirrel": Squirrel}
+            "modern": Modern, "sse": Sse, "squirrel": Squirrel, "pipelined": Pipelined}

@@ -7,12 +7,13 @@ usage: check.py [--carriers NAME,...] [FIRST [END]]
 One capture a seed from FIRST (default 0) to END (default 60): one to three sessions whose request
 ids are the same, on one to six connections, carried by one of the CARRIERS of carriers.py and
 impaired in one of the ways of wire.py. Where a carrier has rounds, a call may ask for input first,
-with and without requestState, while another client calls the same tool. Whatever is missing from
-the capture, what `replay --json` says must be so:
+with and without requestState, while another client calls the same tool. Where it goes both ways, servers
+send pings, and some calls are cancelled instead of answered. Whatever is missing from the capture,
+what `replay --json` says must be so:
 
-- an exchange has the outcome and the sizes of a call with its name and id, and each call is at most
-  one exchange;
-- no call is unanswered or cancelled, because all were answered; pending only where packets lack;
+- an exchange has the outcome and the sizes of a call or ping with its name and id, and each of these
+  is at most one exchange;
+- nothing is unanswered, because all was answered or cancelled; pending only where packets lack;
 - an operation with a total time begins and ends with one call, and has all of its exchanges;
 - a party of a session that was heard of has the capabilities that its name lists;
 - nobody is blamed for what the capture lacks: no finding `pair:*` or `header:*`;
@@ -93,6 +94,8 @@ class Dialogues:
         self.free = list(self.carriers)
         self.paused = []  # calls whose input is being asked for
         self.waiting = []
+        self.pinged = 0
+        self.pings = []  # (session, id, exchange) that the client has to answer
         self.run()
         streams = list(shared["streams"].values())
         for connection in [c.connection for c in self.carriers] + streams:
@@ -138,14 +141,52 @@ class Dialogues:
         if not carrier.concurrent:
             self.free.append(carrier)
 
+    def cancel(self):
+        """The client gives up a call, and the server does not answer it any more."""
+        _, call, number, exchange = self.waiting.pop(self.rng.randrange(len(self.waiting)))
+        self.carrier_of(call.session, self.carriers).ask(
+            {"jsonrpc": "2.0", "method": "notifications/cancelled",
+             "params": {"requestId": number}}, call.session)
+        exchange.update(status="cancelled", response_bytes=None)
+
+    def ping(self):
+        session, name = self.rng.choice(self.sessions), f"s{self.pinged}"
+        self.pinged += 1
+        message = {"jsonrpc": "2.0", "id": name, "method": "ping"}
+        size = self.carrier_of(session, self.carriers).event(message, session)
+        exchange = {"request_bytes": size}
+        self.exchanges.setdefault(("ping", name), []).append(exchange)
+        self.pings.append((session, name, exchange))
+
+    def pong(self):
+        session, name, exchange = self.pings.pop(self.rng.randrange(len(self.pings)))
+        message = {"jsonrpc": "2.0", "id": name, "result": {}}
+        size = self.carrier_of(session, self.carriers).ask(message, session)
+        exchange.update(status="result", response_bytes=size)
+
+    def go_both_ways(self):
+        """True: something was done."""
+        chance = self.rng.random()
+        if self.pings and (chance < 0.1 or not self.waiting):
+            self.pong()
+        elif self.waiting and chance < 0.15:
+            self.cancel()
+        elif self.waiting and chance < 0.25:
+            self.ping()
+        else:
+            return False
+        return True
+
     def run(self):
         rng = self.rng
         for session in self.sessions:
             carrier = self.carrier_of(session, self.carriers)
             carrier.begin(None if isinstance(session, int) else session)
         wanted, made = rng.randint(20, 80), 0
-        while made < wanted or self.paused or self.waiting:
-            if self.free and self.paused and rng.random() < 0.3:
+        while made < wanted or self.paused or self.waiting or self.pings:
+            if self.kind.both_ways and self.go_both_ways():
+                pass
+            elif self.free and self.paused and rng.random() < 0.3:
                 self.ask(self.paused.pop(rng.randrange(len(self.paused))))
             elif self.free and made < wanted and rng.random() < 0.6:
                 self.ask(self.new_call())
@@ -165,7 +206,7 @@ def replay(path):
 
 def check_exchange(exchange, name, left, impairment):
     """Sentences about what is wrong with an exchange event; takes what it is out of `left`."""
-    number = int(str(exchange["id"]).lstrip("i"))
+    number = exchange["id"] if name == "ping" else int(str(exchange["id"]).lstrip("i"))
     mine = left.get((name, number), [])
     status = exchange["status"]
     told = f"{name} id {number} {status}, {exchange['request_bytes']} bytes asked, " \
@@ -182,7 +223,9 @@ def check_exchange(exchange, name, left, impairment):
     else:
         return [f"{told}; left of the truth: {mine}"]
     latency = exchange["latency"]
-    if len(keys) > 1 and (latency < 0 if latency is not None else impairment not in wire.MISPLACED):
+    # behind a loss a server's request may be the copy that a resumed stream delivered
+    untimed = impairment in wire.MISPLACED or (name == "ping" and impairment not in wire.COMPLETE)
+    if len(keys) > 1 and status != "cancelled" and (not untimed if latency is None else latency < 0):
         return [f"{told}: latency {latency}"]
     return []
 
@@ -239,7 +282,7 @@ def check(carrier, seed):
     exchanges.sort(key=lambda event: event["status"] in ("lost", "pending"))
     wrong, claimed = [], 0
     for event in exchanges:
-        name = dialogues.kind.call_of(event)
+        name = "ping" if event["method"] == "ping" else dialogues.kind.call_of(event)
         if name is not None:
             wrong += check_exchange(event, name, dialogues.exchanges, impairment)
             claimed += event["status"] in ("result", "error", "input_required")
