@@ -77,7 +77,23 @@ void channel_prove(struct tracker *t, const struct channel *ch)
         return;
     struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
     if (link)
-        link->proven = 1;
+        link->proven = true;
+}
+
+void channel_refute(struct tracker *t, struct channel *ch)
+{
+    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    if (link)
+        link->refuted = true;
+    ch->flags |= CHANNEL_UNCERTAIN;
+}
+
+static bool is_refuted(const struct tracker *t, const struct channel *ch)
+{
+    if (!(ch->flags & CHANNEL_JOINED))
+        return false;
+    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    return link && link->refuted;
 }
 
 /* The channel speaks MCP from now on. */
@@ -301,6 +317,8 @@ void channel_head(struct tracker *t, struct channel *ch, const struct record *r)
     ch->content = head->content;
     ch->opaque = ch->opaque || head->coded;
     ch->flags |= head->flags & (CHANNEL_UNCERTAIN | CHANNEL_REQUEST_MISSING);
+    if (is_refuted(t, ch))
+        ch->flags |= CHANNEL_UNCERTAIN;
     bool named = (head->flags & CHANNEL_HAS_SESSION) != 0;
     ch->answer_named = named;
     ch->answer_session_hash = head->session_hash;

@@ -90,8 +90,10 @@ static inline bool channel_certain(const struct channel *ch)
  * answered its own request so far. */
 bool channel_unproven(const struct tracker *t, const struct channel *ch);
 
-/* The exchange answered its own request. */
+/* The exchange answered its own request; or, while it is unproven, it brought the answer to another
+ * one: then this and the later exchanges of the connection are uncertain. */
 void channel_prove(struct tracker *t, const struct channel *ch);
+void channel_refute(struct tracker *t, struct channel *ch);
 
 /* NULL: no such channel. */
 struct channel *channel_find(struct tracker *t, const struct record *r);

@@ -284,7 +284,7 @@ static struct pairing_outcome outcome_of(const struct channel *ch, const struct 
 static void answer(struct tracker *t, struct channel *ch, const struct message *m,
                    struct pending *p)
 {
-    if (p->channel == ch && p->dir == DIR_C2S)
+    if (p->channel == ch && p->dir == DIR_C2S && channel_certain(ch))
         channel_prove(t, ch);
     session_learn(t, ch, m, (enum method)p->method);
     modern_accept(t, ch, m, p);
@@ -385,9 +385,18 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
         a->how = ANSWERED_FULLY;
 }
 
+/* The answer to none of the requests that its exchange is believed to answer. */
+static bool is_misplaced(const struct tracker *t, const struct channel *ch, const struct message *m)
+{
+    return m->dir == DIR_S2C && ch->waiting.first && pairing_usable_id(&m->id) &&
+           channel_unproven(t, ch) && !pairing_own(t, ch, DIR_C2S, m->id.hash);
+}
+
 static void take_response(struct tracker *t, struct channel *ch, const struct message *m)
 {
     bool seen = event_seen(t, ch, m);
+    if (is_misplaced(t, ch, m))
+        channel_refute(t, ch);
     struct pending *p = find_request(t, ch, m);
     if (p)
         answer(t, ch, m, p);

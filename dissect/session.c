@@ -138,7 +138,7 @@ static void note_link(const struct tracker *t, const struct session *s, const st
     if (link->scope == 0)
         link->scope = s->scope;
     else if (link->scope != s->scope)
-        link->mixed = 1;
+        link->mixed = true;
 }
 
 void session_enter(struct tracker *t, struct session *s, struct channel *ch)

@@ -79,6 +79,25 @@ Test(tracker_loss, nobody_is_blamed_before_the_first_full_exchange)
     }
 }
 
+/* Several sessions count alike on a connection whose responses are off by one. */
+Test(tracker_loss, an_answer_in_the_wrong_exchange_makes_the_later_ones_uncertain)
+{
+    static const char *const answers[] = {"1", "2", "3"};
+    struct world *w = world_new(0, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        BEGIN(w, 1, 1 + i, .flags = POST_FLAGS | CHANNEL_JOINED, .session = 5 + i);
+        SAY(w, 1, 1 + i, "tools/call", i == 0 ? "2" : "3");
+        JSON_HEAD(w, 1, 1 + i);
+        SAY(w, 1, 1 + i, .id = answers[i], .dir = DIR_S2C); /* that of the session before */
+        END(w, 1, 1 + i);
+    }
+    world_finish(w);
+    cr_expect_eq(world_count(w, " lost "), 3, "%s", w->log);
+    cr_expect_eq(world_count(w, " result s"), 0, "%s", w->log);
+    cr_expect_eq(w->findings, 0, "%s", w->log);
+    world_free(w);
+}
+
 Test(tracker_loss, an_uncertain_response_must_name_its_session)
 {
     struct world *w = world_ready();
