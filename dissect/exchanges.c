@@ -36,7 +36,8 @@
  * uncertain unless
  *   - the client is known to wait: TRUSTED_TURNS requests in a row began after the response before
  *     them had ended (a client that the capture only joins is believed to, until it shows that it
- *     does not: hardly any pipelines; CHANNEL_JOINED says so, for who is to be blamed); and
+ *     does not or something is lost: hardly any pipelines; CHANNEL_JOINED says so, for who is to be
+ *     blamed); and
  *   - no request is missing behind this one; and
  *   - it began after the last response, and no other waits but for those that may have been
  *     answered in the hole. One that came before the response although its time is later counts,
@@ -70,7 +71,7 @@ void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_
     x->answered_ns = INT64_MIN;
     x->requests_lost = joined;
     x->responses_lost = joined;
-    x->turns = waits ? TRUSTED_TURNS : 0;
+    x->credit = waits;
     x->believed = waits;
 }
 
@@ -88,7 +89,8 @@ void exchanges_rest(const struct exchanges *x, struct exchanges_rest *ret_rest)
                                         .doubt = x->doubt,
                                         .pipelined = x->pipelined,
                                         .blind = x->blind,
-                                        .believed = x->believed};
+                                        .believed = x->believed,
+                                        .credit = x->credit};
 }
 
 void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, struct limits_hit *hit)
@@ -106,6 +108,7 @@ void exchanges_wake(struct exchanges *x, const struct exchanges_rest *rest, stru
     x->pipelined = rest->pipelined;
     x->blind = rest->blind;
     x->believed = rest->believed;
+    x->credit = rest->credit;
 }
 
 static void shrink(struct exchanges *x)
@@ -323,7 +326,7 @@ static bool is_certain(const struct exchanges *x, const struct exchange *e, int6
 {
     if (!by_time(x) && !x->doubt)
         return !x->requests_lost; /* else another one was sent before the response: how so? */
-    return x->turns >= TRUSTED_TURNS && takes_turn(x, e, ns) &&
+    return (x->credit || x->turns >= TRUSTED_TURNS) && takes_turn(x, e, ns) &&
            others_waiting(x, e, INT64_MAX) == 0 && !(x->responses_lost && x->requests_lost);
 }
 
@@ -332,10 +335,12 @@ static void count_turn(struct exchanges *x, const struct exchange *e, int64_t ns
 {
     if (x->answered_ns == INT64_MIN)
         return;
-    if (!takes_turn(x, e, ns))
+    if (!takes_turn(x, e, ns)) {
         x->turns = 0;
-    else if (x->turns < TRUSTED_TURNS)
+        x->credit = false;
+    } else if (x->turns < TRUSTED_TURNS) {
         x->turns++;
+    }
 }
 
 /* Requests that wait together although no response was lost. With the very first response that may
@@ -450,12 +455,14 @@ void exchanges_release(struct exchanges *x, struct exchange *e)
 void exchanges_lose_requests(struct exchanges *x)
 {
     x->requests_lost = true;
+    x->credit = false;
     x->debt = 0; /* stub_ns tells from now on */
 }
 
 void exchanges_lose_responses(struct exchanges *x)
 {
     x->responses_lost = true;
+    x->credit = false;
     for (uint16_t i = 0; i < x->count; i++)
         if (waits(&x->list[i]))
             x->list[i].in_hole = true;

@@ -50,6 +50,7 @@ struct exchanges {
     bool pipelined;      /* the client does not wait for responses */
     bool start_unknown;  /* the first response may be missing untold */
     bool believed;       /* that the client waits for responses: CHANNEL_JOINED */
+    bool credit;         /* it is still believed: nothing was lost, nor shows the contrary */
     bool blind;          /* no association can be made on this connection any more */
 };
 
@@ -64,6 +65,7 @@ struct exchanges_rest {
     bool pipelined : 1;
     bool blind : 1;
     bool believed : 1;
+    bool credit : 1;
     bool lost_sync[DIR_COUNT]; /* for the owner */
 };
 
