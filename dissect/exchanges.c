@@ -16,8 +16,9 @@
  * packet acknowledged were delivered, or told as a gap, before it. So nobody can have answered a
  * request that is not known to be missing.
  *
- * A client is known to pipeline when a request begins at the very time that another ends, or when
- * one began before the response of an older one started although nothing was lost. After a loss on
+ * A client is known to pipeline when a request begins at the very time that another ends, or with
+ * nothing of a response delivered or lost in between, or when one began before the response of an
+ * older one started although nothing was lost. After a loss on
  * such a connection nothing is associated any more ("blind").
  *
  * What a loss costs, by state:
@@ -219,7 +220,7 @@ static struct exchange *add(struct exchanges *x, uint16_t place)
 
 struct exchange *exchanges_open(struct exchanges *x, int64_t ns)
 {
-    if (ns == x->asked_ns)
+    if (ns == x->asked_ns || x->silent)
         x->pipelined = true;
     struct exchange *e = add(x, x->count);
     if (!e)
@@ -258,6 +259,7 @@ void exchanges_received(struct exchanges *x, int64_t ns, bool lost)
     e->end_ns = ns;
     e->request_done = true;
     e->lossy |= lost;
+    x->silent = waits(e);
     reap(x);
 }
 
@@ -393,6 +395,7 @@ static void bind_to(struct exchanges *x, struct exchange *e)
 struct exchange *exchanges_bind(struct exchanges *x, const struct exchanges_response *r,
                                 bool *ret_certain)
 {
+    x->silent = false;
     notice_pipelining(x, r->ns);
     if (by_time(x) && x->pipelined && !x->blind)
         go_blind(x);
@@ -413,6 +416,7 @@ struct exchange *exchanges_bind(struct exchanges *x, const struct exchanges_resp
 
 struct exchange *exchanges_bind_body(struct exchanges *x, int64_t ns)
 {
+    x->silent = false;
     give_up_before(x, ns);
     return add_stub(x, ns);
 }
@@ -462,6 +466,7 @@ void exchanges_lose_requests(struct exchanges *x)
 void exchanges_lose_responses(struct exchanges *x)
 {
     x->responses_lost = true;
+    x->silent = false;
     x->credit = false;
     for (uint16_t i = 0; i < x->count; i++)
         if (waits(&x->list[i]))

@@ -48,6 +48,7 @@ struct exchanges {
     bool responses_lost; /* in front of the next response */
     bool doubt;          /* the latest association is uncertain */
     bool pipelined;      /* the client does not wait for responses */
+    bool silent;         /* no response since the latest request ended, nor a loss of any */
     bool start_unknown;  /* the first response may be missing untold */
     bool believed;       /* that the client waits for responses: CHANNEL_JOINED */
     bool credit;         /* it is still believed: nothing was lost, nor shows the contrary */

@@ -57,6 +57,10 @@ class Carrier:
         self.connection, self.rng = connection, rng
         self.streams, self.parties = shared["streams"], shared["parties"]
 
+    def has_room(self):
+        """Whether one more request may wait on it."""
+        return True
+
     def begin(self, session):
         """The handshake of a session."""
         self.ask(initialize(self.rng), None)
@@ -118,6 +122,9 @@ class Pipelined(Http):
     def __init__(self, connection, rng, shared):
         super().__init__(connection, rng, shared)
         self.asked, self.ready = [], {}
+
+    def has_room(self):
+        return len(self.asked) < 60  # the program's cap is 64 (http_pipeline)
 
     def ask(self, message, session):
         self.asked.append((session, message.get("id")))

@@ -115,7 +115,7 @@ class Dialogues:
         return call
 
     def ask(self, call):
-        carrier = self.carrier_of(call.session, self.free)
+        carrier = self.carrier_of(call.session, [c for c in self.free if c.has_room()])
         if not carrier.concurrent:
             self.free.remove(carrier)
         number = self.ids[call.session] = self.ids.get(call.session, 0) + 1
@@ -140,6 +140,9 @@ class Dialogues:
             self.paused.append(call)
         if not carrier.concurrent:
             self.free.append(carrier)
+
+    def is_free(self):
+        return any(carrier.has_room() for carrier in self.free)
 
     def cancel(self):
         """The client gives up a call, and the server does not answer it any more."""
@@ -186,9 +189,9 @@ class Dialogues:
         while made < wanted or self.paused or self.waiting or self.pings:
             if self.kind.both_ways and self.go_both_ways():
                 pass
-            elif self.free and self.paused and rng.random() < 0.3:
+            elif self.is_free() and self.paused and rng.random() < 0.3:
                 self.ask(self.paused.pop(rng.randrange(len(self.paused))))
-            elif self.free and made < wanted and rng.random() < 0.6:
+            elif self.is_free() and made < wanted and rng.random() < 0.6:
                 self.ask(self.new_call())
                 made += 1
             elif self.waiting:
