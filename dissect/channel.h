@@ -90,8 +90,8 @@ static inline bool channel_certain(const struct channel *ch)
  * answered its own request so far. */
 bool channel_unproven(const struct tracker *t, const struct channel *ch);
 
-/* The exchange answered its own request; or, while it is unproven, it brought the answer to another
- * one: then this and the later exchanges of the connection are uncertain. */
+/* The exchange answered its own request; or it brought the answer to another one: then it is
+ * uncertain, and so are the later ones of a connection that the capture joined. */
 void channel_prove(struct tracker *t, const struct channel *ch);
 void channel_refute(struct tracker *t, struct channel *ch);
 

@@ -385,11 +385,14 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
         a->how = ANSWERED_FULLY;
 }
 
-/* The answer to none of the requests that its exchange is believed to answer. */
+/* The answer to none of the requests that its exchange is believed to answer, where that rests on
+ * more than the count of responses since the connection began. */
 static bool is_misplaced(const struct tracker *t, const struct channel *ch, const struct message *m)
 {
-    return m->dir == DIR_S2C && ch->waiting.first && pairing_usable_id(&m->id) &&
-           channel_unproven(t, ch) && !pairing_own(t, ch, DIR_C2S, m->id.hash);
+    if (m->dir != DIR_S2C || !channel_is_http(ch) || !ch->waiting.first ||
+        !pairing_usable_id(&m->id) || pairing_own(t, ch, DIR_C2S, m->id.hash))
+        return false;
+    return channel_unproven(t, ch) || tracker_lost_since(t, &ch->client, &ch->server, 0);
 }
 
 static void take_response(struct tracker *t, struct channel *ch, const struct message *m)

@@ -90,7 +90,7 @@ struct tracker_link {
     bool mixed : 1;      /* another session was seen on it */
     bool spoke : 1;      /* it had a message event */
     bool proven : 1;     /* a request's own exchange answered it: see channel_unproven() */
-    bool refuted : 1;    /* an exchange brought another one's answer before that */
+    bool refuted : 1;    /* an exchange brought another one's answer */
 };
 _Static_assert(sizeof(struct tracker_link) == 24, "one for each connection that speaks MCP");
 

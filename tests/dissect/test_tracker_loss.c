@@ -98,6 +98,23 @@ Test(tracker_loss, an_answer_in_the_wrong_exchange_makes_the_later_ones_uncertai
     world_free(w);
 }
 
+/* After a loss a response may be put to another request for good reasons, and wrongly. */
+Test(tracker_loss, an_answer_in_the_wrong_exchange_excuses_its_request)
+{
+    for (int loss = 0; loss < 2; loss++) {
+        struct world *w = world_ready();
+        if (loss)
+            world_finding(w, 9, 1, FINDING_GAP, 100);
+        BEGIN(w, 1, 2, .session = 5);
+        SAY(w, 1, 2, "tools/call", "3");
+        JSON_HEAD(w, 1, 2);
+        SAY(w, 1, 2, .id = "2", .dir = DIR_S2C);
+        END(w, 1, 2);
+        cr_expect_eq(world_count(w, loss ? "call 3 lost" : "call 3 unanswered"), 1, "%s", w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_loss, an_uncertain_response_must_name_its_session)
 {
     struct world *w = world_ready();
