@@ -7,12 +7,12 @@ usage: check.py [--carriers NAME,...] [FIRST [END]]
 One capture a seed from FIRST (default 0) to END (default 60): one to three sessions whose request
 ids are the same, on one to six connections, carried by one of the CARRIERS of carriers.py and
 impaired in one of the ways of wire.py. Where a carrier has rounds, a call may ask for input first,
-with and without requestState, while another client calls the same tool. Where it goes both ways, servers
-send pings, and some calls are cancelled instead of answered. Whatever is missing from the capture,
-what `replay --json` says must be so:
+with and without requestState, while another client calls the same tool. Where it goes both ways,
+servers send pings, and some calls are cancelled instead of answered. Whatever is missing from the
+capture, what `replay --json` says must be so:
 
-- an exchange has the outcome and the sizes of a call or ping with its name and id, and each of these
-  is at most one exchange;
+- an exchange has the outcome and the sizes of a call or ping with its name and id, and each of
+  these is at most one exchange;
 - nothing is unanswered, because all was answered or cancelled; pending only where packets lack;
 - an operation with a total time begins and ends with one call, and has all of its exchanges;
 - a party of a session that was heard of has the capabilities that its name lists;
@@ -228,7 +228,8 @@ def check_exchange(exchange, name, left, impairment):
     latency = exchange["latency"]
     # behind a loss a server's request may be the copy that a resumed stream delivered
     untimed = impairment in wire.MISPLACED or (name == "ping" and impairment not in wire.COMPLETE)
-    if len(keys) > 1 and status != "cancelled" and (not untimed if latency is None else latency < 0):
+    wrong = not untimed if latency is None else latency < 0
+    if wrong and len(keys) > 1 and status != "cancelled":
         return [f"{told}: latency {latency}"]
     return []
 

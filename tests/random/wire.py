@@ -110,7 +110,7 @@ IMPAIRMENTS = {
     "snapped": lambda rng, packets: packets,
 }
 COMPLETE = ("none", "duplicated", "reordered")
-MISPLACED = ("reordered", "lost and reordered")  # an answer may have an earlier time than its request
+MISPLACED = ("reordered", "lost and reordered")  # an answer may be earlier than its request
 
 
 def new_rng(seed):
