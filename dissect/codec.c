@@ -3,13 +3,18 @@
  * zlib (gzip, RFC 1952; deflate, RFC 1950, 1951; permessage-deflate, RFC 7692), brotli (RFC 7932)
  * and zstd (RFC 8878, 9659).
  *
- * Memory: the libraries allocate through take(), which counts. One of them holds 7 KB before its
- * first byte and 40 KB then (gzip, deflate); 5 KB, then 19 KB and a window that grows with the
- * output up to what the head says (br); 96 KB, then 2.6 MB for a stream as usual encoders send it,
- * or less for a frame that says how small it is (zstd). None may take more than twice
- * LIMIT_CODING_WINDOW.
+ * Any cut. zlib gives the same however it is fed. brotli and zstd drop the output of a call that
+ * ends in damage, and zstd reads by other rules what it gets as a whole. So they are fed in bites:
+ *  - zstd: the last byte of a block alone, since it may show that what is in front of it is not
+ *    what the head has promised; and heads in bites that are too small to be taken for a frame.
+ *  - brotli does not tell where its blocks are. A second decoder, the scout, decodes every bite
+ *    first, so br costs nearly twice what it could. If the scout fails, or there is no memory for
+ *    it, the bytes go in one by one, which costs nine times as much.
  *
- * Damage: br and zstd may keep back what came in the same call in front of it.
+ * Memory: the libraries allocate through take(), which counts. A codec holds 40 KB (gzip, deflate);
+ * 10 KB, then 37 KB and two windows that grow with the output up to what the head says (br); 96 KB,
+ * then 2.6 MB for a stream as usual encoders send it, or less for a frame that says how small it
+ * is (zstd). None may take more than twice LIMIT_CODING_WINDOW; a scout that is in the way goes.
  *
  * Ignored on purpose: header fields of gzip; dictionaries; the formats of zstd before 1.0; window
  * sizes of br above the cap as long as its output stays below.
@@ -22,9 +27,13 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define OWN_BYTES   (2 * (size_t)LIMIT_CODING_WINDOW)
-#define FED_AT_ONCE (UINT32_C(1) << 30) /* zlib counts in unsigned int */
-#define WINDOW_LOG  23                  /* of LIMIT_CODING_WINDOW */
+#define OUT_BYTES  16384u
+#define OWN_BYTES  (2 * (size_t)LIMIT_CODING_WINDOW)
+#define WINDOW_LOG 23 /* of LIMIT_CODING_WINDOW */
+/* While zstd reads a head, it looks for a frame, or for the four bytes that one of an old format
+ * begins with, at the beginning of what it is given, wherever the head began. */
+#define HEAD_BITE  3u
+#define BLOCK_HEAD 3u /* RFC 8878 3.1.1.2 */
 
 _Static_assert(1 << WINDOW_LOG == LIMIT_CODING_WINDOW, "its logarithm");
 
@@ -34,24 +43,26 @@ struct block {
     alignas(max_align_t) size_t n;
 };
 
-static bool has_room(struct codec *c, size_t n)
+static bool has_room(const struct codec *c, size_t n, enum limit_id *ret_id)
 {
-    enum limit_id id;
     if (n > OWN_BYTES || c->own_bytes + n > OWN_BYTES)
-        id = LIMIT_ID_CODING_WINDOW;
+        *ret_id = LIMIT_ID_CODING_WINDOW;
     else if (c->account->held + n > codec_share(c->account, LIMIT_DECODER_BYTES))
-        id = LIMIT_ID_DECODER_BYTES;
+        *ret_id = LIMIT_ID_DECODER_BYTES;
     else
         return true;
-    limits_hit_add(c->hit, id);
     return false;
 }
 
-static void *take(void *codec, size_t n)
+static void drop_scout(struct codec *c)
 {
-    struct codec *c = codec;
-    if (!has_room(c, n))
-        return NULL;
+    if (c->scout)
+        BrotliDecoderDestroyInstance(c->scout);
+    c->scout = NULL;
+}
+
+static void *take_block(struct codec *c, size_t n)
+{
     struct block *b = malloc(sizeof(*b) + n);
     if (!b)
         return NULL;
@@ -59,6 +70,25 @@ static void *take(void *codec, size_t n)
     c->own_bytes += n;
     c->account->held += n;
     return b + 1;
+}
+
+static void *take(void *codec, size_t n)
+{
+    struct codec *c = codec;
+    enum limit_id id;
+    if (!has_room(c, n, &id))
+        drop_scout(c);
+    if (has_room(c, n, &id))
+        return take_block(c, n);
+    limits_hit_add(c->hit, id);
+    return NULL;
+}
+
+/* For the scout, which can be done without. */
+static void *take_spare(void *codec, size_t n)
+{
+    enum limit_id id;
+    return has_room(codec, n, &id) ? take_block(codec, n) : NULL;
 }
 
 static void *take_array(void *codec, unsigned count, unsigned n)
@@ -87,7 +117,7 @@ static enum codec_result step_on(const struct codec_piece *p)
 static enum codec_result step_zlib(struct codec *c, struct codec_piece *p)
 {
     z_stream *z = &c->u.z;
-    unsigned n = p->n > FED_AT_ONCE ? FED_AT_ONCE : (unsigned)p->n;
+    unsigned n = (unsigned)p->n;
     z->next_in = p->in;
     z->avail_in = n;
     z->next_out = p->out;
@@ -104,9 +134,9 @@ static enum codec_result step_zlib(struct codec *c, struct codec_piece *p)
     return result == Z_MEM_ERROR ? CODEC_LIMIT : CODEC_BAD;
 }
 
-static enum codec_result step_br(struct codec *c, struct codec_piece *p)
+static enum codec_result step_br(BrotliDecoderState *br, struct codec_piece *p)
 {
-    switch (BrotliDecoderDecompressStream(c->u.br, &p->n, &p->in, &p->room, &p->out, NULL)) {
+    switch (BrotliDecoderDecompressStream(br, &p->n, &p->in, &p->room, &p->out, NULL)) {
     case BROTLI_DECODER_RESULT_SUCCESS:
         return CODEC_END;
     case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT:
@@ -115,7 +145,7 @@ static enum codec_result step_br(struct codec *c, struct codec_piece *p)
     case BROTLI_DECODER_RESULT_ERROR:
         break;
     }
-    BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(c->u.br);
+    BrotliDecoderErrorCode code = BrotliDecoderGetErrorCode(br);
     bool memory = code <= BROTLI_DECODER_ERROR_ALLOC_CONTEXT_MODES &&
                   code >= BROTLI_DECODER_ERROR_ALLOC_BLOCK_TYPE_TREES;
     return memory ? CODEC_LIMIT : CODEC_BAD;
@@ -130,10 +160,14 @@ static enum codec_result step_zstd(struct codec *c, struct codec_piece *p)
     p->n -= in.pos;
     p->out += out.pos;
     p->room -= out.pos;
+    if (c->head < ZSTD_FRAMEHEADERSIZE_MAX)
+        c->head += in.pos;
     if (result == 0)
         return CODEC_END;
-    if (!ZSTD_isError(result))
+    if (!ZSTD_isError(result)) {
+        c->wanted = result;
         return step_on(p);
+    }
     ZSTD_ErrorCode code = ZSTD_getErrorCode(result);
     if (code == ZSTD_error_frameParameter_windowTooLarge)
         limits_hit_add(c->hit, LIMIT_ID_CODING_WINDOW);
@@ -146,7 +180,7 @@ enum codec_result codec_step(struct codec *c, struct codec_piece *p)
 {
     switch (c->coding) {
     case CODING_BR:
-        return step_br(c, p);
+        return step_br(c->u.br, p);
     case CODING_ZSTD:
         return step_zstd(c, p);
     case CODING_GZIP:
@@ -159,15 +193,80 @@ enum codec_result codec_step(struct codec *c, struct codec_piece *p)
     return step_zlib(c, p);
 }
 
+/* ---- bites */
+
+/* Whether a bite can be decoded as a whole: no damage, no lack of memory, no cap. */
+static bool scout_ahead(struct codec *c, const uint8_t *bytes, size_t n, uint64_t most)
+{
+    uint8_t out[OUT_BYTES];
+    struct codec_piece p = {.in = bytes, .n = n};
+    enum codec_result result = CODEC_AGAIN;
+    uint64_t sum = 0;
+    while (c->scout && result == CODEC_AGAIN && sum <= most) {
+        p.out = out;
+        p.room = sizeof(out);
+        result = step_br(c->scout, &p);
+        sum += sizeof(out) - p.room;
+    }
+    if (sum <= most && (result == CODEC_MORE || result == CODEC_END))
+        return true;
+    drop_scout(c);
+    return false;
+}
+
+static size_t bite_zstd(const struct codec *c, size_t n)
+{
+    size_t most = c->wanted > BLOCK_HEAD ? c->wanted - BLOCK_HEAD : c->wanted;
+    most = most > 1 ? most - 1 : 1;
+    if (c->head < ZSTD_FRAMEHEADERSIZE_MAX && most > HEAD_BITE)
+        most = HEAD_BITE;
+    return n < most ? n : most;
+}
+
+size_t codec_bite(struct codec *c, const uint8_t *bytes, size_t n, uint64_t most)
+{
+    switch (c->coding) {
+    case CODING_BR:
+        return scout_ahead(c, bytes, n, most) ? n : 1;
+    case CODING_ZSTD:
+        return bite_zstd(c, n);
+    case CODING_GZIP:
+    case CODING_DEFLATE:
+    case CODING_RAW_DEFLATE:
+    case CODING_NONE:
+    case CODING_UNKNOWN:
+        break;
+    }
+    return n;
+}
+
 /* ---- begin and end */
 
+/* With the window, which zlib else takes in the first call that has output, if that does not end in
+ * damage. Only as raw deflate it can be had at once. */
 static bool begin_zlib(struct codec *c, int window_bits)
 {
     z_stream *z = &c->u.z;
     z->zalloc = take_array;
     z->zfree = give;
     z->opaque = c;
-    return inflateInit2(z, window_bits) == Z_OK;
+    return inflateInit2(z, -MAX_WBITS) == Z_OK &&
+           inflateSetDictionary(z, (const Bytef *)"", 0) == Z_OK &&
+           inflateReset2(z, window_bits) == Z_OK;
+}
+
+static bool begin_br(struct codec *c)
+{
+    c->u.br = BrotliDecoderCreateInstance(take, give, c);
+    if (c->u.br)
+        c->scout = BrotliDecoderCreateInstance(take_spare, give, c);
+    return c->u.br != NULL;
+}
+
+static void expect_frame(struct codec *c)
+{
+    c->head = 0;
+    c->wanted = HEAD_BITE;
 }
 
 static bool begin_zstd(struct codec *c)
@@ -176,6 +275,7 @@ static bool begin_zstd(struct codec *c)
     c->u.zstd = ZSTD_createDStream_advanced(memory);
     if (!c->u.zstd)
         return false;
+    expect_frame(c);
     return !ZSTD_isError(ZSTD_DCtx_setParameter(c->u.zstd, ZSTD_d_windowLogMax, WINDOW_LOG));
 }
 
@@ -189,8 +289,7 @@ bool codec_init(struct codec *c)
     case CODING_RAW_DEFLATE:
         return begin_zlib(c, -MAX_WBITS);
     case CODING_BR:
-        c->u.br = BrotliDecoderCreateInstance(take, give, c);
-        return c->u.br != NULL;
+        return begin_br(c);
     case CODING_ZSTD:
         return begin_zstd(c);
     case CODING_NONE:
@@ -202,6 +301,7 @@ bool codec_init(struct codec *c)
 
 void codec_fini(struct codec *c)
 {
+    drop_scout(c);
     if (c->coding == CODING_BR && c->u.br)
         BrotliDecoderDestroyInstance(c->u.br);
     else if (c->coding == CODING_ZSTD)
@@ -227,6 +327,7 @@ bool codec_next(struct codec *c, uint8_t byte)
     case CODING_RAW_DEFLATE:
         return inflateResetKeep(&c->u.z) == Z_OK; /* the window stays */
     case CODING_ZSTD:
+        expect_frame(c);
         return codec_begins_frame(byte);
     case CODING_DEFLATE:
     case CODING_BR:

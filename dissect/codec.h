@@ -23,9 +23,12 @@ struct codec {
         BrotliDecoderState *br;
         struct ZSTD_DCtx_s *zstd;
     } u;
+    BrotliDecoderState *scout; /* of u.br, see codec.c; NULL: its memory, or its way, ended */
+    size_t head;               /* zstd: bytes read of the frame; not counted behind any head */
+    size_t wanted;             /* zstd: what it asks for, not to be read beyond */
 };
 
-/* What a library is given; it moves all four on. */
+/* What a library is given, less than 1 GB; it moves all four on. */
 struct codec_piece {
     const uint8_t *in;
     size_t n;
@@ -48,10 +51,14 @@ static inline uint64_t codec_share(const struct decoder_account *account, uint64
     return account->owners > 1 ? cap / account->owners : cap;
 }
 
-/* Any coding but NONE and UNKNOWN; the other members must be set, own_bytes to 0. False: no memory,
- * or a cap was hit, and counted. Whatever it returns, codec_fini() follows. */
+/* Any coding but NONE and UNKNOWN; hit and account must be set, all else zero. False: no memory, or
+ * a cap was hit, and counted. Whatever it returns, codec_fini() follows. */
 bool codec_init(struct codec *c);
 void codec_fini(struct codec *c);
+
+/* How many of n bytes, n > 0, are to be fed next, so that all comes out that they determine, even
+ * if they end in damage; they must be fed, then. most: what may come out of them at all. */
+size_t codec_bite(struct codec *c, const uint8_t *bytes, size_t n, uint64_t most);
 
 /* Calls the library once. */
 enum codec_result codec_step(struct codec *c, struct codec_piece *p);

@@ -13,6 +13,10 @@
  * BETWEEN (complete, unless another part follows), DONE, BAD, LIMIT. A decoder cannot go on behind
  * a gap: its owner ends it.
  *
+ * Any cut. Whatever pieces the input comes in, output, result and accounts are those of one byte at
+ * a time. The libraries are fed in bites, see codec.h. Caps cut the output at the very byte. Input
+ * counts against them when a step of it is complete, so that no bite has an influence.
+ *
  * Ignored on purpose: what codec.c ignores.
  */
 #include "coding.h"
@@ -22,16 +26,20 @@
 #include <stdlib.h>
 
 #define OUT_BYTES 16384u
-/* Bytes of output that a byte of input, and a body, account for: see LIMIT_DECODED_TOTAL. */
+/* Bytes of output that a byte of input, and a body, account for: see LIMIT_DECODED_TOTAL. Free is
+ * what the input of a step accounts for, so an ordinary body never has to wait for its steps. */
 #define DECODED_FOR 64
 #define FREE_BYTES  32768u
+#define STEP_BYTES  (FREE_BYTES / DECODED_FOR)
 
 enum state { STATE_FORMAT, STATE_INSIDE, STATE_BETWEEN, STATE_DONE, STATE_BAD, STATE_LIMIT };
 
 struct decoder {
     struct codec codec;
-    uint64_t in, out; /* of the body or message */
+    uint64_t out;     /* of the body or message */
+    uint64_t due;     /* what of it the steps of its input account for */
     uint64_t part_at; /* `out` where the part began */
+    uint32_t fresh;   /* bytes of input in the step that is not complete */
     uint8_t state;    /* enum state */
     uint8_t first;    /* STATE_FORMAT: the byte that is kept */
     bool has_first;
@@ -94,73 +102,123 @@ static void begin_part(struct decoder *d, uint8_t byte)
 }
 
 /* Damage in what only seemed to be another part is none. zstd tells what it does not know; zlib
- * gives all that stands in front of the damage, so a part without output was none. */
+ * gives all that stands in front of the damage, so a part without output was none. How much of the
+ * bite that is damaged was read is not told: its step accounts for nothing. */
 static void spoil(struct decoder *d, enum codec_result why)
 {
     bool nothing = d->codec.coding == CODING_GZIP && d->out == d->part_at;
     bool garbage = d->parted && (nothing || why == CODEC_FOREIGN);
     d->state = garbage ? STATE_DONE : STATE_BAD;
+    d->fresh = 0;
+}
+
+/* ---- caps on the output */
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
 }
 
 static void pay(struct decoder_account *account, uint64_t n)
 {
-    account->excess -= n < account->excess ? n : account->excess;
+    account->excess = less(account->excess, n);
+}
+
+/* All is out that the input of the step determines. */
+static void settle(struct decoder *d)
+{
+    uint64_t n = (uint64_t)DECODED_FOR * d->fresh;
+    d->due += n;
+    d->fresh = 0;
+    pay(d->codec.account, n);
 }
 
 /* A body, or message, brings what its packets cost anyway. */
 static void begin_body(struct decoder *d)
 {
-    d->in = d->out = d->part_at = 0;
+    d->out = d->due = d->part_at = 0;
     pay(d->codec.account, FREE_BYTES);
 }
 
-static bool over_limit(struct decoder *d, uint64_t used, uint64_t produced)
+/* How much more may come out, and which cap says so. */
+static uint64_t allowed(const struct decoder *d, enum limit_id *ret_id)
 {
-    d->in += used;
-    d->out += produced;
-    d->codec.account->excess += produced;
-    pay(d->codec.account, DECODED_FOR * used);
-    uint64_t due = DECODED_FOR * d->in;
+    uint64_t own = less(d->due + LIMIT_DECODED_BYTES, d->out);
+    uint64_t usual = less(d->due + FREE_BYTES, d->out);
+    uint64_t total = codec_share(d->codec.account, LIMIT_DECODED_TOTAL);
+    uint64_t all = less(total, d->codec.account->excess);
+    uint64_t shared = usual > all ? usual : all;
+    *ret_id = own <= shared ? LIMIT_ID_DECODED_BYTES : LIMIT_ID_DECODED_TOTAL;
+    return own <= shared ? own : shared;
+}
+
+/* Hands over what is allowed of n bytes. False: that is not all, and was counted. */
+static bool deliver(struct decoder *d, const struct decoder_sink *sink, const uint8_t *out,
+                    size_t n)
+{
     enum limit_id id;
-    if (d->out > due + LIMIT_DECODED_BYTES)
-        id = LIMIT_ID_DECODED_BYTES;
-    else if (d->out > due + FREE_BYTES &&
-             d->codec.account->excess > codec_share(d->codec.account, LIMIT_DECODED_TOTAL))
-        id = LIMIT_ID_DECODED_TOTAL;
-    else
-        return false;
-    limits_hit_add(d->codec.hit, id);
-    return true;
+    uint64_t most = allowed(d, &id);
+    bool over = n > most;
+    if (over) {
+        limits_hit_add(d->codec.hit, id);
+        n = (size_t)most;
+    }
+    d->out += n;
+    d->codec.account->excess += n;
+    if (n > 0)
+        sink->bytes(sink->ctx, out, n);
+    return !over;
+}
+
+/* ---- decoding */
+
+/* Feeds a bite and hands over all that it determines. Returns how much of it was used: the rest is
+ * behind the end of a part, or of everything. */
+static size_t chew(struct decoder *d, const struct decoder_sink *sink, const uint8_t *bytes,
+                   size_t n)
+{
+    uint8_t out[OUT_BYTES];
+    struct codec_piece p = {.in = bytes, .n = n};
+    enum codec_result result = CODEC_AGAIN;
+    while (result == CODEC_AGAIN) {
+        size_t before = p.n;
+        p.out = out;
+        p.room = sizeof(out);
+        result = codec_step(&d->codec, &p);
+        size_t produced = sizeof(out) - p.room;
+        if (!deliver(d, sink, out, produced))
+            result = CODEC_LIMIT;
+        else if (result == CODEC_AGAIN && produced == 0 && before == p.n)
+            result = CODEC_BAD;
+    }
+    d->fresh += (uint32_t)(n - p.n);
+    if (result == CODEC_LIMIT) {
+        d->state = STATE_LIMIT;
+        d->fresh = 0;
+    } else if (result == CODEC_END) {
+        d->state = STATE_BETWEEN;
+        d->parted = true;
+    } else if (result != CODEC_MORE) {
+        spoil(d, result);
+    }
+    if (d->fresh == STEP_BYTES)
+        settle(d);
+    return n - p.n;
 }
 
 static void run(struct decoder *d, const struct decoder_sink *sink, const uint8_t *bytes, size_t n)
 {
-    uint8_t out[OUT_BYTES];
-    struct codec_piece p = {.in = bytes, .n = n};
-    enum codec_result s = CODEC_AGAIN;
-    while (s != CODEC_MORE &&
-           (d->state == STATE_INSIDE || (d->state == STATE_BETWEEN && p.n > 0))) {
+    while (n > 0 && (d->state == STATE_INSIDE || d->state == STATE_BETWEEN)) {
         if (d->state == STATE_BETWEEN) {
-            begin_part(d, *p.in);
+            begin_part(d, *bytes);
             continue;
         }
-        size_t before = p.n;
-        p.out = out;
-        p.room = sizeof(out);
-        s = codec_step(&d->codec, &p);
-        size_t produced = sizeof(out) - p.room;
-        bool over = over_limit(d, before - p.n, produced);
-        if (produced > 0)
-            sink->bytes(sink->ctx, out, produced);
-        if (over || s == CODEC_LIMIT) {
-            d->state = STATE_LIMIT;
-        } else if (s == CODEC_END) {
-            d->state = STATE_BETWEEN;
-            d->parted = true;
-        } else if (s == CODEC_BAD || s == CODEC_FOREIGN ||
-                   (s == CODEC_AGAIN && produced == 0 && before == p.n)) {
-            spoil(d, s);
-        }
+        enum limit_id id;
+        size_t step = STEP_BYTES - d->fresh;
+        step = codec_bite(&d->codec, bytes, n < step ? n : step, allowed(d, &id));
+        step = chew(d, sink, bytes, step);
+        bytes += step;
+        n -= step;
     }
 }
 
@@ -204,6 +262,7 @@ void decoder_free(struct decoder *d)
 {
     if (!d)
         return;
+    settle(d);
     codec_fini(&d->codec);
     d->codec.account->held -= sizeof(*d);
     free(d);
@@ -258,6 +317,7 @@ enum decoder_result decoder_message_end(struct decoder *d, const struct decoder_
             d->state = STATE_BAD; /* the tail was needed for something else */
     }
     enum decoder_result result = result_of(d);
+    settle(d);
     begin_body(d);
     if (forget)
         d->state = codec_forget(&d->codec) ? STATE_INSIDE : STATE_BAD;

@@ -10,7 +10,8 @@
 /*
  * Content codings (RFC 9110 8.4.1) and the deflate of WebSocket (RFC 7692), taken off piece by
  * piece in bounded memory: what a piece holds is handed over before the call returns, so an event
- * stream that is flushed event by event is decoded event by event.
+ * stream that is flushed event by event is decoded event by event. Whatever the pieces, output,
+ * result, caps hit and account are the same, also in front of damage.
  *
  * Caps: LIMIT_DECODER_BYTES of memory for all decoders of an owner; LIMIT_CODING_WINDOW for the
  * window of br and zstd; LIMIT_DECODED_BYTES of output for one body or message, so that a

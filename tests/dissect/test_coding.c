@@ -433,7 +433,8 @@ Test(coding, all_decoders_together_are_capped)
     }
 }
 
-/* Every allocation of this file and of the libraries fails once. */
+/* Every allocation of this file and of the libraries fails once. That br decodes twice to decode
+ * faster can be done without. */
 Test(coding, every_allocation_fails)
 {
     for (int i = 0; i < CODINGS_COUNT; i++) {
@@ -456,8 +457,9 @@ Test(coding, every_allocation_fails)
                 cr_assert_eq(result, DECODER_END);
                 break;
             }
-            cr_assert_eq(result, DECODER_LIMIT, "coding %d allocation %d", i, (int)at);
-            fails++;
+            bool spared = CODINGS[i] == CODING_BR && result == DECODER_END && gave(&o, TEXT);
+            cr_assert(spared || result == DECODER_LIMIT, "coding %d allocation %d", i, (int)at);
+            fails += !spared;
         }
         cr_assert_geq(fails, 2, "coding %d", i);
         free(coded);
