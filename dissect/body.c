@@ -258,21 +258,20 @@ static enum decoder_result decode(struct body *b, const struct decoder_sink *sin
 bool body_decode(struct body *b, const struct decoder_sink *sink, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
+    bool readable = true;
     b->text.at = at;
     if (b->mode != BODY_SKIP && b->mode != BODY_LOST) {
         enum decoder_result result = decode(b, sink, bytes, n);
         b->unfinished = result == DECODER_MORE;
-        if (result == DECODER_BAD || result == DECODER_LIMIT) {
+        readable = b->mode == BODY_SKIP || (result != DECODER_BAD && result != DECODER_LIMIT);
+        if (!readable)
             stop_decoding(b);
-            transport_note(b->text.tc, RECORD_NOTED_UNREAD, n);
-            return false;
-        }
-        if (b->mode == BODY_SKIP)
+        else if (b->mode == BODY_SKIP)
             free_decoder(b);
     }
     if (b->mode == BODY_SKIP || b->mode == BODY_LOST)
         skip(b, n);
-    return true;
+    return readable;
 }
 
 void body_init(struct body *b, const struct transport_conn *tc, enum dir dir)

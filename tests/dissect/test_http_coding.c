@@ -124,6 +124,17 @@ static const char *run(size_t count, enum stream_end end)
     return world.log;
 }
 
+/* That bytes of a stream are not read is told with each segment of it. */
+static void tell_unread_once(char *log)
+{
+    static const char LINE[] = "1 < parse:lost_message 0\n";
+    char *p = strstr(log, LINE);
+    while (p && (p = strstr(p + strlen(LINE), LINE))) {
+        memmove(p, p + strlen(LINE), strlen(p + strlen(LINE)) + 1);
+        p -= strlen(LINE);
+    }
+}
+
 /* What the script gives, the same byte by byte and for every cut of every segment. */
 static const char *talk(void)
 {
@@ -133,6 +144,8 @@ static const char *talk(void)
     run(script.count, STREAM_END_FIN);
     plan.byte_by_byte = true;
     world_run(&other, &plan);
+    tell_unread_once(world.log);
+    tell_unread_once(other.log);
     cr_assert_str_eq(other.log, world.log, "byte by byte");
     plan.byte_by_byte = false;
     plan.segments = cut;
@@ -147,6 +160,7 @@ static const char *talk(void)
             cut[i + 1].text += at;
             cut[i + 1].n -= at;
             world_run(&other, &plan);
+            tell_unread_once(other.log);
             cr_assert_str_eq(other.log, world.log, "segment %zu cut at %zu", i, at);
         }
     return world.log;
@@ -299,7 +313,8 @@ Test(http_coding, events_under_an_unknown_coding)
     bare(DIR_S2C, "data: 1\n\ndata: 1\n\n..");
     bare(DIR_S2C, "data: 1\n\ndata: 1\n\n..");
     cr_assert_str_eq(run(script.count, STREAM_END_FIN),
-                     "1 begin POST\n1 > request 1\n1 head 200 sse coded\n1 < parse:undecodable\n"
+                     "1 begin POST\n1 > request 1\n1 head 200 sse coded\n"
+                     "1 < parse:lost_message 0\n1 < parse:undecodable\n"
                      "1 < parse:lost_message 0\n1 end complete\n");
 }
 
@@ -318,10 +333,50 @@ Test(http_coding, damage)
         ask("1");
         size_t n = message(DIR_S2C, RESPONSE JSON_TYPE, i, RESULT("1"));
         memset(script.bytes + script.used - n, 0x11, 20);
-        run(script.count, STREAM_END_FIN);
-        cr_assert_str_eq(world.log,
+        cr_assert_str_eq(talk(),
                          "1 begin POST\n1 > request 1\n1 head 200 json\n1 < parse:undecodable\n"
                          "1 end complete\n",
+                         "coding %d: %s", i, world.log);
+    }
+}
+
+/* What stands in front of damage is read; then, nothing is, be it in the same segment or not. */
+Test(http_coding, damage_between_events)
+{
+    for (int i = 0; i < CODINGS_COUNT; i++) {
+        struct encode e;
+        script_begin();
+        ask("3");
+        stream_begin(&e, i);
+        stream_put(&e, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n",
+                   ENCODE_FLUSH);
+        bare(DIR_S2C, "10\r\n\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\r\n");
+        stream_end(&e);
+        cr_assert_str_eq(talk(),
+                         "1 begin POST\n1 > request 3\n1 head 200 sse\n1 < notification\n"
+                         "1 < parse:lost_message 0\n1 < parse:undecodable\n1 end complete\n",
+                         "coding %d: %s", i, world.log);
+    }
+}
+
+/* A body of an error that is no JSON: its damage is nobody's concern. */
+Test(http_coding, damage_behind_what_is_not_read)
+{
+    for (int i = 0; i < CODINGS_COUNT; i++) {
+        struct encode e;
+        script_begin();
+        ask("1");
+        encode_begin(&e, CODINGS[i].coding, 0);
+        encode_put(&e, "<html>bad gateway", 17, ENCODE_FLUSH);
+        encode_fini(&e);
+        segment(DIR_S2C);
+        print("HTTP/1.1 502 x\r\nContent-Type: text/html\r\nContent-Encoding: %s\r\n"
+              "Content-Length: %zu\r\n\r\n",
+              CODINGS[i].name, e.n + 3);
+        put(e.out, e.n);
+        put("\377\377\377", 3);
+        free(e.out);
+        cr_assert_str_eq(talk(), "1 begin POST\n1 > request 1\n1 head 502 other\n1 end complete\n",
                          "coding %d: %s", i, world.log);
     }
 }
