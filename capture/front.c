@@ -81,11 +81,13 @@ struct front *front_new(const struct front_config *config, struct limits_hit *hi
 
 /* ---- which shard ---- */
 
+/* Not linear, or what one endpoint has more would make up for what the other has less. */
 static inline uint64_t mix_endpoint(const struct endpoint *ep)
 {
     uint64_t address[2];
     memcpy(address, ep->addr, sizeof(address));
-    return (address[0] ^ address[1] * MIX_ADDRESS) * MIX_ADDRESS + ep->port * MIX_PORT;
+    uint64_t mix = (address[0] ^ address[1] * MIX_ADDRESS) * MIX_ADDRESS + ep->port * MIX_PORT;
+    return (mix ^ mix >> 29) * MIX_ALL;
 }
 
 static inline uint8_t shard_of(const struct front *f, const struct flow_key *key)

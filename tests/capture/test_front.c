@@ -175,6 +175,22 @@ Test(front, shards_do_not_depend_on_the_direction)
     }
 }
 
+Test(front, ports_with_one_sum_do_not_share_a_shard)
+{
+    unsigned count[4] = {0};
+    make(4);
+    for (uint16_t i = 0; i < 1024; i++) {
+        batch_clear(b);
+        w.port[SERVER] = (uint16_t)(20000 - i);
+        add_segment(CLIENT, 1, (uint16_t)(30000 + i), 4);
+        front_batch(f, b);
+        count[b->segments[0].shard]++;
+    }
+    for (int i = 0; i < 4; i++)
+        cr_assert(count[i] > 128 && count[i] < 512, "%d: %u", i, count[i]);
+    drop();
+}
+
 Test(front, the_clock_and_its_ticks)
 {
     static const struct {
