@@ -3,13 +3,15 @@
 """Whatever the number of threads, the output is the same to the last byte.
 
 Over all sample captures, spoiled copies of them, and all of them merged, some twice, so that many
-connections are open at once: from files, from a pipe and compressed.
+connections are open at once: from files, from a pipe and compressed; and where so many messages
+come out of a few packets that some are dropped (LIMIT_LANE_BYTES).
 
 usage: check.py; MCPMETER and MUTATE name the programs, THREADS_SEEDS says how many copies of each
 capture are spoiled (default 2).
 """
 
 import gzip
+import json
 import multiprocessing
 import os
 import pathlib
@@ -18,6 +20,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "random"))
+import wire  # noqa: E402
 PROGRAM = os.environ.get("MCPMETER", str(ROOT / "build" / "mcpmeter"))
 MUTATE = os.environ.get("MUTATE", str(ROOT / "build" / "tests" / "mutate" / "mutate"))
 SEEDS = range(1, 1 + int(os.environ.get("THREADS_SEEDS", "2")))
@@ -71,7 +75,30 @@ def spoiled(capture, directory):
             yield f"{capture.name} {operation} {amount}, seed {seed}", [target], False
 
 
+def flood(path):
+    """Three answers that are small when compressed: event streams of very many messages."""
+    capture = wire.Capture()
+    event = b'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\n'
+    body = gzip.compress(event * 40000)
+    request = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}'
+    for port in (40001, 40002, 40003):
+        connection = wire.Connection(capture, port, 3000, 1460)
+        connection.send(wire.CLIENT, b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+                        b"Accept: application/json, text/event-stream\r\n\r\n%s"
+                        % (len(request), request))
+        connection.send(wire.SERVER, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                        b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s"
+                        % (len(body), body))
+        connection.close()
+    capture.write(path)
+    report = json.loads(output(COMMANDS[0], "1", [path], False)[1])
+    if not report["capture"]["limits_hit"].get("batch_record_bytes"):
+        raise SystemExit("the flood is no flood: nothing was dropped")
+
+
 def cases(directory):
+    flood(directory / "flood.pcap")
+    yield "flood", [directory / "flood.pcap"], False
     captures = sorted(ROOT.glob("pcaps/*.pcap"))
     for capture in captures:
         yield capture.name, [capture], False
