@@ -187,13 +187,13 @@ static inline uint32_t packet_step(uint32_t i)
     return 2 * i + 1;
 }
 
-/* One shard's part of a batch, into its lane. */
 /* Time passes for one shard, behind the latest packet. */
 static void quiet_tick(struct stages *s, const struct slot *slot, uint32_t shard)
 {
     engine_tick(s->shards[shard].engine, slot->moment.now_ns, slot->packets);
 }
 
+/* One shard's part of a batch, into its lane. */
 static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
 {
     struct stages *s = ctx;
