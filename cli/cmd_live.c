@@ -88,10 +88,13 @@ static bool look(void *ctx, const struct stages_moment *moment)
 
 static void listen_on(struct live *l)
 {
+    const struct options *o = l->job.options;
     struct stages_feed feed = {
-        .max_packets = l->job.options->count, .pause = look, .clock = clock_behind, .ctx = l};
+        .max_packets = o->count, .pause = look, .clock = clock_behind, .ctx = l};
     l->start_ns = clock_ns();
-    l->next_ns = l->start_ns + l->job.options->interval_ns;
+    if (o->duration_ns)
+        feed.until_ns = l->start_ns + o->duration_ns;
+    l->next_ns = l->start_ns + o->interval_ns;
     job_read(&l->job, &feed);
 }
 

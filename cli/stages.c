@@ -64,6 +64,7 @@ struct stages {
     /* while reading */
     const struct stages_feed *feed;
     uint64_t packets;
+    int64_t read_ns; /* time of the latest packet read */
     int result;
 };
 
@@ -142,6 +143,8 @@ static void say_packet(void *ctx, const struct record_packet *p)
 
 static uint32_t packets_left(const struct stages *s)
 {
+    if (s->feed->until_ns != 0 && s->packets > 0 && s->read_ns >= s->feed->until_ns)
+        return 0;
     if (s->feed->max_packets == 0)
         return BATCH_PACKETS;
     uint64_t left = s->feed->max_packets - s->packets;
@@ -173,7 +176,7 @@ static enum crew_fill fill(void *ctx, uint32_t slot_number)
         return CREW_FILLED;
     }
     front_batch(s->front, slot->batch);
-    slot->moment.now_ns = slot->batch->segments[slot->batch->count - 1].now_ns;
+    s->read_ns = slot->moment.now_ns = slot->batch->segments[slot->batch->count - 1].now_ns;
     return CREW_FILLED;
 }
 
@@ -360,7 +363,7 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     return h->engine != NULL;
 }
 
-static uint32_t thread_count(uint32_t wanted)
+uint32_t stages_thread_count(uint32_t wanted)
 {
     uint32_t n = wanted ? wanted : crew_processors();
     return n < STAGES_THREADS ? n : STAGES_THREADS;
@@ -372,7 +375,7 @@ static bool build(struct stages *s, const struct stages_config *config)
     s->front = front_new(&front, &s->front_hit);
     if (!s->front)
         return false;
-    s->threads = thread_count(config->threads);
+    s->threads = stages_thread_count(config->threads);
     s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD + SLOTS_MORE : 1;
     for (uint32_t i = 0; i < s->slot_count; i++) {
         s->slots[i].batch = batch_new();

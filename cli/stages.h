@@ -29,6 +29,9 @@ struct stages_config {
     uint32_t threads;        /* 0: as many as there are processors for */
 };
 
+/* How many threads work where so many are wanted (0: as in stages_config). */
+uint32_t stages_thread_count(uint32_t wanted);
+
 /* sink must outlive the stages; it is called by one thread at a time. NULL: out of memory. */
 struct stages *stages_new(const struct stages_config *config, const struct record_sink *sink);
 void stages_free(struct stages *s); /* NULL is allowed */
@@ -44,6 +47,7 @@ struct stages_moment {
 struct stages_feed {
     struct source *source;
     uint64_t max_packets; /* 0: no limit */
+    int64_t until_ns;     /* nothing is read behind a batch that reaches this time; 0: no limit */
     /* In the sink's turn: all packets up to there were told, and nothing else is told meanwhile.
      * False: read no more. */
     bool (*pause)(void *ctx, const struct stages_moment *moment);
