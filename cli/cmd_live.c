@@ -101,10 +101,14 @@ static void listen_on(struct live *l)
 static void announce(const struct live *l)
 {
     int type;
-    char text[32] = "";
+    char text[32] = "", sockets[32] = "";
+    struct source_status status;
+    source_status(l->job.source, &status);
+    if (status.sockets > 1)
+        snprintf(sockets, sizeof(sockets), ", %u sockets", status.sockets);
     if (source_link_types(l->job.source, &type, 1) == 1)
-        message_note("listening on %s (%s), Ctrl-C stops", l->job.options->interface,
-                     source_link_type_name(type, text));
+        message_note("listening on %s (%s%s), Ctrl-C stops", l->job.options->interface,
+                     source_link_type_name(type, text), sockets);
     else
         message_note("listening on %s, Ctrl-C stops", l->job.options->interface);
 }
