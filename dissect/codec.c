@@ -5,8 +5,12 @@
  *
  * Any cut. zlib gives the same however it is fed. brotli and zstd drop the output of a call that
  * ends in damage, and zstd reads by other rules what it gets as a whole. So they are fed in bites:
- *  - zstd: the last byte of a block alone, since it may show that what is in front of it is not
- *    what the head has promised; and heads in bites that are too small to be taken for a frame.
+ *  - zstd: never more than the rest of a block, which comes out at its end, as a whole. Only a raw
+ *    block comes out byte by byte. Its last byte goes in alone, since it may show that the frame is
+ *    not what its head has promised; and so does each that is beyond what the head has promised, or
+ *    beyond the first window of the frame: there, libzstd may run out of room, or its memory may
+ *    begin anew, which depends on how many bytes come at once. The head of a frame goes in in bites
+ *    that are too small to be taken for a frame.
  *  - brotli does not tell where its blocks are. A second decoder, the scout, decodes every bite
  *    first, so br costs nearly twice what it could. If the scout fails, or there is no memory for
  *    it, the bytes go in one by one, which costs nine times as much.
@@ -36,6 +40,7 @@
 #define BLOCK_HEAD 3u /* RFC 8878 3.1.1.2 */
 
 _Static_assert(1 << WINDOW_LOG == LIMIT_CODING_WINDOW, "its logarithm");
+_Static_assert(CODEC_HEAD_BYTES == ZSTD_FRAMEHEADERSIZE_MAX, "the longest");
 
 /* ---- memory */
 
@@ -153,15 +158,17 @@ static enum codec_result step_br(BrotliDecoderState *br, struct codec_piece *p)
 
 static enum codec_result step_zstd(struct codec *c, struct codec_piece *p)
 {
-    ZSTD_inBuffer in = {p->in, p->n, 0};
+    const uint8_t *from = p->in;
+    ZSTD_inBuffer in = {from, p->n, 0};
     ZSTD_outBuffer out = {p->out, p->room, 0};
     size_t result = ZSTD_decompressStream(c->u.zstd, &out, &in);
     p->in += in.pos;
     p->n -= in.pos;
     p->out += out.pos;
     p->room -= out.pos;
-    if (c->head < ZSTD_FRAMEHEADERSIZE_MAX)
-        c->head += in.pos;
+    c->given += out.pos;
+    for (size_t i = 0; i < in.pos && c->head < CODEC_HEAD_BYTES; i++)
+        c->head_bytes[c->head++] = from[i];
     if (result == 0)
         return CODEC_END;
     if (!ZSTD_isError(result)) {
@@ -214,11 +221,27 @@ static bool scout_ahead(struct codec *c, const uint8_t *bytes, size_t n, uint64_
     return false;
 }
 
-static size_t bite_zstd(const struct codec *c, size_t n)
+/* Bytes of output of the frame up to which it makes no difference how raw blocks come. */
+static uint64_t harmless(const struct codec *c)
 {
+    ZSTD_frameHeader head;
+    if (ZSTD_getFrameHeader(&head, c->head_bytes, c->head) != 0)
+        return 0;
+    return head.windowSize < head.frameContentSize ? head.windowSize : head.frameContentSize;
+}
+
+static size_t bite_zstd(struct codec *c, const uint8_t *bytes, size_t n)
+{
+    ZSTD_nextInputType_e next = ZSTD_nextInputType(c->u.zstd);
+    if (next == ZSTDnit_blockHeader && c->wanted == BLOCK_HEAD)
+        c->raw_until = (*bytes >> 1 & 3) == 0 ? harmless(c) : UINT64_MAX; /* by Block_Type */
     size_t most = c->wanted > BLOCK_HEAD ? c->wanted - BLOCK_HEAD : c->wanted;
-    most = most > 1 ? most - 1 : 1;
-    if (c->head < ZSTD_FRAMEHEADERSIZE_MAX && most > HEAD_BITE)
+    if (c->raw_until < UINT64_MAX && (next == ZSTDnit_block || next == ZSTDnit_lastBlock)) {
+        uint64_t room = c->raw_until > c->given ? c->raw_until - c->given : 1;
+        most = most > 1 ? most - 1 : 1;
+        most = room < most ? (size_t)room : most;
+    }
+    if (c->head < CODEC_HEAD_BYTES && most > HEAD_BITE)
         most = HEAD_BITE;
     return n < most ? n : most;
 }
@@ -229,7 +252,7 @@ size_t codec_bite(struct codec *c, const uint8_t *bytes, size_t n, uint64_t most
     case CODING_BR:
         return scout_ahead(c, bytes, n, most) ? n : 1;
     case CODING_ZSTD:
-        return bite_zstd(c, n);
+        return bite_zstd(c, bytes, n);
     case CODING_GZIP:
     case CODING_DEFLATE:
     case CODING_RAW_DEFLATE:
@@ -267,6 +290,8 @@ static void expect_frame(struct codec *c)
 {
     c->head = 0;
     c->wanted = HEAD_BITE;
+    c->given = 0;
+    c->raw_until = UINT64_MAX;
 }
 
 static bool begin_zstd(struct codec *c)

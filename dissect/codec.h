@@ -13,6 +13,8 @@
  * their headers.
  */
 
+#define CODEC_HEAD_BYTES 18 /* of a zstd frame, at most: RFC 8878 3.1.1.1 */
+
 struct codec {
     struct limits_hit *hit;
     struct decoder_account *account; /* `held` is counted here */
@@ -24,8 +26,12 @@ struct codec {
         struct ZSTD_DCtx_s *zstd;
     } u;
     BrotliDecoderState *scout; /* of u.br, see codec.c; NULL: its memory, or its way, ended */
-    size_t head;               /* zstd: bytes read of the frame; not counted behind any head */
-    size_t wanted;             /* zstd: what it asks for, not to be read beyond */
+    /* zstd, of the frame: */
+    uint8_t head_bytes[CODEC_HEAD_BYTES]; /* its first `head` bytes */
+    size_t head;
+    size_t wanted;      /* what the library asks for, not to be read beyond */
+    uint64_t given;     /* output */
+    uint64_t raw_until; /* output up to which a raw block may come in pieces; any other: no end */
 };
 
 /* What a library is given, less than 1 GB; it moves all four on. */

@@ -261,6 +261,11 @@ static const struct stream {
      2,
      {BYTES("\x28\xb5\x2f\xfd\x20\x05\x19\0\0"
             "abc")}},
+    {"zstd, longer than promised",
+     CODING_ZSTD,
+     DECODER_BAD,
+     5,
+     {BYTES("\x28\xb5\x2f\xfd\xc0\0\x05\0\0\0\0\0\0\0\x90\x01\0" FIFTY)}},
     {"zstd, a dictionary",
      CODING_ZSTD,
      DECODER_BAD,
@@ -365,6 +370,32 @@ Test(coding_cuts, streams)
         const char *bad = cuts_check(script.bytes, script.n, run_plan, &plan);
         cr_expect_null(bad, "%s: %s", STREAMS[i].name, bad);
     }
+}
+
+/* zstd: what a block refers to is far beyond a window of 1 KB, which libzstd allows as far as its
+ * memory goes. It stands where that begins anew, which happens within the first of two raw blocks.
+ */
+Test(coding_cuts, a_reference_beyond_the_window)
+{
+    enum { REPEATS = 129, RAW_BYTES = 700, REFERRED_BYTES = 3 };
+    /* one sequence without literals, each of its codes repeated: offset of 17 bits, match of 3 */
+    static const char reference[] = "\x4d\0\0\0\x01\x54\0\x11\0\x46\x09\x02";
+    struct plan plan = {.coding = CODING_ZSTD};
+    script.n = 0;
+    put("\x28\xb5\x2f\xfd\0\0", 6);
+    for (int i = 0; i < REPEATS; i++)
+        put("\x02\x20\0x", 4); /* 1 KB */
+    for (unsigned i = 0; i < 2 * RAW_BYTES; i++) {
+        if (i % RAW_BYTES == 0)
+            put("\xe0\x15\0", 3);
+        put(&(uint8_t){(uint8_t)(i * i >> 5)}, 1);
+    }
+    put(reference, sizeof(reference) - 1);
+    whole(&plan, script.bytes, script.n);
+    cr_expect_eq(output.result, DECODER_END);
+    cr_expect_eq(output.n, 1024 * REPEATS + 2 * RAW_BYTES + REFERRED_BYTES);
+    const char *bad = cuts_check(script.bytes, script.n, run_plan, &plan);
+    cr_expect_null(bad, "%s", bad);
 }
 
 /* ---- the script with other accounts, in some cuts */
