@@ -439,6 +439,7 @@ void channel_end(struct tracker *t, struct channel *ch, enum channel_end how)
         next = p->next;
         p->lossy = p->lossy || lost || (unproven && p->dir == DIR_C2S);
         p->over = how != CHANNEL_END_CAPTURE;
+        p->broken = http && p->over && p->dir == DIR_C2S && ch->status == 0;
         if (!p->over)
             end_capture(t, ch, p);
         else if (http && p->dir == DIR_C2S)

@@ -148,6 +148,21 @@ static bool request_again(const struct tracker *t, const struct channel *ch,
     return (twin && twin->method == m->method) || (a && a->method == m->method);
 }
 
+/* What a client sends again, the same on another connection, since the first one broke before any
+ * response, is no second use of the id. Bodies are not kept: the same size has to do. */
+static bool is_retry(const struct tracker *t, const struct pending *twin, const struct channel *ch,
+                     const struct message *m)
+{
+    const struct tracker_link *link = table_find(t->links, &twin->conn_id);
+    bool open = twin->channel && (twin->channel->status != 0 || !link || !link->closed);
+    size_t name_len, twin_len;
+    const char *name = message_text(m, MESSAGE_TEXT_NAME, &name_len);
+    const char *twin_name = pairing_name(twin, &twin_len);
+    return (twin->channel ? !open : twin->broken) && twin->conn_id != ch->key.conn_id &&
+           twin->method == m->method && twin->bytes == m->bytes && name_len == twin_len &&
+           (name_len == 0 || memcmp(name, twin_name, name_len) == 0);
+}
+
 static void take_request(struct tracker *t, struct channel *ch, const struct message *m,
                          const char *version)
 {
@@ -168,7 +183,8 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     if (what.redelivered || !usable)
         return;
     bool refused = twin && twin->channel && twin->channel->status >= 300;
-    if (twin && !refused && !twin->lossy && dialogue_nothing_missed(t, ch))
+    if (twin && !refused && !twin->lossy && !is_retry(t, twin, ch, m) &&
+        dialogue_nothing_missed(t, ch))
         blame(t, &what, "pair:duplicate_id");
     modern_check(t, ch, m, &what.origin);
     pairing_add(t, ch, m, version);
@@ -344,7 +360,7 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
     if (!s || !pairing_usable_id(&m->id) || !dialogue_nothing_missed(t, ch))
         return false;
     if (session_named(s) || s->kind == SESSION_KIND_CHANNEL)
-        return s->from_start;
+        return s->from_start && !endpoint_unused(s);
     return m->dir == DIR_S2C && ch->method == HTTP_METHOD_POST;
 }
 

@@ -12,6 +12,10 @@
  * responses fit (more after losses), if no other stream needs that target: all that fit it, too,
  * fit another one. Otherwise nothing is paired on it, for now.
  *
+ * So it is, too, with a stream whose announcement was captured but names a target that nothing is
+ * sent to, as behind a proxy that takes a prefix off: the client posts elsewhere, and nobody is
+ * blamed for answers whose requests were not found.
+ *
  * A target without a stream loses nothing but is not heard: its requests end as lost. So do those
  * that were sent before it was tied and then find no answer.
  *
@@ -88,13 +92,18 @@ void endpoint_infer(struct tracker *t, struct channel *ch)
 
 /* ---- streams */
 
+bool endpoint_unused(const struct session *s)
+{
+    return s && s->kind == SESSION_KIND_ENDPOINT && !s->used;
+}
+
 static bool is_untied_stream(const struct channel *ch)
 {
     bool joined = (ch->flags & CHANNEL_STUB) != 0 && ch->method == HTTP_METHOD_UNKNOWN;
-    bool named = ch->session && ch->session->kind != SESSION_KIND_PEERS;
-    return channel_is_http(ch) && !ch->kept && !ch->announced && !ch->modern && !named &&
-           (ch->method == HTTP_METHOD_GET || joined) && !channel_resumed(ch) &&
-           !(ch->flags & CHANNEL_HAS_SESSION) && !ch->answer_named;
+    bool named = ch->announced || (ch->session && ch->session->kind != SESSION_KIND_PEERS);
+    return channel_is_http(ch) && !ch->kept && !ch->modern &&
+           (!named || endpoint_unused(ch->session)) && (ch->method == HTTP_METHOD_GET || joined) &&
+           !channel_resumed(ch) && !(ch->flags & CHANNEL_HAS_SESSION) && !ch->answer_named;
 }
 
 enum fit { FIT_NONE, FIT_GOOD, FIT_REFUTED };
@@ -165,13 +174,15 @@ static int stream_index(struct comparison *c, const struct channel_key *key)
 }
 
 /* A response on a stream without a target, between the same hosts as ch. */
-static bool is_evidence(const struct stray *stray, const struct channel *ch)
+static bool is_evidence(const struct tracker *t, const struct stray *stray,
+                        const struct channel *ch)
 {
     const struct channel *from = &stray->channel;
+    bool tied = from->announced && !endpoint_unused(table_find(t->sessions, &stray->session));
     struct tracker_peers one = tracker_peers(&from->client, &from->server);
     struct tracker_peers other = tracker_peers(&ch->client, &ch->server);
-    return stray->message.dir == DIR_S2C && stray->message.kind != MESSAGE_NOTIFICATION &&
-           !from->announced && !stray->spent && memcmp(&one, &other, sizeof(one)) == 0;
+    return stray->message.dir == DIR_S2C && stray->message.kind != MESSAGE_NOTIFICATION && !tied &&
+           !stray->spent && memcmp(&one, &other, sizeof(one)) == 0;
 }
 
 /* False: there is more than can be looked at. */
@@ -179,7 +190,7 @@ static bool compare_all(const struct tracker *t, const struct channel *ch, struc
 {
     const struct stray *stray = table_oldest(t->strays);
     for (; stray; stray = table_next(t->strays, stray)) {
-        if (!is_evidence(stray, ch))
+        if (!is_evidence(t, stray, ch))
             continue;
         int stream = stream_index(c, &stray->channel.key);
         if (stream < 0)
@@ -198,7 +209,7 @@ static void spend(struct tracker *t, const struct channel *ch)
 {
     struct stray *stray = table_oldest(t->strays);
     for (; stray; stray = table_next(t->strays, stray))
-        stray->spent = stray->spent || is_evidence(stray, ch);
+        stray->spent = stray->spent || is_evidence(t, stray, ch);
 }
 
 /* The number of targets that a response fits and none refutes, and the last of them. */

@@ -5,8 +5,9 @@
 #include "channel.h"
 
 /*
- * HTTP+SSE sessions whose announcement was not captured: which stream brings the answers to what is
- * sent to which target.
+ * HTTP+SSE sessions whose announcement was not captured, or names another target than the one that
+ * the client's messages are seen to be sent to: which stream brings the answers to what is sent to
+ * which target.
  */
 
 /* The request on ch was accepted, and its own response will not answer it: an answer can only come
@@ -19,6 +20,9 @@ void endpoint_bind(struct tracker *t, struct session *s);
 /* A response came on a stream that belongs to no session: what does it tell? True if the message is
  * to be kept, since more will be known later. */
 bool endpoint_hear(struct tracker *t, struct channel *ch, const struct message *m);
+
+/* A stream announced its target, but nothing was sent there: requests may have gone elsewhere. */
+bool endpoint_unused(const struct session *s);
 
 /* Whether endpoint_hear() knows a request for it. */
 bool endpoint_fits(const struct tracker *t, const struct channel *ch, const struct message *m);

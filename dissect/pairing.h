@@ -61,7 +61,8 @@ struct pending {
     bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
     bool acknowledged;    /* what it asked for is a stream, which is open: the next two are valid */
     int64_t ack_first_ns, ack_last_ns; /* first and last byte of the acknowledgement */
-    bool stub;                         /* on a channel whose request was not seen */
+    bool broken;     /* its connection ended before a response began: it may be sent again */
+    bool stub;       /* on a channel whose request was not seen */
     bool maybe_copy; /* first seen where copies come: when it was sent is not known */
     uint8_t owes;    /* enum pending_owes */
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */

@@ -146,6 +146,7 @@ void session_enter(struct tracker *t, struct session *s, struct channel *ch)
     if (ch->session == s)
         return;
     note_link(t, s, ch);
+    s->used = s->used || ch->method == HTTP_METHOD_POST;
     session_leave(t, ch);
     ch->session = s;
     ch->prev = s->last;

@@ -51,6 +51,7 @@ struct session {
     bool from_start; /* its `initialize` was captured */
     bool over;       /* ended by DELETE, 404 or the end of its channel */
     bool closed;     /* the listener knows */
+    bool used;       /* HTTP+SSE: something was sent to its target */
 };
 
 /* Of a session of HTTP+SSE whose announcement was not captured. */

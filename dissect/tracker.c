@@ -100,6 +100,8 @@ static void take_conn(struct tracker *t, const struct record *r)
                                  .at = r->at};
     t->sink->connection(t->sink->ctx, &e);
     note_hidden_loss(t, r, link);
+    if (link && r->conn_event == CONN_EVENT_CLOSED)
+        link->closed = true;
     if (link && r->conn_event == CONN_EVENT_GONE) {
         t->latest_speaker = 0;
         table_remove(t->links, link);

@@ -186,6 +186,71 @@ Test(tracker_endpoint, requests_of_the_server)
     world_free(w);
 }
 
+/* Streams that announced targets which nothing is sent to, as behind a proxy that changes them. */
+static struct world *announced(uint64_t streams)
+{
+    struct world *w = world_new(0, 0);
+    for (uint64_t conn = 1; conn <= streams; conn++) {
+        BEGIN(w, conn, 1, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE, .path = 1);
+        SSE_HEAD(w, conn, 1);
+        struct record r = world_record(w, RECORD_EVENT, conn, 1);
+        r.u.event = (struct record_event){.endpoint_hash = 90 + conn, .has_endpoint = true};
+        world_send(w, &r);
+    }
+    return w;
+}
+
+Test(tracker_endpoint, another_target_than_the_announced)
+{
+    struct world *w = announced(2);
+    static const char *const ids[] = {"1", "2", "3"};
+    for (int i = 0; i < 3; i++) {
+        post(w, 41, ids[i]);
+        answer(w, 1, ids[i]);
+        post(w, 42, ids[i]);
+        answer(w, 2, ids[i]);
+    }
+    world_wait(w);
+    cr_expect_eq(world_count(w, " result s1 name=a"), 3, "%s", w->log);
+    cr_expect_eq(world_count(w, " result s2 name=b"), 3, "%s", w->log);
+    cr_expect_eq(w->findings, 0);
+    world_free(w);
+}
+
+Test(tracker_endpoint, two_announced_that_fit_are_not_tied)
+{
+    struct world *w = announced(2);
+    static const char *const ids[] = {"1", "2", "3"};
+    for (int i = 0; i < 3; i++) {
+        post(w, 41, ids[i]);
+        post(w, 42, ids[i]);
+        answer(w, 1, ids[i]);
+        answer(w, 2, ids[i]);
+    }
+    world_finish(w);
+    cr_expect_eq(world_count(w, " result s"), 0, "%s", w->log);
+    cr_expect_eq(world_count(w, "orphan"), 6);
+    cr_expect_eq(w->findings, 0, "%s", w->log);
+    world_free(w);
+}
+
+/* A stream whose own target is used is nobody else's. */
+Test(tracker_endpoint, an_announced_target_in_use)
+{
+    struct world *w = announced(1);
+    post(w, 91, "0");
+    answer(w, 1, "0");
+    post(w, 41, "1");
+    answer(w, 1, "1");
+    post(w, 41, "2");
+    answer(w, 1, "2");
+    world_finish(w);
+    cr_expect_eq(world_count(w, " result s"), 1, "%s", w->log);
+    cr_expect_eq(world_count(w, " lost"), 2, "%s", w->log);
+    cr_expect_eq(world_count(w, "f pair:unknown_id"), 2, "%s", w->log);
+    world_free(w);
+}
+
 Test(tracker_endpoint, dropped_sessions_and_channels)
 {
     struct world *w = world_new(0, 4);

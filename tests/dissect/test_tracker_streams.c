@@ -378,6 +378,29 @@ static void announce(struct world *w, uint64_t conn, uint32_t channel, uint64_t 
     world_send(w, &r);
 }
 
+/* The same request on another connection after the first one broke: no second use of its id. */
+Test(tracker_streams, a_request_sent_again_after_a_broken_connection)
+{
+    for (int i = 0; i < 6; i++) {
+        bool ended = i == 0, closed = i == 1 || i >= 3, head = i == 3;
+        struct world *w = world_ready();
+        BEGIN(w, 1, 2, .session = 5);
+        SAY(w, 1, 2, "tools/call", "7", .name = "a");
+        if (head)
+            SSE_HEAD(w, 1, 2);
+        struct record r = world_record(w, RECORD_CONN, 1, 0);
+        r.conn_event = CONN_EVENT_CLOSED;
+        if (closed)
+            world_send(w, &r);
+        if (ended)
+            world_end(w, 1, 2, CHANNEL_END_CLOSED);
+        BEGIN(w, 2, 1, .session = 5);
+        SAY(w, 2, 1, i == 4 ? "prompts/get" : "tools/call", "7", .name = i == 5 ? "b" : "a");
+        cr_expect_eq(world_count(w, "f pair:duplicate_id"), i < 2 ? 0 : 1, "%d: %s", i, w->log);
+        world_free(w);
+    }
+}
+
 Test(tracker_streams, http_sse_sessions_are_told_apart_by_their_targets)
 {
     struct world *w = world_new(0, 0);
