@@ -12,6 +12,9 @@
  * brought shall not be called unanswered: each later piece of it is told as a loss of nothing,
  * which counts nowhere but keeps its time.
  *
+ * Only the first event of a stream announces a target (HTTP+SSE): streams of other protocols have
+ * events named `endpoint`, too.
+ *
  * Ignored on purpose: what an event of an unknown type holds, comments, white space between texts.
  */
 #include "body.h"
@@ -30,6 +33,7 @@ struct body_stream {
     struct target base;  /* of the request */
     uint8_t event;       /* EVENT_* of the event under way */
     bool partial;        /* that one's first lines may be lost: its type, its id */
+    bool begun;          /* an event with data came before that one */
 };
 
 /* The end of a JSON body. */
@@ -91,7 +95,7 @@ static void emit_event(struct body *b, const struct sse_event *e)
     note_id(t, e);
     transport_record(t->tc, RECORD_EVENT, t->channel, t->at, &r);
     r.u.event = (struct record_event){.event_id = t->event_id, .has_event_id = t->has_event_id};
-    if (s->event == EVENT_ENDPOINT && s->endpoint.len > 0) {
+    if (s->event == EVENT_ENDPOINT && s->endpoint.len > 0 && !s->begun) {
         r.u.event.has_endpoint =
             target_resolve(&t->tc->env->hash, &s->base, (const char *)s->endpoint.data,
                            s->endpoint.len, &r.u.event.endpoint_hash);
@@ -131,6 +135,7 @@ static void on_event(void *ctx, const struct sse_event *e)
     buf_fini(&s->endpoint);
     s->event = EVENT_NEW;
     s->partial = false;
+    s->begun = s->begun || e->has_data;
 }
 
 /* Told by the caller that the event is gone; what it means depends on why. */
@@ -172,6 +177,7 @@ static void begin_stream(struct body *b)
     }
     b->stream->event = EVENT_NEW;
     b->stream->partial = false;
+    b->stream->begun = false;
     b->stream->base = (struct target){0};
     buf_init(&b->stream->endpoint, LIMIT_ENDPOINT_URI);
     sse_init(&b->stream->sse, &b->text.tc->env->hash, b->text.tc->env->hit);

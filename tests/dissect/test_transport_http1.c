@@ -198,10 +198,42 @@ Test(transport_http1, relative_endpoints)
         C2S("GET /a/sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
         S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
         S2C("event: endpoint\ndata: messages?sessionId=1\n\n"),
+    };
+    EXPECT(segments, "1 begin GET sse\n1 head 200 sse\n1 event endpoint\n1 end complete\n");
+    static const struct segment up[] = {
+        C2S("GET /a/sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
         S2C("event: endpoint\ndata: ../messages?sessionId=1\n\n"),
     };
-    EXPECT(segments,
-           "1 begin GET sse\n1 head 200 sse\n1 event endpoint\n1 event\n1 end complete\n");
+    EXPECT(up, "1 begin GET sse\n1 head 200 sse\n1 event\n1 end complete\n");
+}
+
+/* Other streams have events of that name, too: only the first one announces. */
+Test(transport_http1, endpoints_that_are_not_first)
+{
+    static const struct segment twice[] = {
+        C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        S2C(": hello\n\nretry: 5\n\nevent: endpoint\ndata: /a\n\n"),
+        S2C("event: endpoint\ndata: /b\n\n"),
+    };
+    EXPECT(twice, "1 begin GET sse\n1 head 200 sse\n1 event\n1 event endpoint\n1 event\n"
+                  "1 end complete\n");
+    static const struct segment late[] = {
+        C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        S2C("event: tick\ndata: 1\n\n"),
+        S2C("event: endpoint\ndata: /a\n\n"),
+    };
+    EXPECT(late, "1 begin GET sse\n1 head 200 sse\n1 < sse:unknown_event\n1 event\n"
+                 "1 end complete\n");
+    static const struct segment behind[] = {
+        C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+        S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+        S2C("data: " RESULT("1") "\n\n"),
+        S2C("event: endpoint\ndata: /a\n\n"),
+    };
+    EXPECT(behind, "1 begin GET sse\n1 head 200 sse\n1 < result 1\n1 event\n1 end complete\n");
 }
 
 Test(transport_http1, an_endpoint_that_is_too_long)
