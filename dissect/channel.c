@@ -96,6 +96,18 @@ static bool is_refuted(const struct tracker *t, const struct channel *ch)
     return link && link->refuted;
 }
 
+/* What was told only once, and too early to count. */
+static void tell_masks(struct tracker *t, struct channel *ch)
+{
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        if (!ch->masks[dir])
+            continue;
+        struct event_origin origin = emit_origin(ch, NULL);
+        emit_finding(t, &origin, finding_name(FINDING_BAD_MASK), (enum dir)dir, &t->at);
+        ch->masks[dir] = false;
+    }
+}
+
 /* The channel speaks MCP from now on. */
 static void promote(struct tracker *t, struct channel *ch)
 {
@@ -114,6 +126,7 @@ static void promote(struct tracker *t, struct channel *ch)
     }
     if (ch->status >= 400)
         emit_status(t, ch);
+    tell_masks(t, ch);
 }
 
 static bool opens_stream(const struct channel *ch)

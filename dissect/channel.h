@@ -49,7 +49,9 @@ struct channel {
     bool event_copied; /* by a copy that was sent later: a hole held this one back */
     bool lossy;        /* bytes of it were lost */
     bool opaque;       /* its body cannot be decoded */
-    bool dropped;      /* messages came before it was known to be MCP and were not counted */
+    /* A wrong mask was told, by direction, before it was known to be MCP. */
+    bool masks[DIR_COUNT];
+    bool dropped; /* messages came before it was known to be MCP and were not counted */
 };
 
 /* Key of the endpoints that speak MCP. */

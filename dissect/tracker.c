@@ -159,6 +159,8 @@ static void take_finding(struct tracker *t, const struct record *r)
     if (link && finding == FINDING_GAP)
         link->told_bytes += r->u.finding.amount;
     bool mcp = ch && ch->mcp;
+    if (ch && !mcp && finding == FINDING_BAD_MASK)
+        ch->masks[r->u.finding.dir] = true; /* for channel_admits() to tell */
     if (!mcp && !link)
         return;
     struct event_finding e = {.type = finding_name(finding),

@@ -177,6 +177,25 @@ Test(tracker_channels, channels_of_others)
     world_free(w);
 }
 
+/* A wrong mask is told at the first frame, before a message can say that it is MCP. */
+Test(tracker_channels, wrong_masks_before_the_first_message)
+{
+    struct world *w = world_new(0, 0);
+    w->transport = TRANSPORT_WEBSOCKET;
+    SOCKET(w, 1, 0);
+    world_finding(w, 1, 1, FINDING_BAD_MASK, 1);
+    SAY(w, 1, 1, "eth_subscribe", "1");
+    world_end(w, 1, 1, CHANNEL_END_CLOSED);
+    EXPECT(w, "");
+    SOCKET(w, 2, 0);
+    world_finding(w, 2, 1, FINDING_BAD_MASK, 1);
+    SAY(w, 2, 1, "tools/list", "1");
+    SAY(w, 2, 1, "tools/list", "2");
+    world_end(w, 2, 1, CHANNEL_END_CAPTURE);
+    cr_expect_eq(world_count(w, "f frame:bad_mask"), 1, "%s", w->log);
+    world_free(w);
+}
+
 /* Connections that are over leave no session behind that would push out others. */
 Test(tracker_channels, many_channels_after_each_other)
 {
