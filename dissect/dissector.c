@@ -7,7 +7,8 @@
  *   a struct link    bytes are being probed, or the transport runs, or it ran and noted bytes that
  *                    the connection's last record will tell
  *   &finished[id]    nothing more to do: not recognised (TRANSPORT_NONE), encrypted, or both
- *                    directions ended; behind the last transport: it is another protocol
+ *                    directions ended; behind the last transport: it is another protocol, or its
+ *                    first bytes, as many as are kept, decided nothing
  *
  * so a connection that is not understood costs one comparison a segment and no memory. A stream
  * seen from its start is decided by its first bytes; as long as they could be several things, up to
@@ -72,14 +73,15 @@ struct dissector {
 };
 
 #define OTHER_PROTOCOL TRANSPORT_COUNT
+#define UNDECIDED      (TRANSPORT_COUNT + 1)
 #define AHEAD_BYTES    128 /* of a link: all that most have at rest */
 
-static uint8_t finished[TRANSPORT_COUNT + 1];
+static uint8_t finished[UNDECIDED + 1];
 
 static bool is_finished(const struct conn *c)
 {
     uintptr_t user = (uintptr_t)c->user;
-    return user >= (uintptr_t)finished && user <= (uintptr_t)&finished[OTHER_PROTOCOL];
+    return user >= (uintptr_t)finished && user <= (uintptr_t)&finished[UNDECIDED];
 }
 
 static uint8_t transport_of(const struct conn *c)
@@ -88,7 +90,7 @@ static uint8_t transport_of(const struct conn *c)
         return TRANSPORT_NONE;
     if (is_finished(c)) {
         uint8_t id = (uint8_t)((uint8_t *)c->user - finished);
-        return id == OTHER_PROTOCOL ? TRANSPORT_NONE : id;
+        return id < TRANSPORT_COUNT ? id : TRANSPORT_NONE;
     }
     const struct link *l = c->user;
     if (l->transport && l->transport->speaks && l->work)
@@ -96,9 +98,21 @@ static uint8_t transport_of(const struct conn *c)
     return l->id;
 }
 
+/* Captured from its beginning to its end, and only one side said anything: whatever that was,
+ * nobody asked and nobody answered. */
+static bool is_monologue(const struct conn *c)
+{
+    bool complete = !c->midstream && !c->start_unknown && c->established_ns != 0 &&
+                    c->close == CONN_CLOSE_FIN && !transport_one_way(c);
+    for (int side = 0; side < DIR_COUNT; side++)
+        complete = complete && c->side[side].lost_bytes == 0 && c->side[side].truncated_bytes == 0;
+    return complete && (c->side[0].payload_bytes == 0 || c->side[1].payload_bytes == 0);
+}
+
 static enum record_content content_of(const struct conn *c)
 {
-    if (c->user == &finished[OTHER_PROTOCOL])
+    if (c->user == &finished[OTHER_PROTOCOL] ||
+        (c->user == &finished[UNDECIDED] && is_monologue(c)))
         return RECORD_CONTENT_OTHER;
     uint8_t transport = transport_of(c);
     if (transport == TRANSPORT_NONE)
@@ -408,10 +422,12 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     if (v.result == PROBE_MORE && keep(l, dir, bytes, n))
         return;
     if (v.result == PROBE_MORE || v.result == PROBE_NO) {
-        bool other = !l->joined && v.result == PROBE_NO;
+        bool joined = l->joined;
         probed_in_vain(d, c, &(struct probe){dir, bytes, n, false, false}, at);
-        if (other)
+        if (!joined && v.result == PROBE_NO)
             c->user = &finished[OTHER_PROTOCOL];
+        else if (!joined && kept + n > LIMIT_PROBE_BYTES)
+            c->user = &finished[UNDECIDED];
         return;
     }
     if (v.result == PROBE_SWAPPED) {

@@ -40,7 +40,8 @@ enum record_transport { /* names in transports.def */
 /* What a connection is by its own bytes alone. */
 enum record_content {
     RECORD_CONTENT_UNKNOWN, /* not recognised: joined midstream, or too few bytes */
-    RECORD_CONTENT_OTHER,   /* it begins like nothing that carries MCP */
+    RECORD_CONTENT_OTHER,   /* it begins like nothing that carries MCP, or is a whole monologue that
+                               was not recognised */
     RECORD_CONTENT_READ,    /* a transport that carries MCP read it */
     RECORD_CONTENT_ENCRYPTED
 };

@@ -8,7 +8,8 @@
  *   lost         none of its payload is in the capture
  *   encrypted    recognised as such
  *   undecodable  a transport that carries MCP was recognised, but most of it could not be read
- *   other        that transport carried no MCP, or it begins like nothing that carries MCP
+ *   other        that transport carried no MCP, or it begins like nothing that carries MCP, or
+ *                nothing was recognised where one side alone spoke, from its beginning to its end
  *   ambiguous    not recognised, and it cannot be said whether it would be: joined in the middle,
  *                given up, or too few bytes
  *

@@ -161,7 +161,7 @@ Test(dissector, begins_with_a_gap)
 
 static struct conn_record {
     int count;
-    uint8_t event, transport;
+    uint8_t event, transport, content;
     bool user;
 } seen;
 
@@ -173,6 +173,7 @@ static void on_record(void *ctx, struct record *r)
     c->count++;
     c->event = r->conn_event;
     c->transport = r->transport;
+    c->content = r->u.content;
     c->user = r->u.conn.user != NULL;
     cr_expect_eq(r->conn_id, 9);
     cr_expect_eq(r->slot, 5);
@@ -215,6 +216,56 @@ Test(dissector, tells_connections_and_packets)
     cr_expect_eq(seen.transport, TRANSPORT_HTTP1);
     dissector_free(d);
     dissector_free(NULL);
+}
+
+/* What the last record says of a connection on which the server sends n bytes of text. */
+static enum record_content content_of(struct conn c, size_t n, uint64_t heard)
+{
+    static const char text[] = "a day of weather: 17 degrees, wind from the west, and then rain\n"
+                               "another day of weather: 16 degrees, wind from the east, rain\n";
+    struct record_sink sink = {&seen, on_record, NULL};
+    struct dissector *d = dissector_new(&(struct dissector_config){.shards = 1}, &sink, &world_hit);
+    const struct stream_sink *s = dissector_stream_sink(d);
+    struct stream_pos at = {1, 1};
+    c.id = 9;
+    c.slot = 5;
+    c.endpoint[0].port = 1234;
+    c.roles_known = true;
+    c.side[0].payload_bytes = heard;
+    c.side[1].payload_bytes = n;
+    s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
+    cr_assert_leq(n, sizeof(text) - 1);
+    for (size_t i = 0; i < n; i += 20)
+        s->data(s->ctx, &c, DIR_S2C, (const uint8_t *)text + i, n - i < 20 ? n - i : 20, &at);
+    if (heard > 0)
+        s->data(s->ctx, &c, DIR_C2S, (const uint8_t *)CALL, heard, &at);
+    for (int dir = 0; dir < DIR_COUNT; dir++)
+        s->end(s->ctx, &c, (enum dir)dir, STREAM_END_FIN, &at);
+    s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
+    cr_expect_eq(seen.event, CONN_EVENT_GONE);
+    dissector_free(d);
+    return (enum record_content)seen.content;
+}
+
+/* Only the server talks: that is no MCP, if nothing else can have been on the connection. */
+Test(dissector, monologues)
+{
+    struct conn c = {.established_ns = 1, .close = CONN_CLOSE_FIN, .side = {{5}, {5}}};
+    cr_expect_eq(content_of(c, LIMIT_PROBE_BYTES, 0), RECORD_CONTENT_UNKNOWN);
+    cr_expect_eq(content_of(c, LIMIT_PROBE_BYTES + 1, 0), RECORD_CONTENT_OTHER);
+    cr_expect_eq(content_of(c, 100, 0), RECORD_CONTENT_OTHER);
+    cr_expect_eq(content_of(c, 100, 50), RECORD_CONTENT_UNKNOWN);
+    struct conn other[] = {c, c, c, c, c, c, c, c};
+    other[0].midstream = true;
+    other[1].start_unknown = true;
+    other[2].established_ns = 0;
+    other[3].close = CONN_CLOSE_IDLE;
+    other[4].close = CONN_CLOSE_NONE;
+    other[5].side[0].packets = 0;
+    other[6].side[0].lost_bytes = 1;
+    other[7].side[1].truncated_bytes = 1;
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+        cr_expect_eq(content_of(other[i], 100, 0), RECORD_CONTENT_UNKNOWN, "%zu", i);
 }
 
 /* Nobody asked for packets. */
