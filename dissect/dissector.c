@@ -241,7 +241,9 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
         return;
     if (l && l->transport && end_transport(d, c, l, at)) {
         struct link *smaller = realloc(l, sizeof(*l));
-        c->user = l = smaller ? smaller : l;
+        if (smaller)
+            l = smaller;
+        c->user = l;
         l->transport = &over;
         l->id = transport;
         return;
