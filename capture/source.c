@@ -352,7 +352,6 @@ int source_open_live(const char *interface, const char *filter,
         source_close(s);
         return result;
     }
-    s->status.sockets = source_live_sockets(s->live);
     *ret_source = s;
     return 0;
 }

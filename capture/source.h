@@ -20,23 +20,16 @@
  * the other files and source_status() tells which was cut. A file that cannot be opened, or is no
  * capture file, fails source_open_files().
  *
- * A live interface may have several sockets: the kernel shares the connections out to them, each
- * with a buffer of its own, so that a socket's packets are in order, and those of different sockets
- * nearly (source_live.c).
- *
- * This module does not print, and reads no clock but when it opens several sockets.
+ * This module neither prints nor reads a clock.
  */
 
 struct source;
 
 #define SOURCE_ERROR_BYTES 512
-#define SOURCE_SOCKETS_MAX 8
 
 struct source_live_options {
     uint32_t snap_bytes;   /* 0: 262144 */
-    uint32_t buffer_bytes; /* kernel buffer, of all sockets; 0: libpcap's default, or 16 MiB */
-    uint32_t sockets;      /* one for each 2 MiB of buffer at most; 0: 1. Where several cannot be
-                              had there is one: see struct source_status */
+    uint32_t buffer_bytes; /* kernel buffer; 0: libpcap's default */
     bool promiscuous;
     int timeout_ms; /* longest wait for one batch of packets; 0: 100 */
 };
@@ -46,7 +39,6 @@ struct source_status {
     uint64_t bytes;               /* their original lengths */
     uint64_t read_bytes;          /* of the input files, compressed bytes where compressed */
     uint64_t total_bytes;         /* of the input files; 0 when unknown (standard input, live) */
-    uint32_t sockets;             /* that capture; 0: files */
     uint64_t dropped;             /* by kernel and interface; live only */
     bool dropped_known;           /* false: dropped is meaningless (files) */
     uint32_t cut_files;           /* files that ended inside a record or a compressed block */

@@ -23,9 +23,6 @@ int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_pa
 /* The DLT_ number of the interface's frames. */
 int source_live_link_type(const struct source_live *l);
 
-/* How many sockets capture: as many as were asked for, or 1. */
-uint32_t source_live_sockets(const struct source_live *l);
-
 /* Packets lost by kernel and interface since the start. Returns 0 or ERR_UNSUPPORTED. */
 int source_live_dropped(struct source_live *l, uint64_t *ret_dropped);
 

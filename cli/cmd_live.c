@@ -101,14 +101,10 @@ static void listen_on(struct live *l)
 static void announce(const struct live *l)
 {
     int type;
-    char text[32] = "", sockets[32] = "";
-    struct source_status status;
-    source_status(l->job.source, &status);
-    if (status.sockets > 1)
-        snprintf(sockets, sizeof(sockets), ", %u sockets", status.sockets);
+    char text[32] = "";
     if (source_link_types(l->job.source, &type, 1) == 1)
-        message_note("listening on %s (%s%s), Ctrl-C stops", l->job.options->interface,
-                     source_link_type_name(type, text), sockets);
+        message_note("listening on %s (%s), Ctrl-C stops", l->job.options->interface,
+                     source_link_type_name(type, text));
     else
         message_note("listening on %s, Ctrl-C stops", l->job.options->interface);
 }

@@ -59,7 +59,6 @@ static int open_source(struct job *j)
     if (o->command == COMMAND_LIVE) {
         struct source_live_options live = {.snap_bytes = o->snap_bytes,
                                            .buffer_bytes = o->buffer_bytes,
-                                           .sockets = stages_thread_count(o->run.threads),
                                            .promiscuous = o->promiscuous};
         result = source_open_live(o->interface, o->filter, &live, error, &j->source);
     } else {
