@@ -8,7 +8,7 @@
  *   SYNC         lost; looks for a start line at the beginning of a piece or behind a line end
  *   START        between messages; with lost_sync still set it is on trial: a line that only began
  *                like a start line leads back to SYNC without a word
- *   FIELDS       start line seen, until the empty line
+ *   FIELDS       start line seen, until the empty line; a field that is read may be held, see below
  *   BODY         `left` bytes of a body with Content-Length
  *   CHUNK_SIZE   digits of a chunk size; CHUNK_EXT: behind them, until LF
  *   CHUNK_DATA   `left` bytes of a chunk; CHUNK_END: its CRLF
@@ -20,16 +20,19 @@
  * framing covers it. Everywhere else the message, if one is under way, ends as lost and SYNC
  * follows. Bytes that cannot be framed (bad start line, bad chunk, bad length) do the same.
  *
+ * A field that is read, if the byte behind its line is a blank or not there yet, is held until that
+ * byte shows whether it is folded. All other fields are told from where they lie.
+ *
  * Limits: LIMIT_HTTP_LINE a line (the rest of it is not looked at), LIMIT_HTTP_HEAD a head (later
  * fields are read for the framing only). Chunk extensions are skipped, not kept.
  *
- * Ignored on purpose: HTTP/0.9, the continuation lines of folded fields, "identity" as a transfer
- * coding. A request with a body that is neither counted nor chunked has no readable end and is
- * lost.
+ * Ignored on purpose: HTTP/0.9, "identity" as a transfer coding. A request with a body that is
+ * neither counted nor chunked has no readable end and is lost.
  */
 #include "dissect/http1.h"
 #include "ascii.h"
 #include "http1_head.h"
+#include "http1_line.h"
 #include "http1_look.h"
 #include <string.h>
 
@@ -78,17 +81,7 @@ static bool look_fits(const struct http1 *h, enum http1_look look)
     return look == (h->kind == HTTP1_REQUEST ? HTTP1_LOOK_REQUEST : HTTP1_LOOK_RESPONSE);
 }
 
-/* ---- lines */
-
-/* Forgets the partial line and gives its memory back. */
-static void drop_line(struct http1 *h)
-{
-    h->line_cut = false;
-    if (h->line.data)
-        buf_fini(&h->line);
-    else
-        h->line.len = 0;
-}
+/* ---- losing */
 
 static void end_message(struct http1 *h, const struct http1_sink *sink, enum http1_end how)
 {
@@ -104,7 +97,7 @@ static bool in_message(const struct http1 *h)
 static void lose(struct http1 *h, const struct http1_sink *sink)
 {
     bool told = in_message(h);
-    drop_line(h);
+    http1_line_drop(h);
     h->state = h->tunnel_next ? STATE_TUNNEL : STATE_SYNC;
     h->lost_sync = !h->tunnel_next;
     if (told)
@@ -118,52 +111,6 @@ static void lose_line(struct http1 *h, const struct http1_sink *sink)
     lose(h, sink);
     if (untold)
         sink->anomaly(sink->ctx, HTTP1_BAD_START_LINE);
-}
-
-static void line_too_long(struct http1 *h, const struct http1_sink *sink)
-{
-    limits_hit_add(h->hit, LIMIT_ID_HTTP_LINE);
-    if (!h->lost_sync)
-        sink->anomaly(sink->ctx, HTTP1_LINE_TOO_LONG);
-}
-
-/* Keeps a partial line, up to the cap. */
-static bool keep_partial(struct http1 *h, const struct http1_sink *sink, struct http1_span part)
-{
-    size_t room = LIMIT_HTTP_LINE - h->line.len;
-    if (part.n > room && !h->line_cut) {
-        h->line_cut = true;
-        line_too_long(h, sink);
-    }
-    return buf_append(&h->line, part.p, part.n < room ? part.n : room) == 0;
-}
-
-enum line_result { LINE_MORE, LINE_WHOLE, LINE_NOMEM };
-
-/* Takes a line from *in, without its end. It is in the input or, if it was cut, in h->line: call
- * drop_line() after use. */
-static enum line_result take_line(struct http1 *h, const struct http1_sink *sink,
-                                  struct http1_span *in, struct http1_span *ret_line)
-{
-    const uint8_t *lf = memchr(in->p, '\n', in->n);
-    struct http1_span part = {in->p, lf ? (size_t)(lf - in->p) : in->n};
-    in->p += part.n + (lf != NULL);
-    in->n -= part.n + (lf != NULL);
-    if (!lf || h->line.len > 0) {
-        if (!keep_partial(h, sink, part))
-            return LINE_NOMEM;
-        if (!lf)
-            return LINE_MORE;
-        part = (struct http1_span){h->line.data, h->line.len};
-    } else if (part.n > LIMIT_HTTP_LINE) {
-        part.n = LIMIT_HTTP_LINE;
-        h->line_cut = true;
-        line_too_long(h, sink);
-    }
-    if (!h->line_cut && part.n > 0 && part.p[part.n - 1] == '\r')
-        part.n--;
-    *ret_line = part;
-    return LINE_WHOLE;
 }
 
 /* ---- heads */
@@ -205,66 +152,105 @@ static bool count_head(struct http1 *h, const struct http1_sink *sink, size_t n)
     return false;
 }
 
-/* May the listener want a field of that name? */
-static inline bool is_wanted(const struct http1_sink *sink, struct http1_span name)
+/* What a field is read for. */
+enum { FOR_FRAMING = 1, FOR_LISTENER = 2 };
+
+static inline unsigned purpose(const struct http1 *h, const struct http1_sink *sink,
+                               struct http1_span name)
 {
-    if (!sink->name_lengths || name.n == 0)
-        return true;
-    return sink->name_lengths[name.p[0] & 31] >> (name.n < 31 ? name.n : 31) & 1;
+    bool frames = h->state == STATE_FIELDS && http1_head_may_frame(name.p[0], name.n);
+    return (frames ? FOR_FRAMING : 0U) | (http1_head_is_wanted(sink, name) ? FOR_LISTENER : 0U);
 }
 
-/* A field or trailer whose first colon is known; NULL: it has none. */
-static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line,
-                       const uint8_t *colon)
+static inline void use_field(struct http1 *h, const struct http1_sink *sink, struct http1_span name,
+                             struct http1_span value, unsigned uses)
 {
-    bool tell = count_head(h, sink, line.n);
-    if (http1_head_is_blank(line.p[0]))
-        return;
-    if (!colon || colon == line.p) {
-        if (tell)
-            sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
-        return;
-    }
-    struct http1_span name = {line.p, (size_t)(colon - line.p)};
-    if (http1_head_is_blank(colon[-1]))
-        name = http1_head_trim(name);
-    bool frames = h->state == STATE_FIELDS && http1_head_may_frame(line.p[0], name.n);
-    tell = tell && is_wanted(sink, name);
-    if (!frames && !tell)
-        return;
-    struct http1_span value =
-        http1_head_trim((struct http1_span){colon + 1, line.n - (size_t)(colon + 1 - line.p)});
-    if (frames)
+    value = http1_head_trim(value);
+    if ((uses & FOR_FRAMING) != 0)
         http1_head_field(h, name, value);
-    if (tell)
+    if ((uses & FOR_LISTENER) != 0)
         sink->field(sink->ctx, (const char *)name.p, name.n, (const char *)value.p, value.n);
 }
 
-/* A field as it should be: false if it is none, and nothing was done. Most are nobody's business.
- */
+/* The name of a field; empty: the line begins with a blank, or has none. */
+static struct http1_span name_of(struct http1_span line)
+{
+    const uint8_t *colon = http1_head_is_blank(line.p[0]) ? NULL : memchr(line.p, ':', line.n);
+    return (struct http1_span){line.p, colon ? (size_t)(colon - line.p) : 0};
+}
+
+/* A field or trailer. Lines that continue one which nobody reads are ignored. */
+static void field_line(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
+{
+    bool tell = count_head(h, sink, line.n);
+    struct http1_span raw = name_of(line), name = http1_head_trim(raw);
+    if (name.n == 0) {
+        if (tell && !http1_head_is_blank(line.p[0]))
+            sink->anomaly(sink->ctx, HTTP1_BAD_FIELD);
+        return;
+    }
+    unsigned uses = purpose(h, sink, name) & (tell ? ~0U : FOR_FRAMING);
+    if (uses != 0)
+        use_field(h, sink, name, (struct http1_span){line.p + raw.n + 1, line.n - raw.n - 1}, uses);
+}
+
+/* A field as it should be, and whole, for next is the byte behind it (NULL: not there yet): false
+ * if it is none, and nothing was done. Most are nobody's business. */
 static inline bool plain_field(struct http1 *h, const struct http1_sink *sink,
-                               struct http1_span line, const uint8_t *colon)
+                               struct http1_span line, const uint8_t *colon, const uint8_t *next)
 {
     struct http1_span name = {line.p, colon ? (size_t)(colon - line.p) : 0};
     uint32_t head_bytes = h->head_bytes + (uint32_t)line.n + 2;
     if (name.n == 0 || line.p[0] <= ' ' || colon[-1] <= ' ' || head_bytes > LIMIT_HTTP_HEAD)
         return false;
+    unsigned uses = purpose(h, sink, name);
+    if (uses != 0 && (!next || http1_head_is_blank(*next)))
+        return false;
     h->head_bytes = head_bytes;
-    bool frames = http1_head_may_frame(line.p[0], name.n);
-    bool tell = is_wanted(sink, name);
-    if (!frames && !tell)
-        return true;
-    struct http1_span value = http1_head_trim((struct http1_span){colon + 1, line.n - name.n - 1});
-    if (frames)
-        http1_head_field(h, name, value);
-    if (tell)
-        sink->field(sink->ctx, (const char *)name.p, name.n, (const char *)value.p, value.n);
+    if (uses != 0)
+        use_field(h, sink, name, (struct http1_span){colon + 1, line.n - name.n - 1}, uses);
     return true;
 }
 
-/* The fields that lie whole in the input, which mostly are all: one pass over blocks of bytes that
- * finds line ends and colons, and no byte of most lines is looked at again. True: the empty line
- * behind them was taken, too. */
+/* ---- folded fields (RFC 9112 5.2) */
+
+/* Whether a line may be continued: it is a field that is read, and no other line is known to follow
+ * it. */
+static bool may_fold(const struct http1 *h, const struct http1_sink *sink, struct http1_span line,
+                     const struct http1_span *rest)
+{
+    if (rest->n > 0 && !http1_head_is_blank(rest->p[0]))
+        return false;
+    struct http1_span name = http1_head_trim(name_of(line));
+    return name.n > 0 && purpose(h, sink, name) != 0;
+}
+
+static void hold(struct http1 *h, const struct http1_sink *sink, struct http1_span line)
+{
+    if (!http1_line_hold(h, line))
+        lose_line(h, sink);
+}
+
+/* What follows the line that is held decides. True: it goes on in *in. */
+static bool unfold(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    switch (http1_line_unfold(h, sink, in)) {
+    case HTTP1_LINE_MORE:
+        return in->n > 0;
+    case HTTP1_LINE_NOMEM:
+        lose_line(h, sink);
+        return false;
+    case HTTP1_LINE_WHOLE:
+        break;
+    }
+    field_line(h, sink, (struct http1_span){h->line.data, h->line.len});
+    http1_line_drop(h);
+    return false;
+}
+
+/* The plain fields that lie whole in the input, which mostly are all: one pass over blocks of bytes
+ * that finds line ends and colons, and no byte of most lines is looked at again. True: the empty
+ * line behind them was taken, too. */
 static bool feed_whole_fields(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     const uint8_t *first = in->p, *end = in->p + in->n, *begin = first, *colon = NULL;
@@ -286,8 +272,10 @@ static bool feed_whole_fields(struct http1 *h, const struct http1_sink *sink, st
             over = line.n == 0;
             if (over)
                 goto out;
-            if (!plain_field(h, sink, line, colon))
-                field_line(h, sink, line, colon);
+            if (!plain_field(h, sink, line, colon, begin < end ? begin : NULL)) {
+                begin = line.p;
+                goto out;
+            }
             colon = NULL;
         }
         if (!colon && m.colons != 0)
@@ -348,6 +336,8 @@ void http1_known_end(struct http1 *h, const struct http1_sink *sink)
 static void feed_line(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     struct http1_span line;
+    if (h->held != HTTP1_LINE_FREE && !unfold(h, sink, in))
+        return;
     if (h->state == STATE_FIELDS && h->line.len == 0) {
         if (feed_whole_fields(h, sink, in)) {
             http1_known_end(h, sink);
@@ -356,25 +346,27 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
         if (in->n == 0)
             return;
     }
-    switch (take_line(h, sink, in, &line)) {
-    case LINE_MORE:
+    switch (http1_line_take(h, sink, in, &line)) {
+    case HTTP1_LINE_MORE:
         return;
-    case LINE_NOMEM:
+    case HTTP1_LINE_NOMEM:
         lose_line(h, sink);
         return;
-    case LINE_WHOLE:
+    case HTTP1_LINE_WHOLE:
         break;
     }
     if (h->state == STATE_START)
         start_line(h, sink, line);
+    else if (line.n > 0 && may_fold(h, sink, line, in))
+        hold(h, sink, line);
     else if (line.n > 0)
-        field_line(h, sink, line, memchr(line.p, ':', line.n));
+        field_line(h, sink, line);
     else if (h->state == STATE_FIELDS)
         http1_known_end(h, sink);
     else
         end_message(h, sink, HTTP1_END_COMPLETE);
-    if (h->line.data || h->line_cut)
-        drop_line(h);
+    if (h->held == HTTP1_LINE_FREE && (h->line.data || h->line_cut))
+        http1_line_drop(h);
 }
 
 /* ---- bodies */
@@ -494,7 +486,7 @@ static bool resync(struct http1 *h, struct http1_span *in)
 {
     if (h->state == STATE_START && h->line.len > 0 && still_a_start(h, in))
         return true;
-    drop_line(h);
+    http1_line_drop(h);
     h->state = STATE_SYNC;
     return find_start(h, in);
 }
@@ -560,7 +552,7 @@ void http1_end(struct http1 *h, const struct http1_sink *sink, bool orderly)
 {
     bool told = in_message(h);
     bool complete = h->state == STATE_UNTIL_CLOSE && orderly;
-    drop_line(h);
+    http1_line_drop(h);
     h->state = STATE_START;
     if (told)
         sink->message_end(sink->ctx, complete ? HTTP1_END_COMPLETE : HTTP1_END_CUT);
@@ -568,7 +560,7 @@ void http1_end(struct http1 *h, const struct http1_sink *sink, bool orderly)
 
 void http1_join_body(struct http1 *h, enum http1_framing framing)
 {
-    drop_line(h);
+    http1_line_drop(h);
     h->lost_sync = false;
     h->framing = (uint8_t)framing;
     if (framing == HTTP1_BODY_CHUNKED)
@@ -582,7 +574,7 @@ void http1_tunnel(struct http1 *h)
     h->tunnel_next = true;
     if (in_message(h))
         return;
-    drop_line(h);
+    http1_line_drop(h);
     h->lost_sync = false;
     h->state = STATE_TUNNEL;
 }

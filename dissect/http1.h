@@ -14,7 +14,7 @@
  * Start line and fields are handed over line by line, body bytes as they come with chunked framing
  * taken off; only a line that is cut by the input is copied, into a buffer of at most
  * LIMIT_HTTP_LINE. Body length follows RFC 9112 section 6.3. Bare LF line ends and empty lines
- * before a start line are accepted; obsolete line folding is joined to its field by ignoring it.
+ * before a start line are accepted; the lines of a folded field are joined by a space each.
  */
 
 enum http1_kind { HTTP1_REQUEST, HTTP1_RESPONSE };
@@ -93,6 +93,7 @@ struct http1 {
     uint8_t seen; /* which framing fields were seen, and whether they were bad */
     uint8_t digits;
     bool line_cut;
+    uint8_t held;     /* whether `line` is a whole field that may be folded */
     bool tunnel_next; /* no HTTP behind the message under way */
     uint16_t status;
     uint32_t head_bytes;

@@ -97,6 +97,14 @@ static inline bool http1_head_may_frame(uint8_t initial, size_t n)
     return n == 14 ? (initial | 0x20) == 'c' : n == 17 && (initial | 0x20) == 't';
 }
 
+/* May the listener want a field of that name? */
+static inline bool http1_head_is_wanted(const struct http1_sink *sink, struct http1_span name)
+{
+    if (!sink->name_lengths || name.n == 0)
+        return true;
+    return sink->name_lengths[name.p[0] & 31] >> (name.n < 31 ? name.n : 31) & 1;
+}
+
 /* Notes a field that says something about the body. */
 void http1_head_field(struct http1 *h, struct http1_span name, struct http1_span value);
 

@@ -234,9 +234,23 @@ Test(http1, head_and_connect_and_upgrade)
 Test(http1, fields)
 {
     REQUEST("GET / HTTP/1.1\r\nA :  b c \t\r\n\tfolded\r\nx-Empty:\r\nC:d:e\r\n\r\n",
-            "GET / 1.1 A=b c; x-Empty=; C=d:e; none complete\n");
+            "GET / 1.1 A=b c folded; x-Empty=; C=d:e; none complete\n");
     REQUEST("GET / HTTP/1.1\r\nnothing\r\n: x\r\nA: b\r\n\r\n",
             "GET / 1.1 !field !field A=b; none complete\n");
+}
+
+/* RFC 9112 5.2: a recipient may replace each fold by spaces. */
+Test(http1, folded_fields)
+{
+    REQUEST("POST / HTTP/1.1\r\nA:\r\n  b \r\n\t\r\n \tc:d\r\nB : e\n f\nContent-Length:\r\n 2\r\n"
+            "\r\nok",
+            "POST / 1.1 A=b c:d; B=e f; Content-Length=2; length(2) <ok> complete\n");
+    REQUEST("GET / HTTP/1.1\r\n folded\r\nA:b\r\n \r\n\r\n", "GET / 1.1 A=b; none complete\n");
+    RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n2\r\nok\r\n0\r\nA:\r\n b\r\n"
+             "\r\nHTTP/1.1 204 No\r\n\r\n",
+             "200 1.1 Transfer-Encoding=chunked; chunked <ok> A=b; complete\n204 1.1 none "
+             "complete\n");
+    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length:\r\n 5", "200 1.1 cut\n");
 }
 
 /* Only some fields are handed over; those that frame the body count all the same. */
@@ -326,10 +340,11 @@ Test(http1, large_head)
     n += (size_t)sprintf(input, "POST / HTTP/1.1\r\n");
     while (n < LIMIT_HTTP_HEAD)
         n += (size_t)sprintf(input + n, "A: %0100d\r\n", 1);
+    input[n++] = 'B'; /* the field before it is not folded */
     http1_feed(&h, &sink, (uint8_t *)input, n);
     cr_expect_eq(hit.count[LIMIT_ID_HTTP_HEAD], 1);
     log.len = 0;
-    n = (size_t)sprintf(input, "Content-Length: 2\r\n\r\nhiGET / HTTP/1.1\r\n\r\n");
+    n = (size_t)sprintf(input, ": c\r\nContent-Length: 2\r\n\r\nhiGET / HTTP/1.1\r\n\r\n");
     http1_feed(&h, &sink, (uint8_t *)input, n);
     cr_expect_str_eq(log.text, "length(2) <hi> complete\nGET / 1.1 none complete\n");
     http1_fini(&h);
@@ -484,11 +499,10 @@ Test(http1, join_body)
 }
 
 /* A line is kept only while it is cut, and running out of memory only costs the message. */
-Test(http1, allocation_failures)
+static void fail_at_cuts(const char *input, size_t n)
 {
-    static const char input[] = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n";
     static const char next[] = "GET /2 HTTP/1.1\r\n\r\n";
-    for (size_t cut = 1; cut < sizeof(input) - 1; cut++) {
+    for (size_t cut = 1; cut < n; cut++) {
         struct cuts_log log = {.len = 0};
         struct listener l = {.kind = HTTP1_REQUEST, .log = &log};
         struct http1_sink sink = sink_of(&l);
@@ -496,7 +510,7 @@ Test(http1, allocation_failures)
         http1_init(&h, HTTP1_REQUEST, false, &hit);
         fail_alloc_at(1);
         http1_feed(&h, &sink, (const uint8_t *)input, cut);
-        http1_feed(&h, &sink, (const uint8_t *)input + cut, sizeof(input) - 1 - cut);
+        http1_feed(&h, &sink, (const uint8_t *)input + cut, n - cut);
         http1_feed(&h, &sink, (const uint8_t *)next, sizeof(next) - 1);
         bool failed = fail_alloc_stop();
         cr_assert_null(h.line.data);
@@ -505,4 +519,12 @@ Test(http1, allocation_failures)
         cr_assert(failed || strstr(log.text, "GET /1 1.1 Host=x; none complete"));
         http1_fini(&h);
     }
+}
+
+Test(http1, allocation_failures)
+{
+    static const char plain[] = "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n";
+    static const char folded[] = "GET /1 HTTP/1.1\r\nHost:\r\n x\r\n\r\n";
+    fail_at_cuts(plain, sizeof(plain) - 1);
+    fail_at_cuts(folded, sizeof(folded) - 1);
 }
