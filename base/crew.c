@@ -4,7 +4,8 @@
  * which there are a few in a batch, never for a packet. Slots are numbered on and on; slot n lies
  * in place n % slots.
  *
- * Who finds nothing to do waits until somebody has finished a piece.
+ * Who finds nothing to do looks for a moment whether somebody finishes a piece, since to sleep and
+ * be woken takes longer than most pieces do, and then sleeps until then.
  */
 #define _GNU_SOURCE
 #include "crew.h"
@@ -12,15 +13,26 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+
+/* Slots that a thread filled and nobody has begun or finished to work on: one in hand, and one
+ * ahead for the time when the other has to wait. */
+#define OWN_SLOTS 2u
+
+#define GLANCES 5000 /* 50 to 250 microseconds: processors differ in what a pause is */
 
 struct crew {
     const struct crew_job *job;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint32_t idle; /* threads that wait */
+    atomic_uint changes; /* pieces finished */
+    uint32_t idle;       /* threads that sleep */
     uint64_t filled, settled;
     uint64_t worked[CREW_SHARDS]; /* slots that a shard is done with */
     bool busy[CREW_SHARDS];
+    uint32_t filler[CREW_SLOTS]; /* the thread that filled it */
+    uint32_t left[CREW_SLOTS];   /* shards still to be worked on */
+    uint32_t own[CREW_THREADS];  /* slots it filled with shards left */
     bool filling, settling, ended;
 };
 
@@ -32,56 +44,83 @@ struct piece {
     uint64_t number; /* of the slot */
 };
 
-static bool settle_ready(const struct crew *c)
+static uint32_t place(const struct crew *c, uint64_t number)
 {
-    if (c->settling || c->settled == c->filled)
-        return false;
-    for (uint32_t i = 0; i < c->job->shards; i++) {
-        if (c->worked[i] <= c->settled)
-            return false;
-    }
-    return true;
+    return (uint32_t)(number % c->job->slots);
 }
 
-/* The shard with the oldest slot to work on; of equals, the first from `from` on. -1: none. */
-static int next_shard(const struct crew *c, uint32_t from)
+static bool settle_ready(const struct crew *c)
+{
+    return !c->settling && c->settled < c->filled && c->left[place(c, c->settled)] == 0;
+}
+
+static bool fill_ready(const struct crew *c, uint32_t thread)
+{
+    return !c->filling && !c->ended && c->filled - c->settled < c->job->slots &&
+           (thread == 0 || !c->job->caller_fills) && c->own[thread] < OWN_SLOTS;
+}
+
+/* The shard with the oldest slot to work on that the thread filled (own) or another one did (not
+ * own); of equals, the first. -1: none. */
+static int next_shard(const struct crew *c, uint32_t thread, bool own)
 {
     int best = -1;
-    for (uint32_t i = 0; i < c->job->shards; i++) {
-        uint32_t shard = (from + i) % c->job->shards;
-        if (c->busy[shard] || c->worked[shard] == c->filled)
+    for (uint32_t shard = 0; shard < c->job->shards; shard++) {
+        uint64_t number = c->worked[shard];
+        if (c->busy[shard] || number == c->filled || (c->filler[place(c, number)] == thread) != own)
             continue;
-        if (best < 0 || c->worked[shard] < c->worked[best])
+        if (best < 0 || number < c->worked[best])
             best = (int)shard;
     }
     return best;
 }
 
+static struct piece work_piece(struct crew *c, int shard)
+{
+    c->busy[shard] = true;
+    return (struct piece){STEP_WORK, (uint32_t)shard, c->worked[shard]};
+}
+
 /* Takes what the thread with that number can do next. */
-static struct piece take(struct crew *c, uint32_t thread, uint32_t threads)
+static struct piece take(struct crew *c, uint32_t thread)
 {
     if (settle_ready(c)) {
         c->settling = true;
         return (struct piece){STEP_SETTLE, 0, c->settled};
     }
-    int shard = next_shard(c, thread * c->job->shards / threads);
-    if (shard >= 0) {
-        c->busy[shard] = true;
-        return (struct piece){STEP_WORK, (uint32_t)shard, c->worked[shard]};
-    }
-    if (!c->filling && !c->ended && c->filled - c->settled < c->job->slots &&
-        (thread == 0 || !c->job->caller_fills)) {
+    int shard = next_shard(c, thread, true);
+    if (shard >= 0)
+        return work_piece(c, shard);
+    if (fill_ready(c, thread)) {
         c->filling = true;
         return (struct piece){STEP_FILL, 0, c->filled};
     }
-    return (struct piece){STEP_NONE, 0, 0};
+    shard = next_shard(c, thread, false);
+    return shard >= 0 ? work_piece(c, shard) : (struct piece){STEP_NONE, 0, 0};
+}
+
+static void note_filled(struct crew *c, uint32_t thread)
+{
+    uint32_t slot = place(c, c->filled++);
+    c->filler[slot] = thread;
+    c->left[slot] = c->job->shards;
+    c->own[thread]++;
+}
+
+static void note_worked(struct crew *c, const struct piece *p)
+{
+    uint32_t slot = place(c, p->number);
+    c->busy[p->shard] = false;
+    c->worked[p->shard]++;
+    if (--c->left[slot] == 0)
+        c->own[c->filler[slot]]--;
 }
 
 /* Does a piece, without the lock, and notes it. */
-static void finish(struct crew *c, const struct piece *p)
+static void finish(struct crew *c, uint32_t thread, const struct piece *p)
 {
     const struct crew_job *job = c->job;
-    uint32_t slot = (uint32_t)(p->number % job->slots);
+    uint32_t slot = place(c, p->number);
     bool more = true;
     pthread_mutex_unlock(&c->lock);
     if (p->step == STEP_FILL)
@@ -95,14 +134,15 @@ static void finish(struct crew *c, const struct piece *p)
         c->ended = true;
     if (p->step == STEP_FILL) {
         c->filling = false;
-        c->filled += more;
+        if (more)
+            note_filled(c, thread);
     } else if (p->step == STEP_WORK) {
-        c->busy[p->shard] = false;
-        c->worked[p->shard]++;
+        note_worked(c, p);
     } else {
         c->settling = false;
         c->settled++;
     }
+    atomic_fetch_add_explicit(&c->changes, 1, memory_order_relaxed);
     if (c->idle > 0)
         pthread_cond_broadcast(&c->changed);
 }
@@ -112,18 +152,42 @@ static bool all_done(const struct crew *c)
     return c->ended && !c->filling && c->settled == c->filled;
 }
 
-static void toil(struct crew *c, uint32_t thread, uint32_t threads)
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+/* Until a piece is finished, or for a while only: who calls looks again. */
+static void wait_for_change(struct crew *c)
+{
+    unsigned seen = atomic_load_explicit(&c->changes, memory_order_relaxed);
+    pthread_mutex_unlock(&c->lock);
+    int glances = 0;
+    while (glances < GLANCES && atomic_load_explicit(&c->changes, memory_order_relaxed) == seen) {
+        relax();
+        glances++;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (atomic_load_explicit(&c->changes, memory_order_relaxed) != seen)
+        return;
+    c->idle++;
+    pthread_cond_wait(&c->changed, &c->lock);
+    c->idle--;
+}
+
+static void toil(struct crew *c, uint32_t thread)
 {
     pthread_mutex_lock(&c->lock);
     while (!all_done(c)) {
-        struct piece p = take(c, thread, threads);
-        if (p.step != STEP_NONE) {
-            finish(c, &p);
-            continue;
-        }
-        c->idle++;
-        pthread_cond_wait(&c->changed, &c->lock);
-        c->idle--;
+        struct piece p = take(c, thread);
+        if (p.step != STEP_NONE)
+            finish(c, thread, &p);
+        else
+            wait_for_change(c);
     }
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
@@ -131,14 +195,14 @@ static void toil(struct crew *c, uint32_t thread, uint32_t threads)
 
 struct hand {
     struct crew *crew;
-    uint32_t number, threads;
+    uint32_t number;
     pthread_t thread;
 };
 
 static void *hand_main(void *hand)
 {
     const struct hand *h = hand;
-    toil(h->crew, h->number, h->threads);
+    toil(h->crew, h->number);
     return NULL;
 }
 
@@ -166,12 +230,12 @@ void crew_run(const struct crew_job *job, uint32_t threads)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     uint32_t started = 1;
     for (uint32_t i = 1; i < threads; i++) {
-        hands[started] = (struct hand){.crew = &crew, .number = started, .threads = threads};
+        hands[started] = (struct hand){.crew = &crew, .number = started};
         if (pthread_create(&hands[started].thread, NULL, hand_main, &hands[started]) == 0)
             started++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    toil(&crew, 0, threads);
+    toil(&crew, 0);
     for (uint32_t i = 1; i < started; i++)
         pthread_join(hands[i].thread, NULL);
     pthread_cond_destroy(&crew.changed);

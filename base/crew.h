@@ -13,10 +13,12 @@
  *           slot, and different slots of different shards, at the same time
  *   settle  one slot after the other, one thread at a time, when all its shards are done
  *
- * A thread does whatever can be done next, latest step first; so there is no thread that waits for
- * a step of its own, and no more slots are under way than there are. What a step wrote is seen by
- * the steps that follow it. No order among threads reaches the results, as long as fill, work of
- * a shard, and settle share nothing but the slot.
+ * A thread works on the slots that it filled, which are in its processor's caches, one shard behind
+ * the thread that filled the slot before; while it cannot, it fills another slot, or works on one
+ * that another thread filled. So no thread waits as long as anything can be done, and no more slots
+ * are under way than there are. What a step wrote is seen by the steps that follow it. No order
+ * among threads reaches the results, as long as fill, work of a shard, and settle share nothing but
+ * the slot.
  */
 
 enum crew_fill {
