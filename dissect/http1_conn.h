@@ -31,11 +31,12 @@ struct http1_conn {
     struct body body[DIR_COUNT];
     struct fields fields[DIR_COUNT]; /* of the head under way or just read */
     struct exchanges exchanges;
-    struct upgrade *upgrade;        /* what the connection turned into; NULL: nothing known */
-    uint64_t gap_owed[DIR_COUNT];   /* lost bytes to be told on the next channel */
-    int64_t response_ns;            /* start of the response */
-    struct http1_memo_place *place; /* where the head that begins at new_head may be kept, */
-    struct http1_span new_head;     /* or NULL; during feed() only */
+    struct upgrade *upgrade;      /* what the connection turned into; NULL: nothing known */
+    uint64_t gap_owed[DIR_COUNT]; /* lost bytes to be told on the next channel */
+    int64_t response_ns;          /* start of the response */
+    struct http1_span new_head;   /* begins with a head that may be kept, or n is 0, */
+    const struct http1_memo_shape
+        *known; /* the one that the head is, or NULL; during feed() only */
     uint16_t status;
     uint16_t pending[DIR_COUNT]; /* bits of enum finding, to be told once a channel is known */
     uint8_t ending;              /* enum channel_end, while end() runs and after */

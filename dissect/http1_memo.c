@@ -2,38 +2,28 @@
 /*
  * Heads that came before, see the header.
  *
- * Theory of operation. A head is kept when its connection comes for the second time, so that one
- * that speaks once only costs nothing, and only if all of it is as it should be: it lies whole in
- * the input, no line is folded or without a name, Content-Length is digits and nothing else. What
- * the plain way found is kept with it. The next head is the same if all of its bytes are, except
- * for those digits, which are read anew, and for the value of Date, which must not hold a line end.
+ * Theory of operation. A head is kept only if all of it is as it should be: it lies whole in the
+ * input, no line is folded or without a name, Content-Length is digits and nothing else. What the
+ * plain way found is kept with it. The next head is the same if all of its bytes are, but for its
+ * parts: the digits of Content-Length, which are read anew; the values of fields that name a
+ * session, an event or what is called, which are read anew by fields.h; and those of fields that
+ * nobody reads and that are another one for each peer or request.
  *
- * A connection whose heads differ otherwise, by an id of each request for instance, is given up
- * after a few.
+ * Where heads are never the same, because of another such field for instance, keeping them would be
+ * in vain: what may be kept is a credit that only heads that are found give back. Without credit
+ * one in PROBES is kept, in case that others come.
  *
- * Limits: HTTP1_MEMO_BYTES, LENGTH_DIGITS.
+ * Limits: HTTP1_MEMO_*, LENGTH_DIGITS, VALUE_BYTES.
  */
 #include "http1_memo.h"
 #include "ascii.h"
-#include "http1_head.h"
 #include <string.h>
 
-#define LENGTH_DIGITS 15 /* far below HTTP1_HEAD_LENGTH_MAX */
-#define MISSES        8  /* in a row, until a connection is given up */
+#define LENGTH_DIGITS 15  /* far below HTTP1_HEAD_LENGTH_MAX */
+#define VALUE_BYTES   256 /* of a part: far below LIMIT_HTTP_LINE */
+#define PROBES        255
 
-struct http1_memo_place *http1_memo_at(struct http1_memo *m, uint64_t conn_id, int dir,
-                                       bool *ret_learn)
-{
-    uint64_t owner = conn_id * 2 + (uint64_t)dir + 1;
-    struct http1_memo_place *p = &m->place[owner & (HTTP1_MEMO_PLACES - 1)];
-    *ret_learn = p->owner == owner && p->missed < MISSES;
-    if (p->owner != owner) {
-        p->owner = owner;
-        p->n = 0;
-        p->missed = 0;
-    }
-    return p;
-}
+enum part_kind { PART_LENGTH, PART_READ, PART_UNREAD };
 
 /* ---- comparing */
 
@@ -51,129 +41,242 @@ static size_t read_digits(const uint8_t *bytes, size_t n, uint64_t *ret_value)
     return i;
 }
 
-/* Behind the part that may differ, if what is there may stand for it; 0: not. */
-static size_t pass_part(struct http1_memo_place *p, const struct http1_memo_part *part,
-                        const uint8_t *bytes, size_t n)
+/* Bytes in front of the CR LF that ends the line; false: there is none near. */
+static bool value_bytes(const uint8_t *bytes, size_t n, size_t *ret_n)
 {
-    if (!part->digits)
-        return n >= part->n && !memchr(bytes, '\n', part->n) ? part->n : 0;
-    size_t digits = read_digits(bytes, n, &p->known.content_length);
-    p->known.head_bytes += (uint32_t)digits;
-    return digits;
+    const uint8_t *lf = memchr(bytes, '\n', n < VALUE_BYTES ? n : VALUE_BYTES);
+    if (!lf || lf == bytes || lf[-1] != '\r')
+        return false;
+    *ret_n = (size_t)(lf - bytes) - 1;
+    return true;
 }
 
-static size_t compare(struct http1_memo_place *p, const uint8_t *bytes, size_t n)
+/* Reads the part at bytes, if what is there may stand for it. */
+static bool pass_part(struct http1_memo_shape *s, const struct http1_memo_part *part,
+                      struct http1_span in, size_t *ret_n)
 {
-    size_t at = 0, kept = 0; /* in bytes, in p->bytes */
-    for (unsigned i = 0; i <= p->parts; i++) {
-        const struct http1_memo_part *part = i < p->parts ? &p->part[i] : NULL;
-        size_t same = (part ? part->at : p->n) - kept;
-        if (n - at < same || memcmp(bytes + at, p->bytes + kept, same) != 0)
+    if (part->kind != PART_LENGTH)
+        return value_bytes(in.p, in.n, ret_n);
+    *ret_n = read_digits(in.p, in.n, &s->known.content_length);
+    return *ret_n > 0;
+}
+
+/* Length of the head; 0: it is another one. Writes where the parts are. */
+static size_t compare(struct http1_memo_shape *s, struct http1_span in,
+                      struct http1_span ret_part[HTTP1_MEMO_PARTS])
+{
+    size_t at = 0, kept = 0; /* in `in`, in s->bytes */
+    uint32_t varying = 0;
+    for (unsigned i = 0; i <= s->parts; i++) {
+        const struct http1_memo_part *part = i < s->parts ? &s->part[i] : NULL;
+        size_t same = (part ? part->at : s->n) - kept, n;
+        if (in.n - at < same || memcmp(in.p + at, s->bytes + kept, same) != 0)
             return 0;
         at += same;
         kept += same;
         if (!part)
             break;
-        size_t passed = pass_part(p, part, bytes + at, n - at);
-        if (passed == 0)
+        if (!pass_part(s, part, (struct http1_span){in.p + at, in.n - at}, &n))
             return 0;
-        at += passed;
+        ret_part[i] = (struct http1_span){in.p + at, n};
+        varying += (uint32_t)n;
+        at += n;
         kept += part->n;
     }
+    s->known.head_bytes = s->fixed_bytes + varying;
     return at;
 }
 
-size_t http1_memo_find(struct http1_memo_place *p, const uint8_t *bytes, size_t n)
+static void use_first(struct http1_memo_side *m, unsigned place)
 {
-    if (p->n == 0)
-        return 0;
-    p->known.head_bytes = p->fixed_bytes;
-    p->known.head.method = (const char *)bytes;
-    p->known.head.target = (const char *)bytes + p->target_at;
-    size_t used = compare(p, bytes, n);
-    p->missed = used > 0 ? 0 : (uint8_t)(p->missed + (p->missed < MISSES));
-    return used;
+    uint8_t index = m->order[place];
+    memmove(m->order + 1, m->order, place);
+    m->order[0] = index;
+}
+
+const struct http1_memo_shape *http1_memo_find(struct http1_memo_side *m,
+                                               const struct hash_key *hash, struct http1_span in,
+                                               struct fields *ret_fields, size_t *ret_used)
+{
+    struct http1_span value[HTTP1_MEMO_PARTS];
+    struct http1_memo_shape *s = NULL;
+    unsigned place = 0;
+    size_t used = 0;
+    for (; place < m->used; place++) {
+        s = &m->shape[m->order[place]];
+        used = compare(s, in, value);
+        if (used > 0)
+            break;
+    }
+    if (used == 0)
+        return NULL;
+    if (place > 0)
+        use_first(m, place);
+    m->credit_used -= m->credit_used > 0;
+    s->known.head.method = (const char *)in.p;
+    s->known.head.target = (const char *)in.p + s->target_at;
+    *ret_fields = s->fields;
+    for (unsigned i = 0; i < s->parts; i++) {
+        const struct http1_memo_part *part = &s->part[i];
+        if (part->kind != PART_READ)
+            continue;
+        struct http1_span text = http1_head_trim(value[i]);
+        fields_add(ret_fields, hash, (const char *)s->bytes + part->name_at, part->name_n,
+                   (const char *)text.p, text.n);
+    }
+    *ret_used = used;
+    return s;
+}
+
+bool http1_memo_learns(struct http1_memo_side *m)
+{
+    return m->credit_used < HTTP1_MEMO_CREDIT || m->missed++ == PROBES;
 }
 
 /* ---- keeping */
 
-static void add_part(struct http1_memo_place *p, size_t at, size_t n, bool digits)
+/* Those that fields.h reads, and that are another one for each session or request. */
+static bool is_read_anew(struct http1_span name)
 {
-    p->part[p->parts++] = (struct http1_memo_part){(uint16_t)at, (uint16_t)n, digits};
+    return ascii_is(name.p, name.n, "mcp-session-id") || ascii_is(name.p, name.n, "mcp-name") ||
+           ascii_is(name.p, name.n, "mcp-method") || ascii_is(name.p, name.n, "last-event-id") ||
+           (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10));
 }
 
-/* Content-Length: nothing but digits, to the end of the line. */
-static bool keep_length(struct http1_memo_place *p, const uint8_t *bytes, size_t at, size_t end)
+/* Of those that nobody reads, which there are many of, the ones that are often another one. */
+static bool is_unread(struct http1_span name)
 {
-    uint64_t value;
-    while (at < end && http1_head_is_blank(bytes[at]))
-        at++;
-    if (read_digits(bytes + at, end - at, &value) != end - at || at == end)
+    static const char *const names[] = {"date",   "host",        "authorization",
+                                        "cookie", "traceparent", "x-request-id"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (ascii_is(name.p, name.n, names[i]))
+            return true;
+    return false;
+}
+
+/* The value is a part from at to end in bytes. */
+static void add_part(struct http1_memo_shape *s, enum part_kind kind, struct http1_span name,
+                     struct http1_span value)
+{
+    s->part[s->parts++] =
+        (struct http1_memo_part){.at = (uint16_t)(value.p - s->bytes),
+                                 .n = (uint16_t)value.n,
+                                 .name_at = (uint16_t)(name.p - s->bytes),
+                                 .name_n = (uint8_t)(name.n < UINT8_MAX ? name.n : 0),
+                                 .kind = (uint8_t)kind};
+    s->fixed_bytes -= (uint32_t)value.n;
+}
+
+/* Content-Length: nothing but digits, to the end of the line, and once. */
+static bool keep_length(struct http1_memo_shape *s, struct http1_span name, struct http1_span value)
+{
+    uint64_t length;
+    while (value.n > 0 && http1_head_is_blank(value.p[0])) {
+        value.p++;
+        value.n--;
+    }
+    if (value.n == 0 || read_digits(value.p, value.n, &length) != value.n)
         return false;
-    for (unsigned i = 0; i < p->parts; i++)
-        if (p->part[i].digits)
+    for (unsigned i = 0; i < s->parts; i++)
+        if (s->part[i].kind == PART_LENGTH)
             return false;
-    add_part(p, at, end - at, true);
-    p->fixed_bytes -= (uint32_t)(end - at);
-    return true;
-}
-
-/* A field from at to end; false: it is unusual. */
-static bool keep_field(struct http1_memo_place *p, const uint8_t *bytes, size_t at, size_t end)
-{
-    const uint8_t *colon = memchr(bytes + at, ':', end - at);
-    size_t name = colon ? (size_t)(colon - bytes) - at : 0;
-    if (name == 0 || bytes[at] <= ' ' || colon[-1] <= ' ')
+    if (s->parts == HTTP1_MEMO_PARTS)
         return false;
-    size_t value = at + name + 1;
-    if (ascii_is(bytes + at, name, "content-length"))
-        return keep_length(p, bytes, value, end);
-    bool room = p->parts == 0 || (p->parts == 1 && p->part[0].digits);
-    if (room && value < end && ascii_is(bytes + at, name, "date"))
-        add_part(p, value, end - value, false);
+    add_part(s, PART_LENGTH, name, value);
     return true;
 }
 
-/* Keeps where the lines have what may differ. Returns the length of the head; 0: it is not kept. */
-static size_t keep_lines(struct http1_memo_place *p, const struct http1 *h, const uint8_t *bytes,
-                         size_t n)
+/* A field that ends in CR LF if `crlf`; false: it is unusual. */
+static bool keep_field(struct http1_memo_shape *s, const struct hash_key *hash,
+                       struct http1_span line, bool crlf)
 {
-    size_t at = 0;
-    if (n > HTTP1_MEMO_BYTES)
-        n = HTTP1_MEMO_BYTES;
-    for (bool first = true;; first = false) {
-        const uint8_t *lf = memchr(bytes + at, '\n', n - at);
+    const uint8_t *colon = memchr(line.p, ':', line.n);
+    struct http1_span name = {line.p, colon ? (size_t)(colon - line.p) : 0};
+    if (name.n == 0 || line.p[0] <= ' ' || colon[-1] <= ' ')
+        return false;
+    struct http1_span value = {colon + 1, line.n - name.n - 1};
+    if (ascii_is(name.p, name.n, "content-length"))
+        return keep_length(s, name, value);
+    bool room = crlf && s->parts < HTTP1_MEMO_PARTS - 1 && value.n < VALUE_BYTES - 2;
+    bool read = is_read_anew(name);
+    if (room && name.n < UINT8_MAX && (read || is_unread(name))) {
+        add_part(s, read ? PART_READ : PART_UNREAD, name, value);
+        return true;
+    }
+    value = http1_head_trim(value);
+    fields_add(&s->fields, hash, (const char *)name.p, name.n, (const char *)value.p, value.n);
+    return true;
+}
+
+/* Keeps what the lines of s->bytes say, and where they may differ. False: they are unusual. */
+static bool keep_lines(struct http1_memo_shape *s, const struct hash_key *hash, uint8_t kind)
+{
+    const uint8_t *at = s->bytes, *end = s->bytes + s->n;
+    for (bool first = true; at < end; first = false) {
+        const uint8_t *lf = memchr(at, '\n', (size_t)(end - at));
+        if (!lf)
+            return false;
+        bool crlf = lf > at && lf[-1] == '\r';
+        struct http1_span line = {at, (size_t)(lf - at) - crlf};
+        if (first ? !http1_head_start(kind, line, false, &s->known.head)
+                  : line.n > 0 && !keep_field(s, hash, line, crlf))
+            return false;
+        at = lf + 1;
+    }
+    return true;
+}
+
+/* Length of the head, with the empty line that ends it; 0: it is too long. */
+static size_t head_bytes(struct http1_span in)
+{
+    size_t n = in.n < HTTP1_MEMO_BYTES ? in.n : HTTP1_MEMO_BYTES;
+    for (size_t at = 0;;) {
+        const uint8_t *lf = memchr(in.p + at, '\n', n - at);
         if (!lf)
             return 0;
-        size_t next = (size_t)(lf - bytes) + 1, end = next - 1;
-        end -= end > at && bytes[end - 1] == '\r';
-        struct http1_span line = {bytes + at, end - at};
-        if (first ? !http1_head_start(h->kind, line, false, &p->known.head)
-                  : end > at && !keep_field(p, bytes, at, end))
-            return 0;
+        size_t next = (size_t)(lf - in.p) + 1, line = next - 1 - at;
+        if (line == 0 || (line == 1 && in.p[at] == '\r'))
+            return next;
         at = next;
-        if (line.n == 0)
-            return at;
     }
 }
 
-void http1_memo_keep(struct http1_memo_place *p, const struct http1 *h, const struct fields *f,
-                     const uint8_t *bytes, size_t n)
+/* The place for another one, the last in order: a free one, or that of the one that was not used
+ * for longest. */
+static struct http1_memo_shape *take_place(struct http1_memo_side *m)
+{
+    bool vain = m->used > 0 && m->shape[m->order[m->used - 1]].n == 0;
+    if (m->used < HTTP1_MEMO_SHAPES && !vain) {
+        m->order[m->used] = m->used;
+        m->used++;
+    }
+    return &m->shape[m->order[m->used - 1]];
+}
+
+void http1_memo_keep(struct http1_memo_side *m, const struct hash_key *hash, const struct http1 *h,
+                     struct http1_span in)
 {
     const uint8_t odd = HTTP1_HEAD_BAD_LENGTH | HTTP1_HEAD_LARGE;
     const uint8_t both = HTTP1_HEAD_LENGTH | HTTP1_HEAD_CODING;
     bool plain = (h->seen & odd) == 0 && (h->seen & both) != both;
-    p->known = (struct http1_known){.seen = h->seen};
-    p->fixed_bytes = h->head_bytes;
-    p->parts = 0;
-    size_t used = plain ? keep_lines(p, h, bytes, n) : 0;
-    p->n = (uint16_t)used;
-    if (used == 0) {
-        p->missed = (uint8_t)(p->missed + (p->missed < MISSES));
+    size_t n = plain ? head_bytes(in) : 0;
+    m->credit_used += m->credit_used < HTTP1_MEMO_CREDIT;
+    if (n == 0)
+        return;
+    struct http1_memo_shape *s = take_place(m);
+    s->known = (struct http1_known){.seen = h->seen};
+    s->fixed_bytes = h->head_bytes;
+    s->parts = 0;
+    s->fields = (struct fields){0};
+    s->n = (uint16_t)n;
+    memcpy(s->bytes, in.p, n);
+    if (!keep_lines(s, hash, h->kind)) {
+        s->n = 0;
         return;
     }
-    if (p->known.head.target)
-        p->target_at = (uint16_t)((const uint8_t *)p->known.head.target - bytes);
-    p->fields = *f;
-    memcpy(p->bytes, bytes, used);
+    if (h->kind == HTTP1_REQUEST) {
+        s->target_at = (uint16_t)((const uint8_t *)s->known.head.target - s->bytes);
+        target_read(hash, s->known.head.target, s->known.head.target_len, &s->target);
+    }
+    use_first(m, m->used - 1U);
 }

@@ -4,56 +4,71 @@
 
 #include "dissect/http1.h"
 #include "fields.h"
+#include "http1_head.h"
+#include "target.h"
 
 /*
- * Heads that came before on the same connection in the same direction. Clients and servers say the
- * same again and again, but for the length of the body and the date; such a head is compared with
- * the one before it, and what that said is taken over. Any other is read line by line, with the
- * same result: see http1.h.
+ * Heads that came before, on any connection. Clients and servers say the same again and again, but
+ * for lengths, dates, names of hosts and sessions; a head that differs from a kept one in those
+ * only is compared with it, and what that said is taken over. Any other is read line by line, with
+ * the same result: see http1.h.
  *
- * A few connections at a time have a place here, by their number; the next one with the same place
- * takes it over. Nothing is lost by that but time.
+ * Each direction keeps the HTTP1_MEMO_SHAPES heads that were used last. Nothing is lost with one
+ * that is forgotten but time.
  */
 
-#define HTTP1_MEMO_PLACES 256 /* a power of two */
+#define HTTP1_MEMO_SHAPES 16
 #define HTTP1_MEMO_BYTES  512 /* longer heads are not kept */
+#define HTTP1_MEMO_PARTS  8   /* in one head; what else varies makes it another one */
+#define HTTP1_MEMO_CREDIT 64  /* heads kept without one of them being found */
 
-/* A part of a head that may differ: digits of Content-Length, or a value that nobody reads. */
+/* A part of a head that may differ. */
 struct http1_memo_part {
-    uint16_t at, n;
-    bool digits;
+    uint16_t at, n;   /* in bytes */
+    uint16_t name_at; /* of the field, in bytes */
+    uint8_t name_n;
+    uint8_t kind;
 };
 
-struct http1_memo_place {
-    uint64_t owner; /* connection and direction; 0: nobody */
-    uint16_t n;     /* bytes of the head; 0: none is known yet */
-    uint8_t parts;
-    uint8_t missed; /* heads in a row that were another one */
-    struct http1_memo_part part[2];
+struct http1_memo_shape {
+    uint16_t n; /* bytes of the head; 0: none is kept */
     uint16_t target_at;
-    uint32_t fixed_bytes;     /* known.head_bytes without the digits */
+    uint8_t parts;
+    struct http1_memo_part part[HTTP1_MEMO_PARTS];
+    uint32_t fixed_bytes;     /* known.head_bytes without the parts */
     struct http1_known known; /* its pointers are set when it is used */
-    struct fields fields;
+    struct fields fields;     /* what the head says without its parts */
+    struct target target;     /* requests */
     uint8_t bytes[HTTP1_MEMO_BYTES];
 };
 
-/* Zeroed memory is an empty one. */
-struct http1_memo {
-    struct http1_memo_place place[HTTP1_MEMO_PLACES];
+/* The heads of one direction. */
+struct http1_memo_side {
+    struct http1_memo_shape shape[HTTP1_MEMO_SHAPES];
+    uint8_t order[HTTP1_MEMO_SHAPES]; /* of use, the latest first: index in shape, plus used */
+    uint8_t used;                     /* places of order that are taken */
+    uint8_t credit_used;              /* of HTTP1_MEMO_CREDIT */
+    uint8_t missed;                   /* heads that were not found while no credit was left */
 };
 
-/* The place of a direction of a connection, taken over if it is another one's. *ret_learn: a head
- * that is not known may be worth keeping. */
-struct http1_memo_place *http1_memo_at(struct http1_memo *m, uint64_t conn_id, int dir,
-                                       bool *ret_learn);
+/* By enum http1_kind. Zeroed memory is an empty one. */
+struct http1_memo {
+    struct http1_memo_side side[2];
+};
 
-/* If the n bytes begin with the head that is known: its length, and what it says in p->known, valid
- * as long as the bytes. Otherwise 0. */
-size_t http1_memo_find(struct http1_memo_place *p, const uint8_t *bytes, size_t n);
+/* The head that the n bytes begin with, if it is known; NULL: not. Its `known` is valid as long as
+ * the bytes, and until the next call. *ret_fields is what all of the head says, *ret_used its
+ * length. */
+const struct http1_memo_shape *http1_memo_find(struct http1_memo_side *m,
+                                               const struct hash_key *hash, struct http1_span in,
+                                               struct fields *ret_fields, size_t *ret_used);
 
-/* Keeps the head that the n bytes begin with, which h has just read and which said f; not if
- * anything about it is unusual. */
-void http1_memo_keep(struct http1_memo_place *p, const struct http1 *h, const struct fields *f,
-                     const uint8_t *bytes, size_t n);
+/* Whether a head that was not found may be kept. */
+bool http1_memo_learns(struct http1_memo_side *m);
+
+/* Keeps the head that `in` begins with, which h has just read; not if anything about it is
+ * unusual. */
+void http1_memo_keep(struct http1_memo_side *m, const struct hash_key *hash, const struct http1 *h,
+                     struct http1_span in);
 
 #endif

@@ -43,12 +43,19 @@
 
 /* ---- heads that came before */
 
+static struct http1_memo_side *memo_of(const struct http1_conn *s, enum dir dir)
+{
+    struct http1_memo *heads = s->tc->env->heads;
+    return heads ? &heads->side[s->parser[dir].kind] : NULL;
+}
+
 /* The head that was just read, if it is the one that the bytes fed began with. */
 static void keep_head(struct http1_conn *s, enum dir dir)
 {
-    if (s->place)
-        http1_memo_keep(s->place, &s->parser[dir], &s->fields[dir], s->new_head.p, s->new_head.n);
-    s->place = NULL;
+    if (s->new_head.n == 0)
+        return;
+    http1_memo_keep(memo_of(s, dir), &s->tc->env->hash, &s->parser[dir], s->new_head);
+    s->new_head.n = 0;
 }
 
 /* Takes the head that *in begins with if it is known. */
@@ -56,19 +63,17 @@ static void take_known_head(struct http1_conn *s, enum dir dir, const struct htt
                             struct http1_span *in)
 {
     struct http1 *parser = &s->parser[dir];
-    bool learn;
-    if (!s->tc->env->heads || !http1_at_head(parser))
+    struct http1_memo_side *memo = memo_of(s, dir);
+    size_t used;
+    if (!memo || !http1_at_head(parser))
         return;
-    struct http1_memo_place *p =
-        http1_memo_at(s->tc->env->heads, s->tc->conn->id, (int)dir, &learn);
-    size_t used = http1_memo_find(p, in->p, in->n);
-    if (used > 0) {
-        http1_known_start(parser, sink, &p->known);
-        s->fields[dir] = p->fields;
+    s->known = http1_memo_find(memo, &s->tc->env->hash, *in, &s->fields[dir], &used);
+    if (s->known) {
+        http1_known_start(parser, sink, &s->known->known);
         http1_known_end(parser, sink);
         *in = (struct http1_span){in->p + used, in->n - used};
-    } else if (learn) {
-        s->place = p;
+        s->known = NULL;
+    } else if (http1_memo_learns(memo)) {
         s->new_head = *in;
     }
 }
@@ -78,7 +83,8 @@ static void take_known_head(struct http1_conn *s, enum dir dir, const struct htt
 static enum http1_request_method request_start(void *ctx, const struct http1_head *head)
 {
     struct http1_conn *s = ctx;
-    s->fields[DIR_C2S] = (struct fields){0};
+    if (!s->known)
+        s->fields[DIR_C2S] = (struct fields){0};
     s->in_head[DIR_C2S] = true;
     body_start(&s->body[DIR_C2S], BODY_SKIP, 0, s->at);
     struct exchange *e = exchanges_open(&s->exchanges, s->at->ts_ns);
@@ -86,7 +92,10 @@ static enum http1_request_method request_start(void *ctx, const struct http1_hea
         return HTTP1_METHOD_OTHER;
     e->begin.method = (uint8_t)fields_method(head->method, head->method_len);
     struct target target;
-    target_read(&s->tc->env->hash, head->target, head->target_len, &target);
+    if (s->known)
+        target = s->known->target;
+    else
+        target_read(&s->tc->env->hash, head->target, head->target_len, &target);
     e->dir_hash = target.dir;
     e->begin.path_hash = target.path;
     e->begin.target_hash = target.whole;
@@ -220,7 +229,8 @@ static enum http1_request_method response_start(void *ctx, const struct http1_he
 {
     struct http1_conn *s = ctx;
     end_suspended(s);
-    s->fields[DIR_S2C] = (struct fields){0};
+    if (!s->known)
+        s->fields[DIR_S2C] = (struct fields){0};
     s->in_head[DIR_S2C] = true;
     s->bound = false;
     s->response_ns = s->at->ts_ns;
@@ -488,7 +498,7 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
     struct http1_span in = {bytes, n};
     take_known_head(s, dir, &sink, &in);
     http1_feed(&s->parser[dir], &sink, in.p, in.n);
-    s->place = NULL;
+    s->new_head.n = 0;
     if (lost && s->parser[dir].lost_sync)
         transport_note(s->tc, RECORD_NOTED_UNREAD, n);
 }

@@ -111,57 +111,120 @@ Test(http1_memo, any_byte_may_differ)
     check_changes(STREAM, false, STREAM);
 }
 
+/* Each of the parts is longer, shorter and not there; they are read anew, or passed over. */
+Test(http1_memo, parts_may_differ)
+{
+    static const char *const values[] = {"",    " ",    "x",        "7c84 ", "\t7c85",
+                                         "7;8", "x\ry", "\x7f\x01", "a,b:c", "=?base64?eA==?="};
+    static const char *const names[] = {"Host",       "Mcp-Session-Id", "mcp-name",
+                                        "Mcp-Method", "Last-Event-ID",  "Mcp-Param-A",
+                                        "Cookie",     "Authorization"};
+    char first[1024], other[1024];
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+            const char *body = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
+            const char *form = "POST / HTTP/1.1\r\nAccept: application/json, text/event-stream\r\n"
+                               "%s: %s\r\nMcp-Protocol-Version: 2025-11-25\r\n"
+                               "Content-Length: %zu\r\n\r\n%s";
+            snprintf(first, sizeof(first), form, names[i], "7c84", strlen(body), body);
+            snprintf(other, sizeof(other), form, names[i], values[k], strlen(body), body);
+            const struct segment segments[] = {C2S(first),    S2C(RESPONSE), C2S(first),
+                                               S2C(RESPONSE), C2S(other),    S2C(RESPONSE),
+                                               C2S(first),    S2C(RESPONSE)};
+            check(segments, sizeof(segments) / sizeof(segments[0]), other);
+        }
+    }
+}
+
 /* ---- the memo itself */
 
-#define HEAD_FROM    "GET /a HTTP/1.1\r\nDate: monday\r\n"
-#define HEAD(length) HEAD_FROM "Content-Length: " length "\r\nAccept: x\r\n\r\n"
+#define HEAD_FROM    "GET /a?b HTTP/1.1\r\nDate: monday\r\n"
+#define HEAD(length) HEAD_FROM "Content-Length: " length "\r\nAccept: text/event-stream\r\n\r\n"
+#define TAIL         "Content-Length: 1\r\nAccept: text/event-stream\r\n\r\n"
 
-static struct http1_memo memo;
-static const struct fields said = {.session_hash = 7};
+static struct http1_memo_side memo;
+static struct fields found;
+static size_t found_bytes;
+
+static struct http1_span span(const char *text)
+{
+    return (struct http1_span){(const uint8_t *)text, strlen(text)};
+}
 
 /* Keeps a head that says: Content-Length, no more. */
-static struct http1_memo_place *keep(const char *head)
+static void keep(const char *head)
 {
     struct http1 h;
     struct limits_hit hit = {{0}};
     http1_init(&h, HTTP1_REQUEST, false, &hit);
-    h.seen = 1;
+    h.seen = HTTP1_HEAD_LENGTH;
     h.content_length = 99;
     h.head_bytes = 1000;
-    bool learn;
-    struct http1_memo_place *p = http1_memo_at(&memo, 5, DIR_C2S, &learn);
-    http1_memo_keep(p, &h, &said, (const uint8_t *)head, strlen(head));
-    return p;
+    http1_memo_keep(&memo, &WORLD_KEY, &h, span(head));
 }
 
-static size_t find(struct http1_memo_place *p, const char *head)
+static const struct http1_memo_shape *find(const char *head)
 {
-    return http1_memo_find(p, (const uint8_t *)head, strlen(head));
+    return http1_memo_find(&memo, &WORLD_KEY, span(head), &found, &found_bytes);
 }
 
 Test(http1_memo, finds_what_it_keeps)
 {
-    struct http1_memo_place *p = keep(HEAD("12") "body");
+    keep(HEAD("12") "body");
     const char *again = HEAD("4567") "other";
-    cr_assert_eq(find(p, again), strlen(HEAD("4567")));
-    cr_assert_eq(p->known.content_length, 4567);
-    cr_assert_eq(p->known.head_bytes, 1002);
-    cr_assert_eq(p->known.head.method, again);
-    cr_assert_eq(p->known.head.target, again + 4);
-    cr_assert_eq(p->fields.session_hash, 7);
-    cr_assert_eq(
-        find(p, "GET /a HTTP/1.1\r\nDate:sunday!\r\nContent-Length: 0\r\nAccept: x\r\n\r\n"),
-        strlen(HEAD("1")));
-    cr_assert_eq(p->known.content_length, 0);
-    cr_assert_eq(find(p, HEAD("")), 0);
-    cr_assert_eq(find(p, HEAD("1 ")), 0);
-    cr_assert_eq(find(p, HEAD("-1")), 0);
-    cr_assert_eq(find(p, HEAD("1234567890123456")), 0);
-    cr_assert_eq(
-        find(p, "GET /a HTTP/1.1\r\nDate: mon\nay\r\nContent-Length: 1\r\nAccept: x\r\n\r\n"), 0);
+    const struct http1_memo_shape *s = find(again);
+    cr_assert_not_null(s);
+    cr_assert_eq(found_bytes, strlen(HEAD("4567")));
+    cr_assert_eq(s->known.content_length, 4567);
+    cr_assert_eq(s->known.head_bytes, 1002);
+    cr_assert_eq(s->known.head.method, again);
+    cr_assert_eq(s->known.head.target, again + 4);
+    cr_assert_eq(s->known.head.target_len, 4);
+    cr_assert_eq(found.flags, CHANNEL_ACCEPTS_SSE);
+    struct target target;
+    target_read(&WORLD_KEY, "/a?b", 4, &target);
+    cr_assert_eq(s->target.whole, target.whole);
+    cr_assert_eq(s->target.path, target.path);
+    cr_assert_eq(s->target.dir, target.dir);
+    cr_assert_not_null(find("GET /a?b HTTP/1.1\r\nDate:sunday!\r\n" TAIL));
+    cr_assert_not_null(s = find("GET /a?b HTTP/1.1\r\nDate:\r\n" TAIL));
+    cr_assert_eq(s->known.head_bytes, 1000 - 1 - strlen(" monday"));
+    static const char *const others[] = {
+        HEAD(""),
+        HEAD("1 "),
+        HEAD("-1"),
+        HEAD("1234567890123456"),
+        "GET /a?b HTTP/1.1\r\nDate: mon\nay\r\n" TAIL,
+        "GET /a?b HTTP/1.1\r\nDate: mon\n" TAIL,
+        "GET /a?b HTTP/1.1\r\nDate: mon",
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        cr_assert_null(find(others[i]), "%s", others[i]);
     for (size_t n = 0; n < strlen(HEAD("12")); n++)
-        cr_assert_eq(http1_memo_find(p, (const uint8_t *)HEAD("12"), n), 0);
-    cr_assert_gt(find(p, HEAD("1")), 0);
+        cr_assert_null(http1_memo_find(&memo, &WORLD_KEY,
+                                       (struct http1_span){(const uint8_t *)HEAD("12"), n}, &found,
+                                       &found_bytes));
+    cr_assert_not_null(find(HEAD("1")));
+}
+
+Test(http1_memo, reads_names_anew)
+{
+#define NAMED(host, session, name)                                                                 \
+    "POST / HTTP/1.1\r\nHost: " host "\r\nMcp-Session-Id: " session "\r\nMcp-Name:" name           \
+    "\r\nMcp-Protocol-Version: 2025-11-25\r\n\r\n"
+    struct fields said = {0};
+    fields_add(&said, &WORLD_KEY, "mcp-session-id", 14, "second", 6);
+    fields_add(&said, &WORLD_KEY, "mcp-name", 8, "x y", 3);
+    fields_add(&said, &WORLD_KEY, "mcp-protocol-version", 20, "2025-11-25", 10);
+    keep(NAMED("a", "first", "one"));
+    cr_assert_not_null(find(NAMED("b.example:80", " second\t", " x y")));
+    cr_assert_eq(found.session_hash, said.session_hash);
+    cr_assert_eq(found.name_hash, said.name_hash);
+    cr_assert_eq(found.flags, said.flags);
+    cr_assert_str_eq(found.version, said.version);
+    cr_assert_not_null(find(NAMED("", "", "\x01")));
+    cr_assert_not(found.flags & CHANNEL_HAS_SESSION);
+    cr_assert(found.flags & CHANNEL_BAD_VALUE);
 }
 
 Test(http1_memo, keeps_nothing_unusual)
@@ -180,42 +243,58 @@ Test(http1_memo, keeps_nothing_unusual)
         "no start\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof(unusual) / sizeof(unusual[0]); i++) {
-        struct http1_memo_place *p = keep(unusual[i]);
-        cr_assert_eq(p->n, 0, "%s", unusual[i]);
-        cr_assert_eq(find(p, unusual[i]), 0);
+        keep(unusual[i]);
+        cr_assert_null(find(unusual[i]), "%s", unusual[i]);
     }
     char large[HTTP1_MEMO_BYTES + 100];
     int n = snprintf(large, sizeof(large), "GET / HTTP/1.1\r\nA: %*s\r\n\r\n",
                      HTTP1_MEMO_BYTES - 23, "");
     cr_assert_eq(n, HTTP1_MEMO_BYTES);
-    cr_assert_eq(keep(large)->n, HTTP1_MEMO_BYTES);
+    keep(large);
+    cr_assert_not_null(find(large));
     snprintf(large, sizeof(large), "GET / HTTP/1.1\r\nA: %*s\r\n\r\n", HTTP1_MEMO_BYTES - 22, "");
-    cr_assert_eq(keep(large)->n, 0);
+    keep(large);
+    cr_assert_null(find(large));
 }
 
-Test(http1_memo, places_are_taken_over)
+/* A head of its own for each number. */
+static const char *numbered(unsigned i)
 {
-    bool learn;
-    struct http1_memo_place *p = http1_memo_at(&memo, 1, DIR_C2S, &learn);
-    cr_assert_not(learn);
-    cr_assert_eq(http1_memo_at(&memo, 1, DIR_C2S, &learn), p);
-    cr_assert(learn);
-    cr_assert_neq(http1_memo_at(&memo, 1, DIR_S2C, &learn), p);
-    p->n = 9;
-    cr_assert_eq(http1_memo_at(&memo, 1 + HTTP1_MEMO_PLACES / 2, DIR_C2S, &learn), p);
-    cr_assert_not(learn);
-    cr_assert_eq(p->n, 0);
+    static char text[64];
+    snprintf(text, sizeof(text), "GET /%u HTTP/1.1\r\n\r\n", i);
+    return text;
 }
 
-Test(http1_memo, gives_up_who_never_repeats_himself)
+Test(http1_memo, forgets_what_was_used_least_lately)
 {
-    bool learn;
-    struct http1_memo_place *p = keep(HEAD("1"));
-    for (int i = 0; i < 100; i++)
-        cr_assert_eq(find(p, "GET /b"), 0);
-    (void)http1_memo_at(&memo, 5, DIR_C2S, &learn);
-    cr_assert_not(learn);
-    cr_assert_gt(find(p, HEAD("1")), 0);
-    (void)http1_memo_at(&memo, 5, DIR_C2S, &learn);
-    cr_assert(learn);
+    for (unsigned i = 0; i < HTTP1_MEMO_SHAPES; i++)
+        keep(numbered(i));
+    for (unsigned i = 0; i < HTTP1_MEMO_SHAPES; i++)
+        cr_assert_not_null(find(numbered(i)));
+    cr_assert_not_null(find(numbered(0)));
+    keep("no head\r\n\r\n"); /* takes the place of 1, and leaves it free */
+    cr_assert_null(find(numbered(1)));
+    keep(numbered(100));
+    cr_assert_not_null(find(numbered(2)));
+    keep(numbered(101));
+    cr_assert_null(find(numbered(3)));
+    for (unsigned i = 4; i < HTTP1_MEMO_SHAPES; i++)
+        cr_assert_not_null(find(numbered(i)));
+    cr_assert_not_null(find(numbered(0)));
+    cr_assert_not_null(find(numbered(100)));
+    cr_assert_not_null(find(numbered(101)));
+}
+
+Test(http1_memo, gives_up_when_heads_do_not_come_again)
+{
+    for (unsigned i = 0; i < HTTP1_MEMO_CREDIT; i++) {
+        cr_assert(http1_memo_learns(&memo));
+        keep(numbered(i));
+    }
+    unsigned learned = 0;
+    for (unsigned i = 0; i < 1024; i++)
+        learned += http1_memo_learns(&memo);
+    cr_assert_eq(learned, 4);
+    cr_assert_not_null(find(numbered(HTTP1_MEMO_CREDIT - 1)));
+    cr_assert(http1_memo_learns(&memo));
 }
