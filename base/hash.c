@@ -106,8 +106,11 @@ uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
     s.total = n;
     for (; n >= 8; n -= 8, p += 8)
         mix(&s, load_word(p));
-    for (size_t i = 0; i < n; i++)
-        s.tail |= (uint64_t)p[i] << (8 * i);
+    if (n > 0 && s.total >= 8) /* the last eight bytes, without those that were mixed in */
+        s.tail = load_word(p + n - 8) >> (8 * (8 - n));
+    else
+        for (size_t i = 0; i < n; i++)
+            s.tail |= (uint64_t)p[i] << (8 * i);
     return finish(&s);
 }
 

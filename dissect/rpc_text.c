@@ -231,10 +231,10 @@ struct rpc_id rpc_text_string_id(const struct json_scan *s, const struct json_sl
     return (struct rpc_id){RPC_ID_STRING, value};
 }
 
-/* The complement keeps the hashes of numbers apart from those of strings. */
-static struct rpc_id short_id(int64_t value, const struct hash_key *hash)
+/* Stands for itself: nobody can choose an id whose keyed hash is that number. */
+static struct rpc_id short_id(int64_t value)
 {
-    return (struct rpc_id){RPC_ID_INTEGER, ~hash_bytes(hash, &value, sizeof(value))};
+    return (struct rpc_id){RPC_ID_INTEGER, (uint64_t)value};
 }
 
 struct rpc_id rpc_text_number_id(const struct json_scan *s, const struct json_slot *slot,
@@ -248,11 +248,11 @@ struct rpc_id rpc_text_number_id(const struct json_scan *s, const struct json_sl
         return (struct rpc_id){type, ~slot->hash};
     }
     if (slot->text_len <= SHORT_DIGITS && json_slot_int(s, slot, &value))
-        return short_id(value, hash);
+        return short_id(value);
     if (!take_decimal(&d, text, text + slot->text_len) || d.exponent < 0)
         return (struct rpc_id){RPC_ID_OTHER, 0};
     if ((int64_t)d.count - 1 + d.exponent <= SHORT_DIGITS)
-        return short_id(decimal_value(&d), hash);
+        return short_id(decimal_value(&d));
     struct hash_stream stream;
     hash_stream_init(&stream, hash);
     hash_stream_feed(&stream, &d.exponent, sizeof(d.exponent));
