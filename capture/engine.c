@@ -42,6 +42,8 @@ struct engine *engine_new(const struct engine_config *config, const struct strea
     l->idle_ns = config->idle_timeout_ns > 0 ? config->idle_timeout_ns : IDLE_TIMEOUT_NS;
     l->reassembly.max_held_bytes =
         config->max_held_bytes > 0 ? config->max_held_bytes : share(LIMIT_HELD_BYTES, shards);
+    l->max_bytes = config->max_bytes;
+    l->listener_bytes = config->listener_bytes;
     l->reassembly.now_ns = INT64_MIN;
     lifecycle_init(l);
     uint32_t max_flows = config->max_flows > 0 ? config->max_flows : share(LIMIT_FLOWS, shards);

@@ -23,6 +23,10 @@ struct engine_config {
     uint32_t shard, shards;  /* it is that one of so many; 0 of 0: the only one */
     uint32_t max_flows;      /* 0: its share of LIMIT_FLOWS */
     uint32_t max_held_bytes; /* 0: its share of LIMIT_HELD_BYTES */
+    /* Of its flows, LIMITS_FLOW_BYTES each, and what its listener holds for them; beyond it the
+     * oldest is dropped as from a full table. 0: no such cap. */
+    uint64_t max_bytes;
+    const uint64_t *listener_bytes; /* outlives the engine; NULL: nothing */
     int64_t idle_timeout_ns; /* 0: one hour; an open connection silent for longer is closed */
 };
 

@@ -19,9 +19,10 @@
  * is a copy; with another one it begins a new connection, whatever the state. Where the side's SYN
  * was not seen, a SYN just before the bytes seen so far is that SYN, late, within two seconds.
  *
- * Limits: LIMIT_FLOWS, or what the owner set. A full table drops a lingering flow if there is one,
- * which loses nothing and is not counted; otherwise the oldest one in handshake, so that a flood of
- * SYNs does not push out what is open, and then the oldest open one.
+ * Limits: LIMIT_FLOWS, or what the owner set, as a number and in bytes. A full table drops a
+ * lingering flow if there is one, which loses nothing and is not counted; otherwise the open one
+ * that was silent for longest; or, where many are in handshake, the oldest of those, so that a
+ * flood of SYNs does not push out what is open.
  *
  * Whether a segment can be what it seems to be is asked of plausible.c.
  */
@@ -33,6 +34,7 @@
 #define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
 #define RESET_WAIT_PACKETS 32u
 #define LINGER_NS          INT64_C(60000000000) /* TIME-WAIT of Linux */
+#define FLOOD_PART         8u                   /* of all flows in handshake: a flood */
 #define TOUCH_SHIFT        30                   /* 2^30 ns: about a second */
 
 static void emit(struct lifecycle *l, struct flow *f, enum conn_event event, int64_t ts_ns)
@@ -214,13 +216,24 @@ void lifecycle_expire(struct lifecycle *l)
     }
 }
 
+/* Which flow goes first. */
+static struct flow *dispensable(const struct lifecycle *l)
+{
+    static const enum flow_list order[] = {FLOW_CLOSED, FLOW_RESET, FLOW_OPEN, FLOW_HANDSHAKE};
+    struct flow *f = NULL;
+    uint32_t all = flow_count_all(l->flows);
+    uint32_t lingering = flow_count(l->flows, FLOW_CLOSED) + flow_count(l->flows, FLOW_RESET);
+    if (lingering == 0 && flow_count(l->flows, FLOW_HANDSHAKE) > all / FLOOD_PART)
+        return flow_oldest(l->flows, FLOW_HANDSHAKE);
+    for (int i = 0; !f && i < FLOW_LIST_COUNT; i++)
+        f = flow_oldest(l->flows, order[i]);
+    return f;
+}
+
 /* Makes room for one flow. */
 static void prune(struct lifecycle *l, int64_t ts_ns)
 {
-    static const enum flow_list order[] = {FLOW_CLOSED, FLOW_RESET, FLOW_HANDSHAKE, FLOW_OPEN};
-    struct flow *f = NULL;
-    for (int i = 0; !f && i < FLOW_LIST_COUNT; i++)
-        f = flow_oldest(l->flows, order[i]);
+    struct flow *f = dispensable(l);
     if (!f || f->conn.state != CONN_SHUT)
         limits_hit_add(l->hit, LIMIT_ID_FLOWS);
     if (!f)
@@ -228,6 +241,21 @@ static void prune(struct lifecycle *l, int64_t ts_ns)
     if (f->conn.state != CONN_SHUT)
         close_as(l, f, CONN_CLOSE_PRUNED, ts_ns);
     release(l, f, ts_ns);
+}
+
+/* Prunes until `more` flows fit into the memory that flows and what the listener has for them may
+ * take; one flow is always kept. */
+static void make_room(struct lifecycle *l, uint32_t more, int64_t ts_ns)
+{
+    if (l->max_bytes == 0)
+        return;
+    uint32_t count;
+    while ((count = flow_count_all(l->flows)) > 1) {
+        uint64_t flows = ((uint64_t)count + more) * LIMITS_FLOW_BYTES;
+        if (flows + (l->listener_bytes ? *l->listener_bytes : 0) <= l->max_bytes)
+            return;
+        prune(l, ts_ns);
+    }
 }
 
 /* ---- which use of the ports ---- */
@@ -258,6 +286,7 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
     enum flow_list list = handshake ? FLOW_HANDSHAKE : FLOW_OPEN;
     const struct endpoint *side0 = client ? &key->from : &key->to;
     const struct endpoint *side1 = client ? &key->to : &key->from;
+    make_room(l, 1, seg->ts_ns);
     if (flow_full(l->flows))
         prune(l, seg->ts_ns);
     struct flow *f = flow_insert(l->flows, side0, side1, list);
@@ -450,6 +479,7 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
 {
     struct reassembly *r = &l->reassembly;
     int side;
+    make_room(l, 0, seg->ts_ns);
     struct flow *f = flow_for(l, key, seg, &side);
     if (!f)
         return;

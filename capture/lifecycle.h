@@ -15,8 +15,10 @@ struct lifecycle {
     struct flow_table *flows;
     struct reassembly reassembly; /* its now_ns and packet are the clock of all; see there */
     int64_t idle_ns;
-    int64_t next_ns;         /* no flow times out before */
-    uint32_t shard, shards;  /* it is that one of so many */
+    int64_t next_ns;                /* no flow times out before */
+    uint64_t max_bytes;             /* see struct engine_config; 0: no such cap */
+    const uint64_t *listener_bytes; /* NULL: nothing */
+    uint32_t shard, shards;         /* it is that one of so many */
     struct flow **remaining; /* once the end has begun: flows in order of appearance, then NULL */
     size_t ended;            /* so many of them are gone */
 };

@@ -124,6 +124,7 @@ static void last_words(struct live *l)
         if (render_report(l->job.out.file, report, &l->style) < 0)
             job_no_memory(&l->job);
     }
+    job_note_dropped(&l->job, report);
     job_check_coverage(&l->job, report);
     json_decref(report);
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define MISSING_BYTES (4 * 40)
+#define DROPPED_BYTES (4 * 40)
 
 static struct source *volatile signal_source;
 static volatile sig_atomic_t signal_seen;
@@ -224,6 +225,28 @@ void job_summary_line(struct job *j, json_t *report)
     lines_json(&j->lines, event_line_object(run_last_ns(j->run), "summary", json_incref(report)));
 }
 
+void job_note_dropped(const struct job *j, const json_t *report)
+{
+    static const struct {
+        enum limit_id id;
+        const char *what;
+    } dropped[] = {{LIMIT_ID_FLOWS, "connections"},
+                   {LIMIT_ID_SESSIONS, "sessions"},
+                   {LIMIT_ID_EXCHANGES, "HTTP exchanges"},
+                   {LIMIT_ID_PENDING, "requests"}};
+    const json_t *hit = json_object_get(json_object_get(report, "capture"), "limits_hit");
+    char text[DROPPED_BYTES] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0] && used < sizeof text; i++) {
+        json_int_t n = json_integer_value(json_object_get(hit, limits_key(dropped[i].id)));
+        if (n > 0)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%lld %s", used ? ", " : "",
+                                     (long long)n, dropped[i].what);
+    }
+    if (j->options->run.memory_bytes > 0 && used > 0)
+        message_note("--memory-limit: the oldest were dropped early: %s", text);
+}
+
 void job_note_empty(const json_t *report)
 {
     const json_t *capture = json_object_get(report, "capture");
@@ -292,6 +315,7 @@ int job_on_files(const struct options *options, void (*write)(struct job *j, jso
     json_t *report = job_report(&job);
     if (report) {
         write(&job, report);
+        job_note_dropped(&job, report);
         job_check_coverage(&job, report);
     }
     json_decref(report);

@@ -49,6 +49,9 @@ void job_summary_line(struct job *j, json_t *report);
 /* Says on standard error that there were no packets or no MCP, for commands that show no tables. */
 void job_note_empty(const json_t *report);
 
+/* --memory-limit: says on standard error what was dropped to stay within it, if anything was. */
+void job_note_dropped(const struct job *j, const json_t *report);
+
 /* --require-coverage: says what is missing and sets the exit code, if too little was decoded. */
 void job_check_coverage(struct job *j, const json_t *report);
 

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "message.h"
 #include "options_table.h"
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -47,6 +48,8 @@ const struct options_row options_table[] = {
      "message types with a row of their own, the rest are \"other\" (default 100)"},
     {OPTION_REQUIRE_COVERAGE, 0, "require-coverage", "PCT", COMMANDS_CAPTURE,
      "exit with 6 if less than PCT percent of the bytes that may be MCP were decoded"},
+    {OPTION_MEMORY_LIMIT, 0, "memory-limit", "SIZE", COMMANDS_CAPTURE,
+     "stay within so much memory, such as 64M: drop the oldest connections, sessions, requests"},
     {OPTION_THREADS, 0, "threads", "N", COMMANDS_CAPTURE,
      "threads to work with, or auto: as many as there are processors for (default auto)"},
     {OPTION_INTERFACE, 'i', "interface", "IFACE", COMMANDS_LIVE,
@@ -125,6 +128,23 @@ static bool read_threads(const struct options_row *row, const char *text, uint32
     return strcmp(text, "auto") == 0 || read_number32(row, text, MOST_THREADS, ret_threads);
 }
 
+/* A number of bytes, or of units of 1024: K, M, G. */
+static bool read_memory(const struct options_row *row, const char *text, uint64_t *ret_bytes)
+{
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    bool whole = *end == '\0' || (unit && end[1] == '\0');
+    if (!isdigit((unsigned char)*text) || errno != 0 || !whole || value > UINT64_MAX >> shift ||
+        value << shift < LIMITS_MEMORY_LEAST)
+        return bad_value(row, text, "bytes, or a number with K, M or G; 32M or more");
+    *ret_bytes = (uint64_t)value << shift;
+    return true;
+}
+
 static bool read_percent(const struct options_row *row, const char *text, double *ret_percent)
 {
     char *end;
@@ -191,6 +211,8 @@ static bool apply(struct options *o, const struct options_row *row, const char *
         return read_number32(row, value, MOST_MESSAGE_TYPES, &o->run.max_message_types);
     case OPTION_REQUIRE_COVERAGE:
         return read_percent(row, value, &o->require_coverage);
+    case OPTION_MEMORY_LIMIT:
+        return read_memory(row, value, &o->run.memory_bytes);
     case OPTION_THREADS:
         return read_threads(row, value, &o->run.threads);
     case OPTION_INTERFACE:

@@ -23,6 +23,7 @@ struct run {
     const struct event_sink *to_listener; /* NULL: none */
     struct event_sink tee;
     struct record_sink records;
+    struct limits_caps caps;
     struct limits_hit hit; /* of tracker and monitor */
 };
 
@@ -73,21 +74,28 @@ static bool build(struct run *r, const struct run_config *config)
 {
     struct hash_key key;
     hash_key_random(&key);
+    r->caps = limits_constants;
+    if (config->memory_bytes > 0)
+        limits_within(config->memory_bytes, &r->caps);
     struct monitor_config monitor = {.perspective = config->perspective,
                                      .mcp_only = config->mcp_only,
                                      .track_connections = config->track_connections,
+                                     .caps = &r->caps,
                                      .max_message_types = config->max_message_types,
                                      .window_ns = config->window_ns};
     r->monitor = monitor_new(&monitor, &r->hit);
     if (!r->monitor)
         return false;
-    struct tracker_config tracker = {.hash = key, .request_timeout_ns = config->request_timeout_ns};
+    struct tracker_config tracker = {
+        .hash = key, .caps = &r->caps, .request_timeout_ns = config->request_timeout_ns};
     r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
     if (!r->tracker)
         return false;
     r->records = (struct record_sink){r, take_record, take_packet};
-    struct stages_config stages = {
-        .hash = key, .idle_timeout_ns = config->idle_timeout_ns, .threads = config->threads};
+    struct stages_config stages = {.hash = key,
+                                   .caps = &r->caps,
+                                   .idle_timeout_ns = config->idle_timeout_ns,
+                                   .threads = config->threads};
     r->stages = stages_new(&stages, &r->records);
     return r->stages != NULL;
 }

@@ -28,6 +28,7 @@ struct run_config {
     int64_t window_ns;                 /* 0: default */
     int64_t request_timeout_ns;        /* 0: default */
     int64_t idle_timeout_ns;           /* 0: default */
+    uint64_t memory_bytes;             /* limit on all memory; 0: none */
     uint32_t threads;                  /* 0: as many as are of use */
     const struct event_sink *listener; /* NULL: none; members may be NULL; outlives the run */
 };

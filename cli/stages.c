@@ -346,18 +346,30 @@ void stages_add_hits(const struct stages *s, struct limits_hit *sum)
 
 /* ---- life and death ---- */
 
+/* One shard's part of a cap. */
+static uint32_t share(uint32_t cap)
+{
+    return (cap + STAGES_SHARDS - 1) / STAGES_SHARDS;
+}
+
 static bool make_shard(struct stages *s, const struct stages_config *config, uint32_t k)
 {
+    const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
     struct record_sink sink = {h, say_record, s->sink->packet ? say_packet : NULL};
-    struct dissector_config dissector = {.hash = config->hash, .shards = STAGES_SHARDS};
+    struct dissector_config dissector = {
+        .hash = config->hash, .shards = STAGES_SHARDS, .caps = caps};
     h->dissector = dissector_new(&dissector, &sink, &h->hit);
     if (!h->dissector)
         return false;
     struct engine_config engine = {.hash = config->hash,
                                    .shard = k,
                                    .shards = STAGES_SHARDS,
+                                   .max_flows = share(caps->of[LIMIT_ID_FLOWS]),
+                                   .max_held_bytes = share(caps->of[LIMIT_ID_HELD_BYTES]),
+                                   .max_bytes = caps->connection_bytes / STAGES_SHARDS,
+                                   .listener_bytes = dissector_state_bytes(h->dissector),
                                    .idle_timeout_ns = config->idle_timeout_ns};
     h->engine = engine_new(&engine, dissector_stream_sink(h->dissector), &h->hit);
     return h->engine != NULL;
@@ -377,6 +389,9 @@ static bool build(struct stages *s, const struct stages_config *config)
         return false;
     s->threads = stages_thread_count(config->threads);
     s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD + SLOTS_MORE : 1;
+    uint32_t most = config->caps ? config->caps->batches : limits_constants.batches;
+    if (s->slot_count > most)
+        s->slot_count = most;
     for (uint32_t i = 0; i < s->slot_count; i++) {
         s->slots[i].batch = batch_new();
         if (!s->slots[i].batch)

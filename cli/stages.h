@@ -25,8 +25,9 @@ struct stages;
 
 struct stages_config {
     struct hash_key hash;
-    int64_t idle_timeout_ns; /* 0: default */
-    uint32_t threads;        /* 0: as many as there are processors for */
+    int64_t idle_timeout_ns;        /* 0: default */
+    const struct limits_caps *caps; /* NULL: limits_constants; looked at by stages_new() only */
+    uint32_t threads;               /* 0: as many as there are processors for */
 };
 
 /* How many threads work where so many are wanted (0: as in stages_config). */

@@ -154,8 +154,10 @@ static struct sse_sink event_sink(struct body *b)
 
 static void free_stream(struct body *b)
 {
-    if (b->stream)
+    if (b->stream) {
         buf_fini(&b->stream->endpoint);
+        b->text.tc->env->spare->state_bytes -= sizeof(*b->stream);
+    }
     free(b->stream);
     b->stream = NULL;
 }
@@ -175,6 +177,7 @@ static void begin_stream(struct body *b)
         text_lost(&b->text);
         return;
     }
+    b->text.tc->env->spare->state_bytes += sizeof(*b->stream);
     b->stream->event = EVENT_NEW;
     b->stream->partial = false;
     b->stream->begun = false;

@@ -48,11 +48,16 @@ struct block {
     alignas(max_align_t) size_t n;
 };
 
+static uint64_t most_held(const struct decoder_account *account)
+{
+    return account->max_held > 0 ? account->max_held : LIMIT_DECODER_BYTES;
+}
+
 static bool has_room(const struct codec *c, size_t n, enum limit_id *ret_id)
 {
     if (n > OWN_BYTES || c->own_bytes + n > OWN_BYTES)
         *ret_id = LIMIT_ID_CODING_WINDOW;
-    else if (c->account->held + n > codec_share(c->account, LIMIT_DECODER_BYTES))
+    else if (c->account->held + n > codec_share(c->account, most_held(c->account)))
         *ret_id = LIMIT_ID_DECODER_BYTES;
     else
         return true;

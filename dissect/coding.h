@@ -37,9 +37,10 @@ enum coding coding_combine(enum coding first, enum coding second);
 
 /* What all decoders of an owner share. Zeroed memory is a good beginning. */
 struct decoder_account {
-    uint64_t held;   /* bytes of memory */
-    uint64_t excess; /* of output, see LIMIT_DECODED_TOTAL; what others fall short pays for it */
-    uint32_t owners; /* who have an equal share of those caps each; 0: it is the only one */
+    uint64_t held;     /* bytes of memory */
+    uint64_t excess;   /* of output, see LIMIT_DECODED_TOTAL; what others fall short pays for it */
+    uint32_t max_held; /* of all owners; 0: LIMIT_DECODER_BYTES */
+    uint32_t owners;   /* who have an equal share of those caps each; 0: it is the only one */
 };
 
 struct decoder;

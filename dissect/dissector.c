@@ -72,6 +72,10 @@ struct dissector {
     struct stream_sink sink;
 };
 
+/* What malloc adds to a piece of memory; and a link with what it rests in. */
+#define MALLOC_BYTES 8
+#define LINK_BYTES   96
+
 #define OTHER_PROTOCOL TRANSPORT_COUNT
 #define UNDECIDED      (TRANSPORT_COUNT + 1)
 #define AHEAD_BYTES    128 /* of a link: all that most have at rest */
@@ -121,14 +125,28 @@ static enum record_content content_of(const struct conn *c)
 }
 
 /* NULL, still probing, or at rest: out of memory. */
-static struct link *link_new(const struct transport *t, uint8_t id)
+static struct link *link_new(struct dissector *d, const struct transport *t, uint8_t id)
 {
     struct link *l = calloc(1, sizeof(*l) + (t ? t->rest_bytes : 0));
     if (!l)
         return NULL;
     l->transport = t;
     l->id = id;
+    d->spare.state_bytes += LINK_BYTES;
     return l;
+}
+
+/* Its transport is over, or has none. NULL is allowed. */
+static void link_free(struct dissector *d, struct link *l)
+{
+    if (l)
+        d->spare.state_bytes -= LINK_BYTES;
+    free(l);
+}
+
+static size_t work_bytes(const struct link *l)
+{
+    return sizeof(struct work) + l->transport->state_bytes + MALLOC_BYTES;
 }
 
 /* Gives the link of a transport the memory for its state. False: out of memory. */
@@ -137,8 +155,18 @@ static bool employ(struct dissector *d, struct conn *c, struct link *l)
     l->work = work_take(&d->states, l->id, l->transport->state_bytes);
     if (!l->work)
         return false;
+    d->spare.state_bytes += work_bytes(l);
     l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->id};
     return true;
+}
+
+/* The state is gone; NULL is allowed. */
+static void dismiss(struct dissector *d, struct link *l)
+{
+    if (l->work)
+        d->spare.state_bytes -= work_bytes(l);
+    work_give(&d->states, l->id, l->work);
+    l->work = NULL;
 }
 
 static bool wake(struct dissector *d, struct conn *c, struct link *l)
@@ -155,15 +183,14 @@ static inline void let_rest(struct dissector *d, struct link *l)
 {
     if (!l->transport->rest || !l->transport->rest(l->work->state, l->rest))
         return;
-    work_give(&d->states, l->id, l->work);
-    l->work = NULL;
+    dismiss(d, l);
 }
 
-/* The state is gone, and the memory of the link. */
-static void link_free(struct dissector *d, struct link *l)
+/* With its state, which is over or was never begun. */
+static void link_drop(struct dissector *d, struct link *l)
 {
-    work_give(&d->states, l->id, l->work);
-    free(l);
+    dismiss(d, l);
+    link_free(d, l);
 }
 
 /* ---- feeding, and turning into another transport */
@@ -171,11 +198,11 @@ static void link_free(struct dissector *d, struct link *l)
 static void turn(struct dissector *d, struct conn *c, struct link *l, const struct stream_pos *at)
 {
     l->turned = false;
-    struct link *next = link_new(&transport_upgraded, TRANSPORT_NONE);
+    struct link *next = link_new(d, &transport_upgraded, TRANSPORT_NONE);
     struct upgrade *u = next && employ(d, c, next) ? l->transport->release(l->work->state) : NULL;
     if (!u) {
         if (next)
-            link_free(d, next);
+            link_drop(d, next);
         return;
     }
     memcpy(next->work->state, &u, sizeof(u));
@@ -184,7 +211,7 @@ static void turn(struct dissector *d, struct conn *c, struct link *l, const stru
     l->transport->fini(l->work->state, CHANNEL_END_COMPLETE, at);
     memcpy(next->noted, l->noted, sizeof(next->noted));
     upgrade_settle(u, next->noted);
-    link_free(d, l);
+    link_drop(d, l);
     c->user = next;
 }
 
@@ -225,8 +252,7 @@ static bool end_transport(struct dissector *d, struct conn *c, struct link *l,
 {
     if (wake(d, c, l))
         l->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
-    work_give(&d->states, l->id, l->work);
-    l->work = NULL;
+    dismiss(d, l);
     bool any = false;
     for (int i = 0; i < RECORD_NOTED_COUNT; i++)
         any = any || l->noted[i] > 0;
@@ -250,7 +276,7 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
     }
     if (l && !l->transport)
         free(l->kept);
-    free(l);
+    link_free(d, l);
     c->user = &finished[transport];
 }
 
@@ -294,10 +320,10 @@ static struct verdict probe_all(const struct probe *p, bool roles_known)
 }
 
 /* The probing state of a connection; NULL: out of memory. */
-static struct link *probing(struct conn *c)
+static struct link *probing(struct dissector *d, struct conn *c)
 {
     if (!c->user) {
-        c->user = link_new(NULL, TRANSPORT_NONE);
+        c->user = link_new(d, NULL, TRANSPORT_NONE);
         if (c->user)
             ((struct link *)c->user)->joined = c->midstream && !c->whole;
     }
@@ -340,14 +366,14 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
                   const struct stream_pos *at)
 {
     struct link *old = c->user;
-    struct link *l = link_new(transports[transport], transport);
+    struct link *l = link_new(d, transports[transport], transport);
     if (!l)
         return false;
     l->joined = old->joined;
     memcpy(l->noted, old->noted, sizeof(l->noted));
     memcpy(l->ended, old->ended, sizeof(l->ended));
     if (!employ(d, c, l) || l->transport->init(l->work->state, &l->work->tc, l->joined) != 0) {
-        link_free(d, l);
+        link_drop(d, l);
         return false;
     }
     c->user = l;
@@ -358,7 +384,7 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
             feed(d, c, dir, k->bytes[dir], k->len[dir], at);
     }
     free(k);
-    free(old);
+    link_free(d, old);
     return true;
 }
 
@@ -396,7 +422,7 @@ static void probed_in_vain(struct dissector *d, struct conn *c, const struct pro
 static void probe_data(struct dissector *d, struct conn *c, struct probe p,
                        const struct stream_pos *at)
 {
-    struct link *l = probing(c);
+    struct link *l = probing(d, c);
     if (!l) {
         finish(d, c, at);
         return;
@@ -482,7 +508,7 @@ static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap
         l->transport->gap(l->work->state, dir, n, at);
         return;
     }
-    l = is_over(c) ? NULL : probing(c);
+    l = is_over(c) ? NULL : probing(ctx, c);
     if (!l)
         return;
     l->joined = true;
@@ -503,12 +529,12 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
 }
 
 /* The notes were told. */
-static void forget(struct conn *c)
+static void forget(struct dissector *d, struct conn *c)
 {
     uint8_t transport = transport_of(c);
     if (is_finished(c))
         return;
-    free(c->user);
+    link_free(d, c->user);
     c->user = &finished[transport];
 }
 
@@ -521,7 +547,7 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
         finish(d, c, at);
     tell_conn(d, c, event, at);
     if (event == CONN_EVENT_GONE)
-        forget(c);
+        forget(d, c);
 }
 
 static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
@@ -549,7 +575,10 @@ struct dissector *dissector_new(const struct dissector_config *config,
     struct dissector *d = calloc(1, sizeof(*d));
     if (!d)
         return NULL;
+    const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     d->spare.owners = d->decoders.owners = config->shards;
+    d->spare.max_parsers = caps->of[LIMIT_ID_PARSERS];
+    d->decoders.max_held = caps->of[LIMIT_ID_DECODER_BYTES];
     d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders, NULL};
     d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without it, all is the same but the speed */
     d->sink = (struct stream_sink){.ctx = d,
@@ -565,6 +594,11 @@ struct dissector *dissector_new(const struct dissector_config *config,
 const struct stream_sink *dissector_stream_sink(struct dissector *d)
 {
     return &d->sink;
+}
+
+const uint64_t *dissector_state_bytes(const struct dissector *d)
+{
+    return &d->spare.state_bytes;
 }
 
 void dissector_free(struct dissector *d)

@@ -18,6 +18,7 @@ struct dissector;
 struct dissector_config {
     struct hash_key hash;
     uint32_t shards; /* as many dissectors share the caps on memory; 0: it is the only one */
+    const struct limits_caps *caps; /* NULL: limits_constants; looked at by dissector_new() only */
 };
 
 /* sink and hit must outlive the dissector. NULL: out of memory. */
@@ -26,6 +27,9 @@ struct dissector *dissector_new(const struct dissector_config *config,
 
 /* The sink to hand to engine_new(); valid as long as the dissector. */
 const struct stream_sink *dissector_stream_sink(struct dissector *d);
+
+/* Bytes of memory that it holds for connections; valid as long as the dissector. */
+const uint64_t *dissector_state_bytes(const struct dissector *d);
 
 void dissector_free(struct dissector *d); /* after the end of all connections; NULL is allowed */
 

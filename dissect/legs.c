@@ -33,7 +33,7 @@ void legs_missed(struct tracker *t, const struct endpoint *client, const struct 
 {
     struct tracker_peers peers = tracker_peers(client, server);
     void *entry = table_find(t->joined, &peers);
-    bool full = !entry && table_count(t->joined) == LIMIT_ENDPOINTS;
+    bool full = !entry && table_count(t->joined) == t->config.caps->of[LIMIT_ID_ENDPOINTS];
     if (!entry && (full || table_insert(t->joined, &peers, &entry) < 0))
         t->operations_forgot = true;
     else

@@ -255,32 +255,35 @@ static struct table *make_table(struct tracker *t, const struct plan *plan)
 
 static bool make_tables(struct tracker *t)
 {
+    const uint32_t *cap = t->config.caps->of;
     uint32_t pending = t->config.max_pending, sessions = t->config.max_sessions;
-    t->channels =
-        make_table(t, PLAN(LIMIT_EXCHANGES, struct channel, struct channel_key, channel_evict));
-    t->links = make_table(t, PLAN(LIMIT_FLOWS, struct tracker_link, uint64_t, NULL));
+    t->channels = make_table(
+        t, PLAN(cap[LIMIT_ID_EXCHANGES], struct channel, struct channel_key, channel_evict));
+    t->links = make_table(t, PLAN(cap[LIMIT_ID_FLOWS], struct tracker_link, uint64_t, NULL));
     t->sessions = make_table(t, PLAN(sessions, struct session, uint64_t, session_evict));
     t->names = make_table(
         t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
     t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
-    t->answered = make_table(
-        t, PLAN(LIMIT_ANSWERED, struct answered, struct pairing_key, pairing_evict_answered));
-    t->seen = make_table(
-        t, PLAN(LIMIT_SEEN_EVENTS, struct dialogue_seen, struct dialogue_seen_key, evict_seen));
+    t->answered = make_table(t, PLAN(cap[LIMIT_ID_ANSWERED], struct answered, struct pairing_key,
+                                     pairing_evict_answered));
+    t->seen = make_table(t, PLAN(cap[LIMIT_ID_SEEN_EVENTS], struct dialogue_seen,
+                                 struct dialogue_seen_key, evict_seen));
     t->endpoints = make_table(
-        t, PLAN(LIMIT_ENDPOINTS, struct channel_path, struct channel_path, evict_endpoint));
-    t->strays = make_table(t, PLAN(LIMIT_STRAYS, struct stray, uint64_t, stray_evict));
-    t->losses = make_table(t, PLAN(LIMIT_ENDPOINTS, struct loss, struct tracker_peers, NULL));
+        t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct channel_path, struct channel_path, evict_endpoint));
+    t->strays = make_table(t, PLAN(cap[LIMIT_ID_STRAYS], struct stray, uint64_t, stray_evict));
+    t->losses =
+        make_table(t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct loss, struct tracker_peers, NULL));
     t->operations =
-        make_table(t, PLAN(LIMIT_OPERATIONS, struct operation, uint64_t, operation_evict));
-    t->operation_keys =
-        make_table(t, PLAN(LIMIT_OPERATIONS, struct operation_slot, struct operation_key, NULL));
-    t->facts = make_table(t, PLAN(LIMIT_OPERATION_FACTS, struct fact, uint64_t, operations_evict));
+        make_table(t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operation, uint64_t, operation_evict));
+    t->operation_keys = make_table(
+        t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operation_slot, struct operation_key, NULL));
+    t->facts =
+        make_table(t, PLAN(cap[LIMIT_ID_OPERATION_FACTS], struct fact, uint64_t, operations_evict));
     t->operation_legs =
-        make_table(t, PLAN(LIMIT_OPERATIONS, struct operations_leg, uint64_t, NULL));
-    t->joined =
-        make_table(t, PLAN(LIMIT_ENDPOINTS, struct legs_joined, struct tracker_peers, NULL));
+        make_table(t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operations_leg, uint64_t, NULL));
+    t->joined = make_table(
+        t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct legs_joined, struct tracker_peers, NULL));
     return t->channels && t->links && t->sessions && t->names && t->pending && t->ids &&
            t->answered && t->seen && t->endpoints && t->strays && t->losses && t->operations &&
            t->operation_keys && t->joined && t->facts && t->operation_legs;
@@ -293,12 +296,14 @@ struct tracker *tracker_new(const struct tracker_config *config, const struct ev
     if (!t)
         return NULL;
     t->config = *config;
+    if (!t->config.caps)
+        t->config.caps = &limits_constants;
     if (t->config.request_timeout_ns <= 0)
         t->config.request_timeout_ns = REQUEST_TIMEOUT_NS;
     if (t->config.max_pending == 0)
-        t->config.max_pending = LIMIT_PENDING;
+        t->config.max_pending = t->config.caps->of[LIMIT_ID_PENDING];
     if (t->config.max_sessions == 0)
-        t->config.max_sessions = LIMIT_SESSIONS;
+        t->config.max_sessions = t->config.caps->of[LIMIT_ID_SESSIONS];
     t->sink = sink;
     t->hit = hit;
     t->record_sink = (struct record_sink){.ctx = t, .record = take_record};

@@ -44,9 +44,10 @@ struct tracker;
 
 struct tracker_config {
     struct hash_key hash;
-    int64_t request_timeout_ns; /* 0: 300 s, counted from the request's last byte */
-    uint32_t max_pending;       /* 0: LIMIT_PENDING */
-    uint32_t max_sessions;      /* 0: LIMIT_SESSIONS */
+    int64_t request_timeout_ns;     /* 0: 300 s, counted from the request's last byte */
+    const struct limits_caps *caps; /* NULL: limits_constants; outlives the tracker */
+    uint32_t max_pending;           /* 0: as in caps */
+    uint32_t max_sessions;          /* 0: as in caps */
 };
 
 struct tracker_counters {

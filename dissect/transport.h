@@ -27,6 +27,8 @@ struct transport_spare {
     uint32_t count;
     uint32_t in_use;
     uint32_t owners;
+    uint32_t max_parsers; /* of all owners; 0: LIMIT_PARSERS */
+    uint64_t state_bytes; /* of memory for connections: their state but for parsers and decoders */
 };
 
 struct decoder_account; /* coding.h */

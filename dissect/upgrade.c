@@ -66,8 +66,10 @@ struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transpor
     u->tc.transport = transport;
     u->tc.turned = NULL;
     u->transport = t;
-    if (t->upgrade(u->state, &u->tc, how) == 0)
+    if (t->upgrade(u->state, &u->tc, how) == 0) {
+        outer->env->spare->state_bytes += sizeof(*u) + t->state_bytes;
         return u;
+    }
     free(u);
     return NULL;
 }
@@ -96,6 +98,7 @@ void upgrade_end(struct upgrade *u, enum dir dir, enum stream_end how, const str
 void upgrade_fini(struct upgrade *u, enum channel_end how, const struct stream_pos *at)
 {
     u->transport->fini(u->state, how, at);
+    u->tc.env->spare->state_bytes -= sizeof(*u) + u->transport->state_bytes;
     free(u);
 }
 

@@ -380,13 +380,13 @@ static struct table *make_table(uint32_t max, uint32_t entry_bytes, uint32_t key
     return table_new(&config);
 }
 
-static bool make_tables(struct monitor *m)
+static bool make_tables(struct monitor *m, const uint32_t *cap)
 {
-    m->by_endpoint =
-        make_table(LIMIT_SERVERS, sizeof(struct endpoint_entry), sizeof(struct endpoint), NULL, m);
+    m->by_endpoint = make_table(cap[LIMIT_ID_SERVERS], sizeof(struct endpoint_entry),
+                                sizeof(struct endpoint), NULL, m);
     m->past_speakers = make_table(LIMIT_PAST_SPEAKERS, sizeof(uint64_t), sizeof(uint64_t), NULL, m);
     if (m->config.track_connections)
-        m->rows = make_table(LIMIT_CONNECTION_ROWS, sizeof(struct tables_connection),
+        m->rows = make_table(cap[LIMIT_ID_CONNECTION_ROWS], sizeof(struct tables_connection),
                              sizeof(uint64_t), row_dropped, m);
     m->server_room = 8;
     m->servers = calloc(m->server_room, sizeof(struct tables_server *));
@@ -399,26 +399,29 @@ struct monitor *monitor_new(const struct monitor_config *config, struct limits_h
     struct monitor *m = calloc(1, sizeof(*m));
     if (!m)
         return NULL;
+    const uint32_t *cap = config->caps ? config->caps->of : limits_constants.of;
     m->config = *config;
+    m->config.caps = NULL;
     if (m->config.max_message_types == 0)
         m->config.max_message_types = LIMIT_MESSAGE_TYPES;
     if (m->config.window_ns <= 0)
         m->config.window_ns = DEFAULT_WINDOW_NS;
     m->hit = hit;
-    m->total_budget = (struct budget){hit, UINT32_MAX, LIMIT_HISTOGRAM_PAGES};
-    m->server_budget = (struct budget){hit, LIMIT_TABLE_ROWS, LIMIT_HISTOGRAM_PAGES};
+    m->total_budget = (struct budget){hit, UINT32_MAX, cap[LIMIT_ID_HISTOGRAM_PAGES]};
+    m->server_budget =
+        (struct budget){hit, cap[LIMIT_ID_TABLE_ROWS], cap[LIMIT_ID_HISTOGRAM_PAGES]};
     hash_key_random(&m->total_budget.hash);
     m->server_budget.hash = m->total_budget.hash;
     m->width_ns = bandwidth_width(m->config.window_ns);
     m->first_ns = INT64_MAX;
     m->last_ns = INT64_MIN;
-    m->max_servers = LIMIT_SERVERS;
+    m->max_servers = cap[LIMIT_ID_SERVERS];
     m->server_count = TABLES_SHARED + 1;
     bandwidth_init(&m->total.bandwidth);
     protocol_init(&m->total.protocol, m->config.max_message_types, &m->total_budget);
     m->sink = (struct event_sink){m,           on_connection, on_session,  on_message,
                                   on_exchange, on_finding,    on_operation};
-    if (make_tables(m))
+    if (make_tables(m, cap))
         m->servers[TABLES_SHARED] = server_new(m, NULL);
     if (!m->servers || !m->servers[TABLES_SHARED]) {
         monitor_free(m);

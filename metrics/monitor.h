@@ -18,10 +18,11 @@ enum monitor_perspective { PERSPECTIVE_SERVER, PERSPECTIVE_CLIENT };
 
 struct monitor_config {
     enum monitor_perspective perspective; /* who "received" speaks of; server by default */
-    bool mcp_only;              /* count connections and bytes of MCP server endpoints only */
-    bool track_connections;     /* keep a row per connection */
-    uint32_t max_message_types; /* 0: LIMIT_MESSAGE_TYPES */
-    int64_t window_ns;          /* sliding window of the current and peak rates; 0: 1 s */
+    bool mcp_only;                  /* count connections and bytes of MCP server endpoints only */
+    bool track_connections;         /* keep a row per connection */
+    const struct limits_caps *caps; /* NULL: limits_constants; looked at by monitor_new() only */
+    uint32_t max_message_types;     /* 0: LIMIT_MESSAGE_TYPES */
+    int64_t window_ns;              /* sliding window of the current and peak rates; 0: 1 s */
 };
 
 /* hit must outlive the monitor. NULL: out of memory. */

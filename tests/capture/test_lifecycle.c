@@ -562,6 +562,34 @@ Test(lifecycle, full_table_drops_lingering_and_half_open_first)
     cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 1);
 }
 
+/* What the listener has for connections counts with them. */
+Test(lifecycle, bytes_of_all_drop_the_oldest)
+{
+    uint64_t listener_bytes = 0;
+    world_finish(&w);
+    world_init(&w, &(struct engine_config){.max_bytes = 4 * LIMITS_FLOW_BYTES,
+                                           .listener_bytes = &listener_bytes});
+    for (uint8_t host = 11; host < 16; host++) {
+        open_from(host);
+        w.now_ns += 2 * SECOND;
+    }
+    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 1);
+    cr_assert_eq(engine_open_connections(w.engine), 4);
+    listener_bytes = LIMITS_FLOW_BYTES + 1;
+    world_clear(&w);
+    world_send(&w, CLIENT, 0, 0, "a");
+    expect_log("closed:pruned c:end:idle s:end:idle gone closed:pruned c:end:idle s:end:idle gone "
+               "c[a] ");
+    listener_bytes = 100 * LIMITS_FLOW_BYTES;
+    world_clear(&w);
+    world_send(&w, CLIENT, 1, 0, "b");
+    expect_log("closed:pruned c:end:idle s:end:idle gone c[b] ");
+    world_clear(&w);
+    world_send(&w, CLIENT, 2, 0, "c"); /* one always goes on */
+    expect_log("c[c] ");
+    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 4);
+}
+
 /* ---- odd clocks ---- */
 
 Test(lifecycle, absurd_time_stamp_does_not_spoil_what_follows)

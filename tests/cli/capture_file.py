@@ -12,7 +12,8 @@ class Capture:
     """Packets of TCP connections between one client and one server, 1 ms apart."""
 
     def __init__(self, start=1_767_323_045):
-        self.bytes = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, LINK_RAW)
+        self.bytes = bytearray(
+            struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, LINK_RAW))
         self.start, self.ms = start, 0
         self.next = {}
 

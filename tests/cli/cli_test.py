@@ -479,6 +479,31 @@ class Replay(Case):
         self.assertIn(b"tools/call", text)
 
 
+class MemoryLimit(Case):
+    """--memory-limit, by a capture with more connections than fit."""
+
+    def test_oldest_connections_go_and_it_is_said(self):
+        capture = Capture()
+        for i in range(14000):
+            capture.connect(client=(struct.pack(">I", 0x0A000100 + i), 40000))
+        capture.write(self.path("many.pcap"))
+        done = run("report", "--json", self.path("many.pcap"))
+        self.expect(done, 0)
+        self.assertEqual(done.stderr, b"")
+        for threads in "1", "4":
+            done = run("report", "--json", "--memory-limit", "32M", "--threads", threads,
+                       self.path("many.pcap"))
+            self.expect(done, 0)
+            report = json.loads(done.stdout)
+            dropped = report["capture"]["limits_hit"]["flows"]
+            self.assertIn(dropped, range(1000, 4000))
+            self.assertEqual(
+                done.stderr.decode(), "mcpmeter: --memory-limit: the oldest were dropped early: "
+                "%d connections\n" % dropped)
+            connections = report["connection_metrics"]
+            self.assertEqual(connections["active_connections"], 14000 - dropped)
+
+
 class Interfaces(Case):
     def test_table_and_json(self):
         self.expect(run("interfaces"), 0, "INTERFACE", stream="stdout")

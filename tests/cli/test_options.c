@@ -63,7 +63,7 @@ Test(options, every_option_sets_its_field)
     options_fini(&o);
     cr_assert_eq(parse(COMMAND_LIVE,
                        "live|-i|lo|-I|0.25|--duration|7|-c|9|-s|128|-B|4|--promiscuous|-Z|me|"
-                       "--max-message-types|5|--threads|3",
+                       "--max-message-types|5|--threads|3|--memory-limit|64M",
                        &o),
                  OPTIONS_RUN);
     cr_expect_str_eq(o.interface, "lo");
@@ -76,6 +76,7 @@ Test(options, every_option_sets_its_field)
     cr_expect(o.promiscuous);
     cr_expect_eq(o.run.max_message_types, 5);
     cr_expect_eq(o.run.threads, 3);
+    cr_expect_eq(o.run.memory_bytes, UINT64_C(64) << 20);
     options_fini(&o);
 }
 
@@ -147,6 +148,28 @@ Test(options, bad_numbers_are_refused, .init = cr_redirect_stderr)
         snprintf(line, sizeof line, "live|-ilo|--count=%s", counts[i]);
         expect_bad(COMMAND_LIVE, line);
         snprintf(line, sizeof line, "report|-|--threads=%s", counts[i]);
+        expect_bad(COMMAND_REPORT, line);
+    }
+}
+
+Test(options, memory_in_units)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {{"33554432", 1 << 25}, {"32768k", 1 << 25}, {"1G", 1 << 30}, {"100m", 100 << 20}};
+    static const char *const bad[] = {"",   "0",    "31M", "33554431", "64T",   "64MB",
+                                      "-1", "1.5G", "M",   " 64M",     "0x64M", "99999999999G"};
+    char line[64];
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct options o;
+        snprintf(line, sizeof line, "report|-|--memory-limit=%s", good[i].text);
+        cr_assert_eq(parse(COMMAND_REPORT, line, &o), OPTIONS_RUN);
+        cr_expect_eq(o.run.memory_bytes, good[i].bytes);
+        options_fini(&o);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(line, sizeof line, "report|-|--memory-limit=%s", bad[i]);
         expect_bad(COMMAND_REPORT, line);
     }
 }

@@ -220,6 +220,7 @@ static inline void world_close(struct world *w, struct world_conn *c, enum strea
     for (int dir = 0; dir < DIR_COUNT; dir++)
         c->sink->end(c->sink->ctx, &c->conn, (enum dir)dir, how, &c->at);
     c->sink->conn(c->sink->ctx, &c->conn, CONN_EVENT_GONE, &c->at);
+    cr_assert_eq(*dissector_state_bytes(c->d), 0);
     dissector_free(c->d);
     for (size_t i = 0; i < WORLD_CHANNELS; i++)
         cr_assert_eq(w->channel[i].begun, w->channel[i].ended, "channel %zu: %s", i, w->log);

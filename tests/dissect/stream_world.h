@@ -147,6 +147,7 @@ __attribute__((unused)) static void stream_run(struct stream_world *w, const str
     for (int dir = 0; dir < DIR_COUNT; dir++)
         s->end(s->ctx, &c, (enum dir)dir, w->end, &at);
     s->conn(s->ctx, &c, CONN_EVENT_GONE, &at);
+    cr_assert_eq(*dissector_state_bytes(d), 0);
     dissector_free(d);
     tracker_finish(tracker, &at);
     tracker_free(tracker);

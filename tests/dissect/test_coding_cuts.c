@@ -62,7 +62,8 @@ static void run_plan(const struct cuts_piece *pieces, size_t count, struct cuts_
 {
     const struct plan *plan = ctx;
     struct limits_hit hit = {0};
-    struct decoder_account account = {plan->held, plan->excess, plan->owners};
+    struct decoder_account account = {
+        .held = plan->held, .excess = plan->excess, .owners = plan->owners};
     struct decoder_sink sink = {&output, collect};
     output = (struct output){.result = DECODER_MORE};
     hash_stream_init(&output.digest, &KEY);

@@ -330,6 +330,7 @@ Test(dissector, rests_between_messages)
         s->data(s->ctx, &c[i], DIR_S2C, (const uint8_t *)ANSWER, sizeof(ANSWER) - 1, &at);
         s->conn(s->ctx, &c[i], CONN_EVENT_GONE, &at);
     }
+    cr_expect_eq(*dissector_state_bytes(d), 0);
     cr_expect(told[1] == 6 && told[2] == 4, "%u %u", told[1], told[2]);
     dissector_free(d);
 }

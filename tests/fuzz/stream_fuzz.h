@@ -116,6 +116,8 @@ static inline uint64_t stream_fuzz_run(const uint8_t *data, size_t size, bool by
     c.side[0].packets = c.side[1].packets = 1;
     dissector_stream_sink(d)->conn(dissector_stream_sink(d)->ctx, &c, CONN_EVENT_OPENED, &at);
     stream_fuzz_pieces(dissector_stream_sink(d), &c, data, size, byte_by_byte);
+    if (*dissector_state_bytes(d) != 0)
+        abort();
     dissector_free(d);
     tracker_finish(tracker, &(struct stream_pos){.ts_ns = INT64_C(1) << 40, .packet = 1 << 20});
     tracker_free(tracker);
