@@ -113,9 +113,8 @@ static inline bool same_key(const uint8_t *a, const uint8_t *b, size_t n)
     return n == 0 || memcmp(a, b, n) == 0;
 }
 
-void *table_find(const struct table *t, const void *key)
+static inline void *find_hashed(const struct table *t, const void *key, uint32_t hash)
 {
-    uint32_t hash = hash_key32(t, key);
     for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NIL; i = t->links[i].chain) {
         if (t->links[i].hash != hash)
             continue;
@@ -124,6 +123,11 @@ void *table_find(const struct table *t, const void *key)
             return entry;
     }
     return NULL;
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+    return find_hashed(t, key, hash_key32(t, key));
 }
 
 static void list_append(struct table *t, struct node *n)
@@ -209,7 +213,7 @@ static struct node *take_node(struct table *t)
     return n;
 }
 
-int table_insert(struct table *t, const void *key, void **ret_entry)
+static inline int insert_hashed(struct table *t, const void *key, uint32_t hash, void **ret_entry)
 {
     if (t->count == t->config.max_entries) {
         void *victim = table_oldest(t);
@@ -224,7 +228,7 @@ int table_insert(struct table *t, const void *key, void **ret_entry)
         return ERR_NOMEM;
     n->zero = 0;
     struct link *link = &t->links[n->self];
-    link->hash = hash_key32(t, key);
+    link->hash = hash;
     link->chain = t->buckets[link->hash & t->bucket_mask];
     t->buckets[link->hash & t->bucket_mask] = n->self;
     uint8_t *entry = entry_of(n);
@@ -232,6 +236,23 @@ int table_insert(struct table *t, const void *key, void **ret_entry)
     memset(entry + t->config.key_bytes, 0, t->config.entry_bytes - t->config.key_bytes);
     list_append(t, n);
     t->count++;
+    *ret_entry = entry;
+    return 0;
+}
+
+int table_insert(struct table *t, const void *key, void **ret_entry)
+{
+    return insert_hashed(t, key, hash_key32(t, key), ret_entry);
+}
+
+int table_take(struct table *t, const void *key, void **ret_entry)
+{
+    uint32_t hash = hash_key32(t, key);
+    void *entry = find_hashed(t, key, hash);
+    if (!entry) {
+        int result = insert_hashed(t, key, hash, ret_entry);
+        return result < 0 ? result : 1;
+    }
     *ret_entry = entry;
     return 0;
 }

@@ -113,16 +113,13 @@ static void promote(struct tracker *t, struct channel *ch)
 {
     ch->mcp = true;
     uint64_t conn_id = ch->key.conn_id;
-    void *entry = table_find(t->links, &conn_id);
-    if (!entry && table_insert(t->links, &conn_id, &entry) < 0)
+    void *entry;
+    if (table_take(t->links, &conn_id, &entry) < 0)
         t->forgot = true;
     if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch)) {
         struct channel_path key = path_of(ch);
-        entry = table_find(t->endpoints, &key);
-        if (entry)
-            table_touch(t->endpoints, entry);
-        else
-            (void)table_insert(t->endpoints, &key, &entry); /* later channels prove themselves */
+        if (table_take(t->endpoints, &key, &entry) == 0)
+            table_touch(t->endpoints, entry); /* without memory later channels prove themselves */
     }
     if (ch->status >= 400)
         emit_status(t, ch);

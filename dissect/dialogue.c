@@ -29,28 +29,11 @@
 #include "operations.h"
 #include "stray.h"
 
-/* One message event about to be sent. */
-struct telling {
-    struct event_origin origin;
-    const struct message *m;
-    const char *method;
-    size_t method_len;
-    bool redelivered, orphan, late, delayed;
-};
-
-static void tell(struct tracker *t, const struct telling *what)
+static void tell(struct tracker *t, struct event_message *e)
 {
-    struct event_message e = {.origin = what->origin,
-                              .message = what->m,
-                              .method = what->method,
-                              .method_len = what->method_len,
-                              .redelivered = what->redelivered,
-                              .orphan = what->orphan,
-                              .late = what->late,
-                              .delayed = what->delayed};
-    emit_message(t, &e);
-    if (!what->redelivered)
-        emit_failure(t, &what->origin, what->m);
+    emit_message(t, e);
+    if (!e->redelivered)
+        emit_failure(t, &e->origin, e->message);
 }
 
 /* Whose event ids those on the channel are. Where the request is not known, probably those of the
@@ -114,26 +97,42 @@ bool dialogue_follows(const struct tracker *t, const struct channel *ch, const s
            s->from_start && dialogue_nothing_missed(t, ch);
 }
 
-static void blame(struct tracker *t, const struct telling *what, const char *type)
+static void blame(struct tracker *t, const struct event_message *what, const char *type)
 {
-    emit_finding(t, &what->origin, type, what->m->dir, &what->m->last);
+    emit_finding(t, &what->origin, type, what->message->dir, &what->message->last);
 }
 
-static struct telling telling_of(const struct channel *ch, const struct message *m,
-                                 const char *version)
+static void name_number(struct event_message *what, uint8_t method)
 {
-    struct telling what = {
-        .origin = emit_origin(ch, version), .m = m, .method = "?", .delayed = ch->kept};
-    what.method_len = 1;
+    const struct method_info *info = method_info(method);
+    what->method = info->text;
+    what->method_len = info->text_len;
+    what->number = method;
+}
+
+/* The event of a message, about to be told. */
+static struct event_message telling_of(const struct channel *ch, const struct message *m,
+                                       const char *version)
+{
+    struct event_message what = {.origin = emit_origin(ch, version),
+                                 .message = m,
+                                 .method = "?",
+                                 .method_len = 1,
+                                 .delayed = ch->kept};
     if (m->kind != MESSAGE_REQUEST && m->kind != MESSAGE_NOTIFICATION)
         return what;
-    if (m->method == METHOD_OTHER) {
+    if (m->method == METHOD_OTHER)
         what.method = message_text(m, MESSAGE_TEXT_METHOD, &what.method_len);
-    } else {
-        what.method = method_info(m->method)->text;
-        what.method_len = strlen(what.method);
-    }
+    else
+        name_number(&what, m->method);
     return what;
+}
+
+/* A response has the method of its request. */
+static void name_request(struct event_message *what, const struct pending *p)
+{
+    what->method = pairing_method(p, &what->method_len);
+    what->number = pairing_number(p);
 }
 
 /* A request seen before on a stream that this one resumes; without event ids known by its id. */
@@ -170,7 +169,7 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     bool usable = pairing_usable_id(&m->id);
     struct session *s = ch->session;
     struct pending *twin = s && usable ? pairing_twin(t, s, ch, m->dir, m->id.hash) : NULL;
-    struct telling what = telling_of(ch, m, version);
+    struct event_message what = telling_of(ch, m, version);
     what.redelivered = request_again(t, ch, m, seen, twin);
     tell(t, &what);
     if (what.redelivered && usable && s) {
@@ -212,7 +211,7 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
 {
     bool seen = event_seen(t, ch, m);
     modern_accept(t, ch, m, NULL);
-    struct telling what = telling_of(ch, m, version);
+    struct event_message what = telling_of(ch, m, version);
     what.redelivered = is_copy(ch, m, seen);
     tell(t, &what);
     if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
@@ -304,8 +303,8 @@ static void answer(struct tracker *t, struct channel *ch, const struct message *
         channel_prove(t, ch);
     session_learn(t, ch, m, (enum method)p->method);
     modern_accept(t, ch, m, p);
-    struct telling what = telling_of(ch, m, p->version);
-    what.method = pairing_method(p, &what.method_len);
+    struct event_message what = telling_of(ch, m, p->version);
+    name_request(&what, p);
     tell(t, &what);
     struct pairing_outcome o = outcome_of(ch, m);
     pairing_end(t, p, &o);
@@ -328,10 +327,10 @@ static bool is_refusal(const struct tracker *t, const struct channel *ch, const 
 
 static void refuse(struct tracker *t, struct channel *ch, const struct message *m)
 {
-    struct telling what = telling_of(ch, m, NULL);
+    struct event_message what = telling_of(ch, m, NULL);
     struct pending *p = ch->waiting.first;
     if (p && !p->next && p->dir == DIR_C2S)
-        what.method = pairing_method(p, &what.method_len);
+        name_request(&what, p);
     tell(t, &what);
     struct pairing_outcome o = outcome_of(ch, m);
     for (struct pending *next; p; p = next) {
@@ -341,11 +340,10 @@ static void refuse(struct tracker *t, struct channel *ch, const struct message *
     }
 }
 
-static void name_method(struct telling *what, const struct answered *a)
+static void name_method(struct event_message *what, const struct answered *a)
 {
     if (a->method != METHOD_OTHER) {
-        what->method = method_info(a->method)->text;
-        what->method_len = strlen(what->method);
+        name_number(what, a->method);
     } else if (a->method_len) {
         what->method = a->other;
         what->method_len = a->method_len;
@@ -368,7 +366,7 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
 static void take_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,
                        bool final)
 {
-    struct telling what = telling_of(ch, m, NULL);
+    struct event_message what = telling_of(ch, m, NULL);
     struct answered *a = NULL;
     if (ch->session && pairing_usable_id(&m->id))
         a = pairing_answered(t, ch->session, ch, dir_other(m->dir), m->id.hash);

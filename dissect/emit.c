@@ -54,6 +54,10 @@ void emit_failure(struct tracker *t, const struct event_origin *origin, const st
                   {MESSAGE_BAD_ID, "envelope:bad_id"},
                   {MESSAGE_HYBRID, "envelope:hybrid"},
                   {MESSAGE_REPEATED_MEMBER, "envelope:repeated_member"}};
+    const unsigned any = MESSAGE_NO_VERSION | MESSAGE_BAD_ID | MESSAGE_HYBRID |
+                         MESSAGE_REPEATED_MEMBER | MESSAGE_IS_ERROR;
+    if (m->kind != MESSAGE_ERROR && (m->flags & any) == 0)
+        return;
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         if (m->flags & faults[i].flag)
             emit_finding(t, origin, faults[i].type, m->dir, &m->last);
@@ -148,6 +152,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
                                .request = p->request,
                                .at = outcome->at};
     e.method = pairing_method(p, &e.method_len);
+    e.number = pairing_number(p);
     if (m) {
         e.answered = true;
         e.task = tasks_creates(t, p, m);

@@ -61,6 +61,7 @@ struct event_message {
      * never seen. Not terminated. */
     const char *method;
     size_t method_len;
+    uint8_t number;   /* enum method, where the text is that of the list; else METHOD_NONE */
     bool redelivered; /* a copy on a resumed stream: counts as duplicate, not as message */
     bool orphan;      /* a response that nothing waited for */
     bool late;        /* a response to a cancelled request */
@@ -85,6 +86,7 @@ struct event_exchange {
     struct event_origin origin; /* connection of the request */
     const char *method;         /* not terminated */
     size_t method_len;
+    uint8_t number; /* as in struct event_message */
     const char *id; /* as JSON text, not terminated */
     size_t id_len;
     const char *name; /* tool, prompt or resource; NULL: not given; not terminated */

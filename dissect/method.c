@@ -11,6 +11,7 @@
 static const struct method_info infos[] = {[METHOD_NONE] = {.text = ""},
 #define METHOD(id, text, kind, from, evidence, name, wait)                                         \
     [METHOD_##id] = {text,                                                                         \
+                     sizeof(text) - 1,                                                             \
                      METHOD_KIND_##kind,                                                           \
                      METHOD_FROM_##from,                                                           \
                      METHOD_EVIDENCE_##evidence,                                                   \

@@ -32,6 +32,7 @@ enum method_wait {
 
 struct method_info {
     const char *text;
+    uint8_t text_len;
     uint8_t kind, from, evidence, name, wait; /* the enums above */
 };
 

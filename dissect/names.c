@@ -68,8 +68,10 @@ void names_release(struct tracker *t, const struct names **at)
 
 void names_change(struct tracker *t, const struct names **at, const struct names *now)
 {
-    void *entry = table_find(t->names, now);
-    if (!entry && (t->names_idle_count >= IDLE_MAX || table_insert(t->names, now, &entry) < 0))
+    void *entry;
+    if (t->names_idle_count >= IDLE_MAX && !table_find(t->names, now))
+        return;
+    if (table_take(t->names, now, &entry) < 0)
         return;
     struct entry *e = entry;
     e->holders++;

@@ -35,13 +35,10 @@ static struct pairing_slot *slot_find(const struct tracker *t, uint64_t scope, e
 static bool index_add(struct tracker *t, struct pending *p)
 {
     struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
-    struct pairing_slot *slot = table_find(t->ids, &key);
     void *entry;
-    if (!slot) {
-        if (table_insert(t->ids, &key, &entry) < 0)
-            return false;
-        slot = entry;
-    }
+    if (table_take(t->ids, &key, &entry) < 0)
+        return false;
+    struct pairing_slot *slot = entry;
     p->older = slot->newest;
     p->newer = NULL;
     if (slot->newest)
@@ -282,9 +279,10 @@ const char *pairing_method(const struct pending *p, size_t *ret_len)
         *ret_len = p->method_len;
         return texts(p) + p->id_len + p->name_len;
     }
-    const char *text = p->method == METHOD_OTHER ? "?" : method_info(p->method)->text;
-    *ret_len = strlen(text);
-    return text;
+    const struct method_info *info = method_info(p->method);
+    bool known = p->method != METHOD_OTHER;
+    *ret_len = known ? info->text_len : 1;
+    return known ? info->text : "?";
 }
 
 const char *pairing_name(const struct pending *p, size_t *ret_len)
@@ -311,13 +309,14 @@ static void keep_method(struct answered *a, const struct pending *p)
 static void remember(struct tracker *t, const struct pending *p, enum exchange_status status)
 {
     struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
-    void *entry = table_find(t->answered, &key);
-    if (entry)
-        table_touch(t->answered, entry);
-    else if (table_insert(t->answered, &key, &entry) < 0) {
+    void *entry;
+    int added = table_take(t->answered, &key, &entry);
+    if (added < 0) {
         t->forgot = true;
         return;
     }
+    if (!added)
+        table_touch(t->answered, entry);
     struct answered *a = entry;
     a->conn_id = p->conn_id;
     a->channel_number = p->channel_number;

@@ -138,6 +138,12 @@ struct pending *pairing_twin(const struct tracker *t, const struct session *s,
 struct answered *pairing_answered(const struct tracker *t, const struct session *s,
                                   const struct channel *ch, enum dir dir, uint64_t id_hash);
 
+/* The method's number where the list has it; else METHOD_NONE. */
+static inline uint8_t pairing_number(const struct pending *p)
+{
+    return p->method == METHOD_OTHER ? METHOD_NONE : p->method;
+}
+
 /* The method as text. */
 const char *pairing_method(const struct pending *p, size_t *ret_len);
 

@@ -80,17 +80,17 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
     uint64_t hash = hash_of(t, key);
-    struct session *s = table_find(t->sessions, &hash);
     void *entry;
-    if (s) {
-        table_touch(t->sessions, s);
-        return s;
-    }
-    if (table_insert(t->sessions, &hash, &entry) < 0) {
+    int added = table_take(t->sessions, &hash, &entry);
+    if (added < 0) {
         t->forgot = true;
         return NULL;
     }
-    s = entry;
+    struct session *s = entry;
+    if (!added) {
+        table_touch(t->sessions, s);
+        return s;
+    }
     s->scope = ++t->last_scope;
     s->conn_id = ch->key.conn_id;
     s->client = ch->client;

@@ -36,13 +36,14 @@ void tracker_note_loss(struct tracker *t, const struct endpoint *client,
                        const struct endpoint *server)
 {
     struct tracker_peers peers = tracker_peers(client, server);
-    void *entry = table_find(t->losses, &peers);
-    if (entry)
-        table_touch(t->losses, entry);
-    else if (table_insert(t->losses, &peers, &entry) < 0) {
+    void *entry;
+    int added = table_take(t->losses, &peers, &entry);
+    if (added < 0) {
         t->forgot = true;
         return;
     }
+    if (!added)
+        table_touch(t->losses, entry);
     struct loss *loss = entry;
     loss->packet = t->at.packet;
 }
@@ -62,8 +63,9 @@ static void arrive(struct tracker *t, const struct stream_pos *at)
     t->at = *at;
     if (t->names_idle)
         names_sweep(t);
-    if (at->ts_ns > t->now_ns)
-        t->now_ns = at->ts_ns;
+    if (at->ts_ns <= t->now_ns)
+        return; /* whatever waits began to, or was looked at, at this time or before */
+    t->now_ns = at->ts_ns;
     pairing_expire(t);
     stray_expire(t);
     if (t->operations_next_ns <= t->now_ns)

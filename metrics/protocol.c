@@ -66,6 +66,13 @@ void protocol_join(struct protocol *p, struct protocol *whole)
         p->names[i].whole = &whole->names[i];
 }
 
+/* A joined label stays what it is, so it need not be looked up again. */
+static void note_joined(struct label **place, struct label *label)
+{
+    if (place && label && label->whole)
+        *place = label;
+}
+
 /* The message type of a response; both kinds are told apart however long the method is. */
 static size_t response_type(const struct event_message *e, char text[LABELS_TEXT_BYTES])
 {
@@ -88,6 +95,28 @@ static void count_type(const struct label *label, const struct message *m)
     row->at[m->kind][m->dir].bytes += m->bytes;
 }
 
+/* The label of a message's type, looked up; *ret_also as in labels.h. */
+static struct label *type_label(struct protocol *p, const struct event_message *e,
+                                struct label **ret_also)
+{
+    bool response = e->message->kind == MESSAGE_RESULT || e->message->kind == MESSAGE_ERROR;
+    char text[LABELS_TEXT_BYTES];
+    bool composed = response && !e->message->squirrel;
+    const char *type = composed ? text : e->method;
+    size_t n = composed ? response_type(e, text) : e->method_len;
+    return labels_get_joined(&p->types, type, n, ret_also);
+}
+
+/* Where the label of a method of the list is noted. */
+static struct label **type_place(struct protocol *p, const struct event_message *e)
+{
+    static const uint8_t column[PROTOCOL_KINDS] = {[MESSAGE_RESULT] = 1, [MESSAGE_ERROR] = 2};
+    if (e->number == METHOD_NONE || e->number >= METHOD_OTHER || e->message->squirrel ||
+        e->message->kind >= PROTOCOL_KINDS)
+        return NULL;
+    return &p->type_of[e->number][column[e->message->kind]];
+}
+
 void protocol_message(struct protocol *p, const struct event_message *e)
 {
     if (e->redelivered) {
@@ -98,12 +127,11 @@ void protocol_message(struct protocol *p, const struct event_message *e)
     p->late_responses += e->late;
     if (e->origin.transport < TRANSPORT_COUNT)
         p->transports[e->origin.transport].messages++;
-    bool response = e->message->kind == MESSAGE_RESULT || e->message->kind == MESSAGE_ERROR;
-    char text[LABELS_TEXT_BYTES];
-    bool composed = response && !e->message->squirrel;
-    const char *type = composed ? text : e->method;
-    size_t n = composed ? response_type(e, text) : e->method_len;
-    struct label *also, *label = labels_get_joined(&p->types, type, n, &also);
+    struct label **place = type_place(p, e), *label = place ? *place : NULL, *also = NULL;
+    if (!label) {
+        label = type_label(p, e, &also);
+        note_joined(place, label);
+    }
     count_type(label, e->message);
     count_type(also, e->message);
 }
@@ -196,7 +224,13 @@ void protocol_exchange(struct protocol *p, const struct event_exchange *e)
     count_name(p, e);
     if (!has_latency(e))
         return;
-    struct label *also, *label = labels_get_joined(&p->latencies, e->method, e->method_len, &also);
+    bool listed = e->number != METHOD_NONE && e->number < METHOD_OTHER;
+    struct label **place = listed ? &p->latency_of[e->number] : NULL;
+    struct label *label = place ? *place : NULL, *also = NULL;
+    if (!label) {
+        label = labels_get_joined(&p->latencies, e->method, e->method_len, &also);
+        note_joined(place, label);
+    }
     count_latency(p, label, e);
     count_latency(p->whole, also, e);
 }

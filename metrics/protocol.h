@@ -13,6 +13,7 @@
  */
 
 #define PROTOCOL_KINDS (MESSAGE_ERROR + 1)
+#define PROTOCOL_TYPES 3 /* of one method */
 
 /* The block behind a message type. */
 struct protocol_type {
@@ -52,12 +53,16 @@ enum protocol_names { PROTOCOL_TOOLS, PROTOCOL_RESOURCES, PROTOCOL_PROMPTS, PROT
 
 struct protocol {
     struct budget *budget;
-    struct protocol *whole;                             /* NULL: it is no part */
-    struct labels types;                                /* struct protocol_type */
-    struct labels latencies;                            /* struct protocol_latency */
-    struct labels errors;                               /* struct protocol_count */
-    struct labels versions;                             /* struct protocol_count: sessions */
-    struct labels names[PROTOCOL_NAMES];                /* struct protocol_name */
+    struct protocol *whole;              /* NULL: it is no part */
+    struct labels types;                 /* struct protocol_type */
+    struct labels latencies;             /* struct protocol_latency */
+    struct labels errors;                /* struct protocol_count */
+    struct labels versions;              /* struct protocol_count: sessions */
+    struct labels names[PROTOCOL_NAMES]; /* struct protocol_name */
+    /* Labels of types and latencies that are joined to those of the whole, by method of the list:
+     * of the method itself, with ":result" and with ":error". NULL: not known to be. */
+    struct label *type_of[METHOD_OTHER][PROTOCOL_TYPES];
+    struct label *latency_of[METHOD_OTHER];
     struct labels operations[PROTOCOL_OPERATION_KINDS]; /* struct protocol_operation, by method and,
                                                            behind a space, name */
     uint64_t exchanges[EXCHANGE_STATUS_COUNT];

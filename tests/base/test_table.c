@@ -51,6 +51,26 @@ Test(table, finds_what_was_added_and_nothing_else)
     table_free(t);
 }
 
+Test(table, takes_what_is_there_or_adds_it)
+{
+    struct table *t = make(2);
+    void *first, *again, *second;
+    uint32_t one = 1, two = 2, three = 3;
+    cr_assert_eq(table_take(t, &one, &first), 1);
+    ((struct entry *)first)->value = 7;
+    cr_assert_eq(table_take(t, &two, &second), 1);
+    cr_assert_eq(table_take(t, &one, &again), 0);
+    cr_assert_eq(again, first);
+    cr_assert_eq(table_oldest(t), first, "found, not touched");
+    cr_assert_eq(table_take(t, &three, &again), 1);
+    cr_assert_eq(last_evicted, 1);
+    cr_assert_null(table_find(t, &one));
+    cr_assert_eq(table_find(t, &three), again);
+    cr_assert_eq(((struct entry *)again)->value, 0);
+    cr_assert_eq(table_find(t, &two), second);
+    table_free(t);
+}
+
 Test(table, new_entries_are_zero_after_reuse)
 {
     struct table *t = make(4);
