@@ -28,6 +28,7 @@
 #include "coding.h"
 #include "dissect/transport.h"
 #include "http1_memo.h"
+#include "rpc_memo.h"
 #include "upgrade.h"
 #include "work.h"
 #include <stdlib.h>
@@ -579,8 +580,9 @@ struct dissector *dissector_new(const struct dissector_config *config,
     d->spare.owners = d->decoders.owners = config->shards;
     d->spare.max_parsers = caps->of[LIMIT_ID_PARSERS];
     d->decoders.max_held = caps->of[LIMIT_ID_DECODER_BYTES];
-    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders, NULL};
-    d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without it, all is the same but the speed */
+    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders, NULL, NULL};
+    d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without these, all is the same but speed */
+    d->env.texts = calloc(1, sizeof(*d->env.texts));
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,
                                    .data = on_data,
@@ -608,5 +610,6 @@ void dissector_free(struct dissector *d)
     transport_spare_free(&d->spare);
     work_spare_free(&d->states);
     free(d->env.heads);
+    free(d->env.texts);
     free(d);
 }

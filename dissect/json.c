@@ -90,6 +90,7 @@ static void begin_element(struct json_scan *s, const struct json_input *in)
     s->seen = 0;
     s->present = 0;
     s->text_used = 0;
+    s->passed_count = 0;
     s->repeated_members = false;
     s->in_element = true;
     s->element_offset = position(s, in);
@@ -306,15 +307,31 @@ static inline enum step begin_key(struct json_scan *s, struct json_input *in)
     return STEP_ON;
 }
 
+/* Notes a value that nobody wants and that ended here; from was its position. */
+static inline void note_passed(struct json_scan *s, const struct json_input *in, uint64_t from)
+{
+    uint32_t n = (uint32_t)(position(s, in) - from);
+    if (s->passed_count < JSON_MAX_PASSED)
+        s->passed[s->passed_count] = (struct json_passed){(uint32_t)from, n};
+    s->passed_count += s->passed_count <= JSON_MAX_PASSED;
+}
+
 /* A member's value begins; most are passed over. */
 static inline enum step take_member_value(struct json_scan *s, struct json_input *in)
 {
-    bool unwanted = s->value_node == JSON_NODE_NONE;
-    const uint8_t *behind = unwanted ? json_scalar_behind(in->at, in->end) : NULL;
-    if (!behind)
+    if (s->value_node != JSON_NODE_NONE)
         return take_value(s, in);
-    in->at = behind;
-    s->state = STATE_NEXT;
+    uint64_t from = position(s, in);
+    const uint8_t *behind = json_scalar_behind(in->at, in->end);
+    if (behind) {
+        in->at = behind;
+        s->state = STATE_NEXT;
+    } else {
+        enum step result = take_value(s, in);
+        if (result != STEP_ON || s->state != STATE_NEXT)
+            return result;
+    }
+    note_passed(s, in, from);
     return STEP_ON;
 }
 
@@ -421,7 +438,7 @@ static inline enum step step_between(struct json_scan *s, struct json_input *in)
         s->state = STATE_VALUE;
         return STEP_ON;
     case STATE_VALUE:
-        return take_value(s, in);
+        return take_member_value(s, in);
     case STATE_NEXT:
         return step_next(s, in);
     case STATE_START:
@@ -502,6 +519,14 @@ void json_init(struct json_scan *s, const struct json_spec *spec, const struct h
     s->state = STATE_START;
 }
 
+void json_know(struct json_scan *s, size_t n)
+{
+    s->element_bytes = s->offset = n;
+    s->elements = 1;
+    s->element_type = JSON_OBJECT;
+    s->state = STATE_DONE;
+}
+
 enum json_result json_feed(struct json_scan *s, const uint8_t *bytes, size_t n, size_t *ret_used)
 {
     struct json_input in = {bytes, bytes, bytes + n};
@@ -555,25 +580,6 @@ enum json_end json_end(const struct json_scan *s)
         return JSON_END_CUT;
     }
     return JSON_END_CUT;
-}
-
-bool json_slot_int(const struct json_scan *s, const struct json_slot *slot, int64_t *ret_value)
-{
-    if (slot->type != JSON_INTEGER || slot->cut || slot->text_len == 0)
-        return false;
-    const char *p = json_slot_text(s, slot);
-    const char *end = p + slot->text_len;
-    bool negative = *p == '-';
-    int64_t value = 0; /* collected below zero, where there is room for one more */
-    for (p += negative; p < end; p++) {
-        if (__builtin_mul_overflow(value, 10, &value) ||
-            __builtin_sub_overflow(value, *p - '0', &value))
-            return false;
-    }
-    if (!negative && __builtin_sub_overflow(0, value, &value))
-        return false;
-    *ret_value = value;
-    return true;
 }
 
 const char *json_simd_name(void)

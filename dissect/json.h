@@ -76,6 +76,7 @@ struct json_node {
 #define JSON_MAX_SLOTS  56
 #define JSON_MAX_KEYS   8 /* names kept of an object with JSON_NODE_KEYS */
 #define JSON_MAX_LEVELS 6 /* deepest spec path */
+#define JSON_MAX_PASSED 8 /* values noted that were passed over */
 
 /* Of each node, what names its children have: see json_node_find(). Zeroed memory is a valid one,
  * filled in as it is needed; any number of threads may share it. */
@@ -100,6 +101,11 @@ struct json_slot {
     uint8_t type;  /* enum json_type */
     bool cut;      /* text_len < full_bytes because of a cap */
     bool repeated; /* the member occurred more than once */
+};
+
+/* A value of a member that the spec does not name, in one piece: where in the text it begins. */
+struct json_passed {
+    uint32_t at, n;
 };
 
 enum json_result {
@@ -142,6 +148,9 @@ struct json_scan {
     uint8_t sub; /* progress inside a literal, number, escape or byte order mark */
     int8_t value_node;
     uint8_t key_len;
+    uint8_t
+        passed_count; /* of the current element; more than there is room for: some are left out */
+    struct json_passed passed[JSON_MAX_PASSED];
     char key[LIMIT_JSON_KEY];
     char text[LIMIT_JSON_TEXT];
     struct json_slot slot[JSON_MAX_SLOTS];
@@ -155,6 +164,10 @@ void json_init(struct json_scan *s, const struct json_spec *spec, const struct h
  * JSON_ELEMENT the slots hold until the next call. A number that is a whole text by itself ends
  * with the text only: json_end() says COMPLETE then, and in_element is still true. */
 enum json_result json_feed(struct json_scan *s, const uint8_t *bytes, size_t n, size_t *ret_used);
+
+/* Leaves a scan that was not fed yet as if it had read a text of n bytes that is one object, of
+ * which no slot is filled in. */
+void json_know(struct json_scan *s, size_t n);
 
 /* A slot of the element that just ended; one of type JSON_ABSENT if the member was not there. */
 static inline const struct json_slot *json_slot(const struct json_scan *s, unsigned index)

@@ -110,3 +110,22 @@ void json_node_deny_name(struct json_scan *s)
 {
     s->slot[object_node(s)->slot].hash &= ~s->listed_bit;
 }
+
+bool json_slot_int(const struct json_scan *s, const struct json_slot *slot, int64_t *ret_value)
+{
+    if (slot->type != JSON_INTEGER || slot->cut || slot->text_len == 0)
+        return false;
+    const char *p = json_slot_text(s, slot);
+    const char *end = p + slot->text_len;
+    bool negative = *p == '-';
+    int64_t value = 0; /* collected below zero, where there is room for one more */
+    for (p += negative; p < end; p++) {
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, *p - '0', &value))
+            return false;
+    }
+    if (!negative && __builtin_sub_overflow(0, value, &value))
+        return false;
+    *ret_value = value;
+    return true;
+}

@@ -22,6 +22,7 @@
  */
 #include "dissect/rpc.h"
 #include "dissect/capability.h"
+#include "rpc_memo.h"
 #include "rpc_text.h"
 #include <string.h>
 
@@ -483,7 +484,9 @@ static void hand_over_held(struct rpc *r, const struct rpc_sink *sink)
     sink->message(sink->ctx, &r->held);
 }
 
-static void element_ended(struct rpc *r, const struct rpc_sink *sink, const struct stream_pos *at)
+/* text: where it begins, if this is its first element and all of it is there; else NULL. */
+static void element_ended(struct rpc *r, const struct rpc_sink *sink, const struct stream_pos *at,
+                          const uint8_t *text)
 {
     if (r->json.elements > LIMIT_BATCH) {
         limits_hit_add(r->hit, LIMIT_ID_BATCH);
@@ -499,6 +502,8 @@ static void element_ended(struct rpc *r, const struct rpc_sink *sink, const stru
     fill_links(r);
     r->held.last = *at;
     r->held_valid = true;
+    if (text && kind == MESSAGE_NOTIFICATION)
+        rpc_memo_keep(r, text);
     if (!r->hold)
         hand_over_held(r, sink);
 }
@@ -517,6 +522,7 @@ void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *has
     r->dir = (uint8_t)dir;
     r->hash = *hash;
     r->hit = hit;
+    r->memo = NULL;
     json_init(&r->json, &spec, hash, hit);
 }
 
@@ -524,6 +530,14 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
               const struct stream_pos *at)
 {
     enum json_result result;
+    const uint8_t *text = r->memo && r->json.offset == 0 ? bytes : NULL;
+    size_t known = text ? rpc_memo_find(r, bytes, n, at) : 0;
+    if (known > 0) {
+        if (!r->hold)
+            hand_over_held(r, sink);
+        bytes += known;
+        n -= known;
+    }
     do {
         size_t used;
         result = json_feed(&r->json, bytes, n, &used);
@@ -534,8 +548,9 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
             r->begun = true;
         }
         if (result == JSON_ELEMENT) {
-            element_ended(r, sink, at);
+            element_ended(r, sink, at, text);
             r->begun = false;
+            text = NULL;
         }
     } while (result == JSON_ELEMENT);
     r->empty_array = r->json.batch && r->json.elements == 0 && rpc_complete(r);

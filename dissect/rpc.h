@@ -15,6 +15,8 @@
  * nor is one that has neither method nor result nor error: other JSON lives on the same endpoints.
  */
 
+struct rpc_memo; /* rpc_memo.h */
+
 struct rpc_sink {
     void *ctx;
     /* What ties it to others is in the parser, if rpc->linked: rpc->links. */
@@ -35,6 +37,7 @@ struct rpc {
     uint8_t dir;
     struct hash_key hash;
     struct limits_hit *hit;
+    struct rpc_memo *memo;
     struct stream_pos first;
     struct message held;
     struct json_scan json;
@@ -44,6 +47,14 @@ struct rpc {
  * next message, for a framing that may still revoke it (SSE). */
 void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *hash,
               struct limits_hit *hit);
+
+/* Between rpc_init() and the first byte: notifications that came before are not read again, but for
+ * the values that nobody wants. Everything else is the same. memo may be NULL; it is only for texts
+ * with one key of hashes, and must outlive r. */
+static inline void rpc_remember(struct rpc *r, struct rpc_memo *memo)
+{
+    r->memo = memo;
+}
 
 /* Feeds bytes that became available at `at`. Returns false once the text is known to be no JSON;
  * further bytes are ignored. */

@@ -85,8 +85,10 @@ bool text_begin(struct text *t, bool hold)
     hold = hold || t->dialect == TEXT_EITHER;
     if (t->dialect != TEXT_SQUIRREL) {
         t->rpc = transport_rpc_take(env);
-        if (t->rpc)
+        if (t->rpc) {
             rpc_init(t->rpc, dir, hold, &env->hash, env->hit);
+            rpc_remember(t->rpc, env->texts);
+        }
     }
     if (t->dialect != TEXT_RPC) {
         t->squirrel = transport_squirrel_take(env);

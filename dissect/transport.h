@@ -33,6 +33,7 @@ struct transport_spare {
 
 struct decoder_account; /* coding.h */
 struct http1_memo;      /* http1_memo.h */
+struct rpc_memo;        /* rpc_memo.h */
 
 /* What all transports of a dissector share. */
 struct transport_env {
@@ -42,6 +43,7 @@ struct transport_env {
     struct transport_spare *spare;
     struct decoder_account *decoders; /* of all content codings */
     struct http1_memo *heads;         /* NULL: every head is read */
+    struct rpc_memo *texts;           /* NULL: every text is read */
 };
 
 /* One connection as its transport sees it. Lives as long as the state, while that is not at rest.

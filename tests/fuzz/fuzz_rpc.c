@@ -2,8 +2,9 @@
 /* The JSON-RPC envelope: the same messages however the text is cut, held back or not, and nothing
  * in them that the rest of the program may not rely on. */
 #include "dissect/capability.h"
-#include "dissect/rpc.h"
+#include "dissect/rpc_memo.h"
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,7 +39,10 @@ static void take(void *ctx, const struct message *m)
     }
 }
 
-static uint64_t read_text(const uint8_t *bytes, size_t n, const uint8_t *lengths, bool hold)
+static struct rpc_memo memo;
+
+static uint64_t read_text(const uint8_t *bytes, size_t n, const uint8_t *lengths, bool hold,
+                          bool remember)
 {
     struct limits_hit hit = {{0}};
     struct hash_stream seen;
@@ -46,6 +50,7 @@ static uint64_t read_text(const uint8_t *bytes, size_t n, const uint8_t *lengths
     struct rpc r;
     hash_stream_init(&seen, &key);
     rpc_init(&r, DIR_C2S, hold, &key, &hit);
+    rpc_remember(&r, remember ? &memo : NULL);
     bool alive = true;
     for (size_t i = 0, piece; n > 0; i++, n -= piece, bytes += piece) {
         uint8_t length = lengths ? lengths[i % CUTS] : 255;
@@ -66,8 +71,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < CUTS)
         return 0;
-    uint64_t whole = read_text(data + CUTS, size - CUTS, NULL, false);
-    require(whole == read_text(data + CUTS, size - CUTS, data, false));
-    require(whole == read_text(data + CUTS, size - CUTS, data, true));
+    uint64_t whole = read_text(data + CUTS, size - CUTS, NULL, false, false);
+    require(whole == read_text(data + CUTS, size - CUTS, data, false, false));
+    require(whole == read_text(data + CUTS, size - CUTS, data, true, false));
+    memset(&memo, 0, sizeof(memo));
+    for (int i = 0; i < 2; i++)
+        require(whole == read_text(data + CUTS, size - CUTS, NULL, false, true));
     return 0;
 }

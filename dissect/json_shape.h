@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DISSECT_JSON_SHAPE_H
+#define DISSECT_JSON_SHAPE_H
+
+#include "dissect/json.h"
+
+/*
+ * The shape of a JSON text: its bytes, without the values of members that its spec does not name.
+ * Two texts of one shape leave a scan in the same state, but for the positions. So what was read
+ * from one need not be read from the other: comparing them is enough.
+ */
+
+#define JSON_SHAPE_BYTES 512 /* without the values; no longer texts are kept */
+
+struct json_shape {
+    uint16_t bytes; /* 0: no shape */
+    uint8_t values;
+    uint16_t before[JSON_MAX_PASSED + 1]; /* bytes before each value, and behind the last */
+    uint8_t text[JSON_SHAPE_BYTES];
+};
+
+/* Keeps the shape of a text whose first element just ended, and began with its first byte. Returns
+ * false if it cannot be kept. */
+bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const uint8_t *text);
+
+/* If the n bytes begin with a whole text of that shape, its length, else 0. */
+size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n);
+
+#endif

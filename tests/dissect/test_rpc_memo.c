@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Notifications that came before. A parser without a memory reads every text: that is what one
+ * which remembers another text is compared with.
+ */
+#include "dissect/rpc_memo.h"
+#include "tests/support/cuts.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define V "\"jsonrpc\":\"2.0\""
+
+static const struct hash_key key = {5, 6};
+static struct limits_hit hit;
+
+static void log_message(void *ctx, const struct message *m)
+{
+    struct cuts_log *log = ctx;
+    cuts_log(log, "%u.%u m%u %x n=%llu id=%u.%llx c=%u.%llx code=%lld cap=%x", m->kind, m->dir,
+             m->method, m->flags, (unsigned long long)m->bytes, m->id.type,
+             (unsigned long long)m->id.hash, m->cancels.type, (unsigned long long)m->cancels.hash,
+             (long long)m->error_code, m->capabilities);
+    for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
+        size_t n;
+        const char *p = message_text(m, i, &n);
+        cuts_log(log, " [%.*s]", (int)n, p);
+    }
+    cuts_log(log, " squirrel=%u event=%llu;\n", m->squirrel, (unsigned long long)m->event_id);
+}
+
+struct plan {
+    struct rpc_memo *memo; /* copied, so that each text finds the same */
+    bool hold;
+    bool known; /* what the latest one was */
+};
+
+/* The text in pieces; the memory is fresh for each. */
+static void run(const struct cuts_piece *pieces, size_t count, struct cuts_log *log, void *ctx)
+{
+    static struct rpc_memo memo;
+    struct plan *plan = ctx;
+    struct rpc_sink sink = {log, log_message};
+    struct rpc r;
+    if (plan->memo)
+        memo = *plan->memo;
+    memset(&r, 0x5a, sizeof(r));
+    rpc_init(&r, DIR_S2C, plan->hold, &key, &hit);
+    rpc_remember(&r, plan->memo ? &memo : NULL);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        struct stream_pos at = {7, 7};
+        ok = rpc_feed(&r, &sink, pieces[i].bytes, pieces[i].n, &at);
+    }
+    bool complete = rpc_complete(&r), proves = rpc_proves(&r);
+    cuts_log(log, "end=%d ", rpc_end(&r, &sink, false));
+    cuts_log(log, "ok=%d complete=%d proves=%d messages=%u others=%u elements=%u linked=%d", ok,
+             complete, proves, r.messages, r.not_rpc, r.json.elements, r.messages > 0 && r.linked);
+    plan->known = r.json.elements > 0 && r.json.passed_count == 0x5a; /* nothing was read */
+}
+
+static void feed(struct rpc_memo *memo, const char *text)
+{
+    static struct cuts_log log;
+    struct rpc_sink sink = {&log, log_message};
+    struct stream_pos at = {1, 1};
+    struct rpc r;
+    log.len = 0;
+    rpc_init(&r, DIR_C2S, false, &key, &hit);
+    rpc_remember(&r, memo);
+    (void)rpc_feed(&r, &sink, (const uint8_t *)text, strlen(text), &at);
+    (void)rpc_end(&r, &sink, false);
+}
+
+/* Compares a text, whole and in pieces, with and without memory; returns whether it was known. */
+static bool compare(const struct rpc_memo *memo, const char *text, size_t n)
+{
+    static struct cuts_log plain, known;
+    static struct rpc_memo copy;
+    bool was_known = false;
+    copy = *memo;
+    for (int hold = 0; hold < 2; hold++) {
+        struct plan without = {NULL, hold, false}, with = {&copy, hold, false};
+        struct cuts_piece piece = {(const uint8_t *)text, n};
+        plain.len = known.len = 0;
+        run(&piece, 1, &plain, &without);
+        run(&piece, 1, &known, &with);
+        was_known = with.known;
+        cr_assert_str_eq(plain.text, known.text, "%.*s", (int)n, text);
+    }
+    return was_known;
+}
+
+static bool check(const struct rpc_memo *memo, const char *text)
+{
+    struct plan plan = {(struct rpc_memo *)memo, true, false};
+    const char *bad = cuts_check((const uint8_t *)text, strlen(text), run, &plan);
+    cr_assert_null(bad, "%s: %s", text, bad);
+    return compare(memo, text, strlen(text));
+}
+
+#define PROGRESS(progress, total, token, text)                                                     \
+    "{\"method\":\"notifications/progress\",\"params\":{\"progress\":" progress                    \
+    ",\"total\":" total ",\"progressToken\":" token ",\"message\":" text "}," V "}"
+
+static const char base[] = PROGRESS("1", "20", "7", "\"first\"");
+
+static const struct {
+    const char *text;
+    bool known;
+} cases[] = {
+    {base, true},
+    {PROGRESS("1.5", "-20", "\"seven\"", "null"), true},
+    {PROGRESS("0", "true", "false", "\"a \\\"quote\\\" \\\\\""), true},
+    {PROGRESS("12345678", "0.25", "\"\"", "\"\\ud83d\\ude00\""), true},
+    {base, true},
+    {PROGRESS("1", "20", "7", "\"first\"") "\n \r\t", true},
+    {PROGRESS("1", "20", "7", "\"first\"") ",", true},
+    {PROGRESS("1", "20", "7", "\"first\"") "{\"method\":\"ping\"}", true},
+    {PROGRESS("1", "20", "7",
+              "\"a text that is longer than what is passed over in one go, a text that is longer "
+              "than what is passed over in one go, a text that is longer than that\""),
+     true},
+    {PROGRESS("1e3", "20", "7", "\"first\""), false},
+    {PROGRESS("01", "20", "7", "\"first\""), false},
+    {PROGRESS("-", "20", "7", "\"first\""), false},
+    {PROGRESS("1.", "20", "7", "\"first\""), false},
+    {PROGRESS("nul", "20", "7", "\"first\""), false},
+    {PROGRESS("", "20", "7", "\"first\""), false},
+    {PROGRESS("1 ", "20", "7", "\"first\""), false},
+    {PROGRESS(" 1", "20", "7", "\"first\""), false},
+    {PROGRESS("1", "20", "7", "\"first"), false},
+    {PROGRESS("1", "20", "7", "\"first\\\""), false},
+    {PROGRESS("1", "20", "7", "{\"a\":[]}"), false},
+    {PROGRESS("1", "20", "7", "\"first\",\"id\":1"), false},
+    {PROGRESS("1", "20", "7", "\"first\",\"_meta\":{\"progressToken\":1}"), false},
+    {"[" PROGRESS("1", "20", "7", "\"first\"") "]", false},
+    {" " PROGRESS("1", "20", "7", "\"first\""), false},
+    {"\xef\xbb\xbf" PROGRESS("1", "20", "7", "\"first\""), false},
+    {"{\"method\":\"notifications/progress\"," V "}", false},
+    {"{\"method\":\"notifications/progreso\",\"params\":{\"progress\":1,\"total\":20,"
+     "\"progressToken\":7,\"message\":\"first\"}," V "}",
+     false},
+    {"", false},
+};
+
+Test(rpc_memo, texts_of_one_shape)
+{
+    static struct rpc_memo memo;
+    feed(&memo, base);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(check(&memo, cases[i].text), cases[i].known, "%s", cases[i].text);
+}
+
+/* What a text holds beside values that nobody wants is the message's: it must be the same. */
+Test(rpc_memo, what_a_message_says)
+{
+    static const char *const texts[] = {
+        "{" V ",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":1}}",
+        "{" V ",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":7,\"reason\":1}}",
+        "{" V ",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":8,\"reason\":1}}",
+        "{" V ",\"method\":\"x/y\",\"params\":{\"a\":1,\"name\":\"b\"},\"method\":\"x/z\"}",
+        "{\"method\":\"notifications/message\",\"params\":{\"data\":\"no version\"}}",
+        "{ \"jsonrpc\": \"2.0\", \"method\": \"notifications/message\", \"params\": { \"data\" : 1 "
+        "} }",
+        "{" V ",\"method\":\"notifications/resources/updated\",\"params\":{\"uri\":\"a:b\"}}",
+        "{" V ",\"method\":\"notifications/message\",\"result\":1,\"error\":{\"code\":5}}",
+        "{" V ",\"method\":\"notifications/message\",\"params\":{\"data\":[1,{\"a\":\"]\"}]}}",
+        "{" V ",\"method\":\"notifications/message\",\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,"
+        "\"f\":6,\"g\":7,\"h\":8,\"i\":9}",
+        "{" V ",\"method\":\"notifications/message\",\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,"
+        "\"f\":6,\"g\":7,\"h\":8}",
+        "{" V ",\"method\":\"ping\",\"id\":1,\"params\":{\"a\":1}}",
+        "{" V ",\"id\":1,\"result\":{\"a\":1}}",
+    };
+    enum { COUNT = sizeof(texts) / sizeof(texts[0]) };
+    static struct rpc_memo memo;
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(&memo, 0, sizeof(memo));
+        feed(&memo, texts[i]);
+        for (size_t k = 0; k < COUNT; k++) {
+            bool known = check(&memo, texts[k]);
+            cr_expect(i == k || !known, "%s\n%s", texts[i], texts[k]);
+            if (i == k)
+                cr_expect_eq(known, i != 8 && i != 9 && i < 11, "%s", texts[i]);
+        }
+    }
+}
+
+/* Bytes changed, left out and put in wherever it may be. */
+Test(rpc_memo, texts_that_are_almost_the_same)
+{
+    static const char bytes[] = "\"\\{}[],:0159-+.eEtfn \n\x01\xc3z";
+    static struct rpc_memo memo;
+    char text[256];
+    size_t n = sizeof(base) - 1, known = 0, others = 0;
+    feed(&memo, base);
+    for (size_t at = 0; at < n; at++) {
+        for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+            memcpy(text, base, n);
+            text[at] = bytes[i];
+            compare(&memo, text, n) ? known++ : others++;
+            memmove(text + at + 1, base + at, n - at);
+            compare(&memo, text, n + 1) ? known++ : others++;
+        }
+        memcpy(text, base, n);
+        memmove(text + at, base + at + 1, n - at - 1);
+        compare(&memo, text, n - 1) ? known++ : others++;
+    }
+    cr_expect_gt(known, 200);
+    cr_expect_gt(others, 2000);
+}
+
+/* Caps are counted each time, so what reached one is read each time. */
+Test(rpc_memo, texts_at_a_cap)
+{
+    static struct rpc_memo memo;
+    char text[2048], name[1024];
+    memset(name, 'n', sizeof(name));
+    snprintf(text, sizeof(text), "{" V ",\"method\":\"a/%.*s\",\"params\":{\"a\":1}}",
+             MESSAGE_METHOD_BYTES, name);
+    feed(&memo, text);
+    cr_expect_not(compare(&memo, text, strlen(text)));
+    uint64_t cut = hit.count[LIMIT_ID_MESSAGE_TEXT];
+    feed(&memo, text);
+    cr_expect_eq(hit.count[LIMIT_ID_MESSAGE_TEXT], cut + 1);
+    snprintf(text, sizeof(text), "{" V ",\"method\":\"a\",\"%.*s\":1}", (int)sizeof(name), name);
+    feed(&memo, text);
+    cr_expect_not(compare(&memo, text, strlen(text)));
+}
+
+/* Texts that come again stay, whatever else comes; others make room. */
+Test(rpc_memo, places)
+{
+    static struct rpc_memo memo;
+    char text[128];
+    for (int i = 0; i < 1000; i++) {
+        feed(&memo, base);
+        snprintf(text, sizeof(text), "{" V ",\"method\":\"x/%d\",\"params\":{\"a\":1}}", i);
+        feed(&memo, text);
+        cr_expect(i < 1 || check(&memo, base), "%d", i);
+        snprintf(text, sizeof(text), "{" V ",\"method\":\"x/%d\",\"params\":{\"a\":2}}", i);
+        (void)compare(&memo, text, strlen(text));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof(text), "{" V ",\"method\":\"y\",\"params\":{\"a\":%d}}", i);
+        feed(&memo, text);
+    }
+    cr_expect(compare(&memo, text, strlen(text)));
+}
