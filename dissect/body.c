@@ -245,6 +245,7 @@ static void skip(const struct body *b, size_t n)
 void body_set_coding(struct body *b, enum coding coding)
 {
     b->coding = (uint8_t)coding;
+    b->text.coded = coding != CODING_NONE;
 }
 
 void body_set_base(struct body *b, const struct target *base)
@@ -292,7 +293,7 @@ void body_init(struct body *b, const struct transport_conn *tc, enum dir dir)
 void body_start(struct body *b, enum body_mode mode, uint32_t channel, const struct stream_pos *at)
 {
     body_fini(b);
-    b->coding = CODING_NONE;
+    body_set_coding(b, CODING_NONE);
     b->text.at = at;
     b->text.channel = channel;
     b->text.has_event_id = false;

@@ -9,11 +9,14 @@
  * last does not suffice for names that other protocols use too
  * (tasks/get and its like, or any unknown method): there the client must also accept both JSON and
  * event streams, as every MCP client does, because gateways may serve several protocols on one
- * path. A GET counts only as the opening of an event stream: the fields alone are also sent with
- * requests for authorization metadata.
+ * path. Nobody knows the path of a response whose request was not seen: there it suffices that its
+ * connection spoke MCP, if its server was not seen to speak other JSON-RPC on such a one. A GET
+ * counts only as the opening of an event stream: the fields alone are also sent with requests for
+ * authorization metadata.
  *
  * What comes on a channel before its evidence is not held back but dropped and counted as other
  * traffic. It concerns captures that begin midstream with an ambiguous message, without any header.
+ * The bytes of what was dropped are noted, for those who ask how much of a connection was decoded.
  *
  * When a channel ends, each request that waits on it is refused (HTTP status), unanswered, lost, or
  * goes on waiting in its session, which can bring the answer on a resumed stream. Where a client
@@ -108,18 +111,43 @@ static void tell_masks(struct tracker *t, struct channel *ch)
     }
 }
 
+/* What is known of its connection, which spoke JSON-RPC; NULL: out of memory. */
+static struct tracker_link *link_of(struct tracker *t, const struct channel *ch)
+{
+    uint64_t conn_id = ch->key.conn_id;
+    void *entry = NULL;
+    if (table_take(t->links, &conn_id, &entry) < 0)
+        t->forgot = true;
+    return entry;
+}
+
+static void remember(struct tracker *t, const struct channel_path *key)
+{
+    void *entry;
+    if (table_take(t->endpoints, key, &entry) == 0)
+        table_touch(t->endpoints, entry); /* without memory later channels prove themselves */
+}
+
+/* Remembers a gateway: a server that speaks MCP and other JSON-RPC on one connection. */
+static void note_shared(struct tracker *t, const struct channel *ch,
+                        const struct tracker_link *link)
+{
+    if (link->mcp && link->foreign)
+        remember(t, &(struct channel_path){.server = ch->server, .shared = 1});
+}
+
 /* The channel speaks MCP from now on. */
 static void promote(struct tracker *t, struct channel *ch)
 {
     ch->mcp = true;
-    uint64_t conn_id = ch->key.conn_id;
-    void *entry;
-    if (table_take(t->links, &conn_id, &entry) < 0)
-        t->forgot = true;
+    struct tracker_link *link = link_of(t, ch);
+    if (link) {
+        link->mcp = true;
+        note_shared(t, ch, link);
+    }
     if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch)) {
         struct channel_path key = path_of(ch);
-        if (table_take(t->endpoints, &key, &entry) == 0)
-            table_touch(t->endpoints, entry); /* without memory later channels prove themselves */
+        remember(t, &key);
     }
     if (ch->status >= 400)
         emit_status(t, ch);
@@ -221,10 +249,41 @@ static bool is_ambiguous(enum method method)
            method == METHOD_TASKS_CANCEL;
 }
 
-bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m)
+/* The response to a request that was not seen, where nothing but MCP was spoken so far: not on its
+ * connection, nor on others to a gateway. */
+static bool is_orphan_of_mcp(const struct tracker *t, const struct channel *ch,
+                             const struct message *m)
 {
-    if (ch->mcp)
-        return true;
+    if (m->dir != DIR_S2C || !channel_is_http(ch) || !(ch->flags & CHANNEL_STUB))
+        return false;
+    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    if (!link || !link->mcp || link->foreign)
+        return false;
+    struct channel_path key = {.server = ch->server, .shared = 1};
+    return !table_find(t->endpoints, &key);
+}
+
+/* The message does not count as MCP. How many bytes that is under a coding is not known. */
+static void drop(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
+    uint64_t bytes = m->flags & MESSAGE_CODED ? 0 : m->bytes;
+    struct tracker_link *link = link_of(t, ch);
+    ch->dropped = true;
+    if (asks && channel_is_http(ch) && channel_certain(ch))
+        ch->foreign = true;
+    if (!link)
+        return;
+    link->foreign |= ch->foreign;
+    note_shared(t, ch, link);
+    if (ch->foreign)
+        link->foreign_bytes += bytes;
+    else
+        link->unproven_bytes += bytes;
+}
+
+bool channel_prove_mcp(struct tracker *t, struct channel *ch, const struct message *m)
+{
     bool asks = m->kind == MESSAGE_REQUEST || m->kind == MESSAGE_NOTIFICATION;
     bool proof = false;
     if (!(m->flags & MESSAGE_NO_VERSION)) {
@@ -234,12 +293,12 @@ bool channel_admits(struct tracker *t, struct channel *ch, const struct message 
         else if (ch->known_path && ch->method == HTTP_METHOD_POST && !ch->dropped)
             proof = proof || !asks || !is_ambiguous(m->method);
         else if (!asks)
-            proof = proof || endpoint_fits(t, ch, m);
+            proof = proof || endpoint_fits(t, ch, m) || is_orphan_of_mcp(t, ch, m);
     }
     if (proof)
         promote(t, ch);
     else
-        ch->dropped = true;
+        drop(t, ch, m);
     return proof;
 }
 

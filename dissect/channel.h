@@ -52,12 +52,14 @@ struct channel {
     /* A wrong mask was told, by direction, before it was known to be MCP. */
     bool masks[DIR_COUNT];
     bool dropped; /* messages came before it was known to be MCP and were not counted */
+    bool foreign; /* and its own request is among them */
 };
 
-/* Key of the endpoints that speak MCP. */
+/* Key of the endpoints that speak MCP; without a path, of those that speak other JSON-RPC, too, on
+ * one connection with it. */
 struct channel_path {
     struct endpoint server;
-    uint32_t zero;
+    uint32_t shared; /* 1: without a path */
     uint64_t path_hash;
 };
 
@@ -110,8 +112,14 @@ void channel_begin(struct tracker *t, const struct record *r);
  * memory. */
 struct channel *channel_of(struct tracker *t, const struct record *r);
 
+/* Whether the message shows that its channel, which is none so far, is MCP: it is from now on. */
+bool channel_prove_mcp(struct tracker *t, struct channel *ch, const struct message *m);
+
 /* Whether the message belongs to an MCP channel; the first that proves it makes it one. */
-bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m);
+static inline bool channel_admits(struct tracker *t, struct channel *ch, const struct message *m)
+{
+    return ch->mcp || channel_prove_mcp(t, ch, m);
+}
 
 /* The stream on ch announces where the client is to send messages (HTTP+SSE). */
 void channel_announce(struct tracker *t, struct channel *ch, uint64_t target_hash);

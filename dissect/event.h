@@ -31,6 +31,8 @@ struct event_connection {
     uint8_t content;         /* enum record_content, so far */
     bool mcp;                /* MCP was seen on it so far */
     bool spoke;              /* it had a message event */
+    uint64_t foreign_bytes;  /* JSON-RPC on it that is no MCP, so far */
+    uint64_t unproven_bytes; /* the same that came before anything showed whether it is */
     const uint64_t *noted;   /* bytes by enum record_noted, so far; NULL: none */
     struct stream_pos at;
 };

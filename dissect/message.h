@@ -47,6 +47,7 @@ enum message_flag {
     MESSAGE_HAS_EVENT_ID = 1 << 9,   /* event_id is valid */
     MESSAGE_HAS_CODE = 1 << 10,      /* error.code is an integer */
     MESSAGE_TEXT_CUT = 1 << 11,      /* a text below was longer than its cap */
+    MESSAGE_CODED = 1 << 12,         /* its bytes came under a content coding, compressed */
     MESSAGE_INTERIM = 1 << 15        /* Squirrel: the answer proper is still to come */
 };
 

@@ -44,6 +44,8 @@ static void on_message(void *ctx, const struct message *m)
         r.u.message.event_id = t->event_id;
         r.u.message.flags |= MESSAGE_HAS_EVENT_ID;
     }
+    if (t->coded)
+        r.u.message.flags |= MESSAGE_CODED;
     if (t->take && !t->take(t, &r.u.message))
         return;
     if (!m->squirrel && t->rpc->linked)

@@ -37,7 +37,8 @@ struct text {
     uint8_t dir;
     uint8_t dialect; /* enum text_dialect */
     bool has_event_id;
-    bool lost; /* a message was lost; the caller clears it */
+    bool coded; /* a content coding was taken off: messages get MESSAGE_CODED */
+    bool lost;  /* a message was lost; the caller clears it */
 };
 
 enum text_end {

@@ -96,8 +96,10 @@ static void take_conn(struct tracker *t, const struct record *r)
                                  .conn = &r->u.conn,
                                  .transport = r->transport,
                                  .content = r->u.content,
-                                 .mcp = link != NULL,
+                                 .mcp = link && link->mcp,
                                  .spoke = link && link->spoke,
+                                 .foreign_bytes = link ? link->foreign_bytes : 0,
+                                 .unproven_bytes = link ? link->unproven_bytes : 0,
                                  .noted = r->u.noted,
                                  .at = r->at};
     t->sink->connection(t->sink->ctx, &e);
@@ -163,7 +165,7 @@ static void take_finding(struct tracker *t, const struct record *r)
     bool mcp = ch && ch->mcp;
     if (ch && !mcp && finding == FINDING_BAD_MASK)
         ch->masks[r->u.finding.dir] = true; /* for channel_admits() to tell */
-    if (!mcp && !link)
+    if (!mcp && !(link && link->mcp))
         return;
     struct event_finding e = {.type = finding_name(finding),
                               .amount = finding == FINDING_GAP ? 1 : r->u.finding.amount,

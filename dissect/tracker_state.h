@@ -82,18 +82,22 @@ struct tracker {
     struct tracker_counters counters;
 };
 
-/* A connection that spoke MCP. */
+/* A connection that spoke JSON-RPC. */
 struct tracker_link {
     uint64_t conn_id;
-    uint64_t told_bytes; /* lost, as far as it is known here */
-    uint64_t scope : 59; /* of the first session on it that has a name; 0: none yet */
-    bool mixed : 1;      /* another session was seen on it */
-    bool spoke : 1;      /* it had a message event */
-    bool proven : 1;     /* a request's own exchange answered it: see channel_unproven() */
-    bool refuted : 1;    /* an exchange brought another one's answer */
-    bool closed : 1;     /* by FIN or RST; its channels may end later */
+    uint64_t told_bytes;     /* lost, as far as it is known here */
+    uint64_t foreign_bytes;  /* of messages that are no MCP */
+    uint64_t unproven_bytes; /* of messages that came before anything showed whether they are */
+    uint64_t scope : 57;     /* of the first session on it that has a name; 0: none yet */
+    bool mcp : 1;
+    bool foreign : 1; /* it carries requests that are no MCP */
+    bool mixed : 1;   /* another session was seen on it */
+    bool spoke : 1;   /* it had a message event */
+    bool proven : 1;  /* a request's own exchange answered it: see channel_unproven() */
+    bool refuted : 1; /* an exchange brought another one's answer */
+    bool closed : 1;  /* by FIN or RST; its channels may end later */
 };
-_Static_assert(sizeof(struct tracker_link) == 24, "one for each connection that speaks MCP");
+_Static_assert(sizeof(struct tracker_link) == 40, "one for each connection that speaks MCP");
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */
 struct tracker_peers {

@@ -223,6 +223,7 @@ static void begin_message(const struct websocket *w, struct websocket_side *s,
 {
     s->message = f->opcode;
     s->coded = f->rsv1;
+    s->text.coded = s->coded;
     s->skip = false;
     if (s->coded && !w->options.deflate && !w->options.joined)
         undecodable(s);

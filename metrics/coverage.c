@@ -20,6 +20,9 @@
  *                not known
  *   undecodable, other, encrypted
  *                what the transport noted (dissect/record.h)
+ *   other, ambiguous
+ *                of a connection that carries MCP, JSON-RPC that is none, and such that came before
+ *                anything showed whether it is
  */
 #include "coverage.h"
 
@@ -82,6 +85,10 @@ void coverage_add(struct coverage *t, const struct event_connection *e)
     t->bytes[COVERAGE_AMBIGUOUS] += captured - certain;
     for (int i = 0; e->noted && i < RECORD_NOTED_COUNT; i++)
         tell_apart(t, noted[i], e->noted[i], &certain);
+    if (e->mcp) {
+        tell_apart(t, COVERAGE_OTHER, e->foreign_bytes, &certain);
+        tell_apart(t, COVERAGE_AMBIGUOUS, e->unproven_bytes, &certain);
+    }
     t->bytes[class] += certain;
 }
 

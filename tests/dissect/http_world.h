@@ -50,6 +50,7 @@ struct world {
     size_t len;
     struct world_channel channel[WORLD_CHANNELS];
     size_t messages, begun;
+    size_t coded; /* messages from under a coding */
     uint64_t packet;
     bool open;
 };
@@ -80,6 +81,7 @@ static inline void world_message(struct world *w, struct world_channel *ch, cons
         world_log(w, " event");
     cr_assert(m->first.ts_ns <= m->last.ts_ns);
     w->messages++;
+    w->coded += (m->flags & MESSAGE_CODED) != 0;
     if (m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S)
         snprintf(ch->asked, sizeof(ch->asked), "%.*s", (int)n, id);
     if (m->kind >= MESSAGE_RESULT && m->dir == DIR_S2C)
@@ -211,6 +213,7 @@ static inline void world_gap(struct world_conn *c, enum dir dir, uint64_t n, int
     c->at.packet++;
     c->at.ts_ns = ts_ns;
     dir = (enum dir)((int)dir ^ c->conn.swapped);
+    c->conn.side[(int)dir ^ c->conn.swapped].lost_bytes += n;
     c->sink->gap(c->sink->ctx, &c->conn, dir, n, GAP_LOST, &c->at);
 }
 

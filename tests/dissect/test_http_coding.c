@@ -195,6 +195,7 @@ Test(http_coding, json_in_both_directions)
                          "2 begin POST\n2 > request 2\n2 head 200 json\n2 < result 2\n"
                          "2 end complete\n",
                          "coding %d: %s", i, world.log);
+        cr_assert(world.coded == 3 && world.messages == 4, "all but request 2");
     }
 }
 
@@ -222,6 +223,7 @@ Test(http_coding, events_flushed_one_by_one)
                          "1 begin POST\n1 > request 3\n1 head 200 sse\n1 event id\n"
                          "1 < notification\n1 < request 1\n1 < result 3\n1 end complete\n",
                          "coding %d: %s", i, world.log);
+        cr_assert_eq(world.coded, 3);
     }
 }
 

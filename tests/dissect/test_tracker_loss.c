@@ -390,3 +390,122 @@ Test(tracker_loss, the_strays_are_few)
     cr_expect(world_count(w, "orphan") == LIMIT_STRAYS + 5 && w->findings == 0);
     world_free(w);
 }
+
+/* A response whose request was not seen, as HTTP shows it. */
+static void stub_answer(struct world *w, uint64_t conn, uint32_t channel, int status,
+                        const char *id)
+{
+    BEGIN(w, conn, channel, .stub = true);
+    world_head(w, conn, channel, status, HTTP_CONTENT_JSON, 0);
+    SAY(w, conn, channel, .id = id, .dir = DIR_S2C, .error = status >= 400);
+    END(w, conn, channel);
+}
+
+/* The request was lost, on a connection that spoke nothing but MCP. */
+Test(tracker_loss, responses_without_their_requests)
+{
+    struct world *w = world_ready();
+    stub_answer(w, 1, 2, 200, "1");
+    stub_answer(w, 1, 3, 404, "2");
+    world_wait(w);
+    EXPECT(w, "f http:404\n"
+              "m s2c ?:result 1 s0 - orphan\n"
+              "m s2c ?:error 2 s0 - orphan\n"
+              "f jsonrpc:no_code\n");
+    world_clear(w);
+    BEGIN(w, 1, 4, .stub = true);
+    SSE_HEAD(w, 1, 4);
+    SAY(w, 1, 4, .id = "3", .dir = DIR_S2C);
+    SAY(w, 1, 4, "roots/list", "1", DIR_S2C);
+    END(w, 1, 4);
+    world_finish(w);
+    cr_expect_eq(world_count(w, "m s2c ?:result 3 s0 - orphan"), 1, "%s", w->log);
+    cr_expect_eq(world_count(w, "m s2c roots/list 1"), 1, "%s", w->log);
+    cr_expect_eq(w->findings, 2, "%s", w->log);
+    world_gone(w, 1);
+    cr_expect(w->gone.mcp && w->gone.foreign_bytes == 0 && w->gone.unproven_bytes == 0);
+    world_free(w);
+}
+
+/* Nothing showed what they are; where their connection speaks MCP later, their bytes are known. */
+Test(tracker_loss, responses_before_the_first_proof)
+{
+    struct world *w = world_new(0, 0);
+    stub_answer(w, 1, 1, 200, "1");
+    BEGIN(w, 1, 2, .stub = true);
+    SSE_HEAD(w, 1, 2);
+    SAY(w, 1, 2, .id = "2", .dir = DIR_S2C);
+    SAY(w, 1, 2, "custom/news", .dir = DIR_S2C); /* nor does it show that there is something else */
+    END(w, 1, 2);
+    BEGIN(w, 1, 3, .stub = true);
+    JSON_HEAD(w, 1, 3);
+    SAY(w, 1, 3, .id = "3", .dir = DIR_S2C, .flags = MESSAGE_CODED); /* how many, nobody knows */
+    END(w, 1, 3);
+    stub_answer(w, 2, 1, 200, "1");
+    EXPECT(w, "");
+    world_call(w, 1, 4, 5, "4");
+    stub_answer(w, 1, 5, 200, "5");
+    world_finish(w);
+    cr_expect_eq(world_count(w, "orphan"), 1, "%s", w->log);
+    cr_expect_eq(w->findings, 0, "%s", w->log);
+    world_gone(w, 1);
+    cr_expect(w->gone.mcp && w->gone.spoke && w->gone.foreign_bytes == 0);
+    cr_expect_eq(w->gone.unproven_bytes, 300);
+    world_gone(w, 2);
+    cr_expect(!w->gone.mcp && !w->gone.spoke);
+    world_gone(w, 1);
+    cr_expect(!w->gone.mcp && w->gone.unproven_bytes == 0, "it was forgotten");
+    world_free(w);
+}
+
+/* An exchange of other JSON-RPC, on another path. */
+static void foreign_call(struct world *w, uint64_t conn, uint32_t channel, const char *id)
+{
+    BEGIN(w, conn, channel, .path = 99, .flags = CHANNEL_ACCEPTS_SSE);
+    SAY(w, conn, channel, "eth_call", id);
+    JSON_HEAD(w, conn, channel);
+    SAY(w, conn, channel, .id = id, .dir = DIR_S2C);
+    END(w, conn, channel);
+}
+
+/* Behind a gateway, a response without its request may be anything; whatever came first. */
+Test(tracker_loss, responses_of_a_gateway)
+{
+    for (int first = 0; first < 2; first++) {
+        struct world *w = world_new(0, 0);
+        if (first == 0)
+            foreign_call(w, 1, 1, "1");
+        world_initialize(w, 1, 2, 5);
+        if (first == 1)
+            foreign_call(w, 1, 3, "1");
+        world_call(w, 2, 1, 5, "1");
+        world_clear(w);
+        stub_answer(w, 1, 4, 200, "2");
+        stub_answer(w, 2, 2, 200, "2");
+        w->server_port = 81;
+        world_call(w, 3, 1, 6, "1");
+        stub_answer(w, 3, 2, 200, "2");
+        world_finish(w);
+        cr_expect_eq(world_count(w, "orphan"), 1, "another server: %s", w->log);
+        world_gone(w, 1);
+        cr_expect(w->gone.mcp && w->gone.foreign_bytes == 200 && w->gone.unproven_bytes == 100);
+        world_gone(w, 2);
+        cr_expect(w->gone.mcp && w->gone.foreign_bytes == 0 && w->gone.unproven_bytes == 100);
+        world_free(w);
+    }
+}
+
+/* On a connection of their own they say nothing about the server. */
+Test(tracker_loss, other_protocols_beside_mcp)
+{
+    struct world *w = world_ready();
+    foreign_call(w, 2, 1, "1");
+    stub_answer(w, 2, 2, 200, "2");
+    EXPECT(w, "");
+    stub_answer(w, 1, 2, 200, "2");
+    world_finish(w);
+    cr_expect_eq(world_count(w, "orphan"), 1, "%s", w->log);
+    world_gone(w, 2);
+    cr_expect(!w->gone.mcp && w->gone.foreign_bytes == 200);
+    world_free(w);
+}

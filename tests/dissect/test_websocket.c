@@ -131,6 +131,7 @@ Test(websocket, context_takeover)
     cr_expect(script.segment[4].n > script.segment[6].n, "it must refer back");
     EXPECT("1 begin ? mcp\n1 > request 1\n1 < result 1\n1 > request 2\n1 > request 3\n"
            "1 > request 4\n1 < result 2\n1 end closed\n");
+    cr_expect(world.coded == 5 && world.messages == 6, "%zu", world.coded);
 }
 
 Test(websocket, no_context_takeover)

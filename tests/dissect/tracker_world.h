@@ -35,6 +35,7 @@ struct world {
     char log[1 << 16];
     size_t len;
     uint64_t messages, exchanges, findings;
+    struct event_connection gone; /* the latest connection that went; its pointers are not valid */
 };
 
 __attribute__((format(printf, 2, 3), unused)) static void world_log(struct world *w,
@@ -52,8 +53,8 @@ __attribute__((format(printf, 2, 3), unused)) static void world_log(struct world
 
 static void world_on_connection(void *ctx, const struct event_connection *e)
 {
-    (void)ctx;
-    (void)e;
+    if (e->event == CONN_EVENT_GONE)
+        ((struct world *)ctx)->gone = *e;
 }
 
 static void world_on_session(void *ctx, const struct event_session *e)
@@ -258,6 +259,15 @@ __attribute__((unused)) static void world_finding(struct world *w, uint64_t conn
 {
     struct record r = world_record(w, RECORD_FINDING, conn, channel);
     r.u.finding = (struct record_finding){.amount = amount, .finding = finding};
+    world_send(w, &r);
+}
+
+/* A connection goes; what became of it is in w->gone. */
+__attribute__((unused)) static void world_gone(struct world *w, uint64_t conn)
+{
+    struct record r = world_record(w, RECORD_CONN, conn, 0);
+    r.conn_event = CONN_EVENT_GONE;
+    memset(&r.u, 0, sizeof(r.u));
     world_send(w, &r);
 }
 

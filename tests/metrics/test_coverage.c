@@ -17,6 +17,7 @@ struct given {
     uint64_t noted[RECORD_NOTED_COUNT];
     int class; /* -1: none */
     uint64_t bytes[COVERAGE_CLASS_COUNT];
+    uint64_t foreign, unproven;
 };
 
 static struct coverage add(const struct given *g)
@@ -30,6 +31,8 @@ static struct coverage add(const struct given *g)
                                            .overlap_conflicts = g->side[i].conflicts};
     struct event_connection e = {
         .conn = &c, .content = g->content, .mcp = g->mcp, .noted = g->noted};
+    e.foreign_bytes = g->foreign;
+    e.unproven_bytes = g->unproven;
     coverage_add(&t, &e);
     return t;
 }
@@ -122,6 +125,33 @@ static const struct given cases[] = {
      {0},
      COVERAGE_MCP,
      {20, 0, 0, 0, 0, 10}},
+    {"mcp beside other messages",
+     {{100}, {200}},
+     true,
+     RECORD_CONTENT_READ,
+     {[RECORD_NOTED_OTHER] = 10},
+     COVERAGE_MCP,
+     {220, 50, 0, 0, 0, 30},
+     40,
+     30},
+    {"other messages alone",
+     {{100}, {200}},
+     false,
+     RECORD_CONTENT_READ,
+     {0},
+     COVERAGE_OTHER,
+     {0, 300},
+     40,
+     30},
+    {"more of them than there is",
+     {{100}, {200}},
+     true,
+     RECORD_CONTENT_READ,
+     {[RECORD_NOTED_UNREAD] = 270},
+     COVERAGE_MCP,
+     {0, 20, 0, 0, 270, 10},
+     20,
+     30},
     {"more noted than there is",
      {{10, 20}, {20}},
      true,
