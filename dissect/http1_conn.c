@@ -132,11 +132,25 @@ uint32_t http1_conn_channel(struct http1_conn *s, enum dir dir)
     return 0;
 }
 
+/* What the client sends is HTTP for sure: it was read from the beginning of the connection, and no
+ * response is missing that may have let it turn to something else. */
+static bool must_be_request(const struct http1_conn *s)
+{
+    const struct conn *c = s->tc->conn;
+    bool missed = (c->midstream && !c->whole) || c->start_unknown || transport_one_way(c);
+    for (int side = 0; side < DIR_COUNT; side++)
+        missed = missed || c->side[side].lost_bytes > 0 || c->side[side].truncated_bytes > 0;
+    return !missed;
+}
+
 void http1_conn_anomaly(struct http1_conn *s, enum dir dir, enum http1_anomaly what)
 {
     enum finding f = FINDING_BAD_HTTP;
     switch (what) {
     case HTTP1_BAD_START_LINE:
+        if (dir == DIR_C2S && !must_be_request(s))
+            return;
+        break;
     case HTTP1_BAD_FIELD:
     case HTTP1_BAD_CHUNK:
         break;

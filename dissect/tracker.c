@@ -151,7 +151,8 @@ static void take_finding(struct tracker *t, const struct record *r)
     if (finding >= FINDING_COUNT)
         return;
     struct channel *ch = channel_find(t, r);
-    bool of_connection = finding == FINDING_GAP || finding == FINDING_OVERLAP;
+    bool of_connection =
+        finding == FINDING_GAP || finding == FINDING_OVERLAP || finding == FINDING_BAD_HTTP;
     if (finding == FINDING_GAP || finding == FINDING_LOST_MESSAGE) {
         tracker_note_loss(t, &r->client, &r->server);
         if (ch)

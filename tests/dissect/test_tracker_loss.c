@@ -509,3 +509,19 @@ Test(tracker_loss, other_protocols_beside_mcp)
     cr_expect(!w->gone.mcp && w->gone.foreign_bytes == 200);
     world_free(w);
 }
+
+/* What is wrong between two messages belongs to none of them. */
+Test(tracker_loss, bad_http_in_front_of_a_response_without_its_request)
+{
+    struct world *w = world_ready();
+    for (uint64_t conn = 1; conn < 3; conn++) {
+        BEGIN(w, conn, 2, .stub = true);
+        world_finding(w, conn, 2, FINDING_BAD_HTTP, 1);
+        world_finding(w, conn, 2, FINDING_MALFORMED_JSON, 1);
+        END(w, conn, 2);
+    }
+    foreign_call(w, 2, 3, "1");
+    world_finding(w, 2, 4, FINDING_BAD_HTTP, 1);
+    EXPECT(w, "f http:malformed\n");
+    world_free(w);
+}

@@ -362,6 +362,36 @@ Test(transport_http1, lengths_that_are_wrong)
                                "3 end complete\n");
 }
 
+/* Where anything was missed, what is no request may have been agreed on in it. */
+Test(transport_http1, what_is_no_request_after_a_loss)
+{
+    static const struct segment segments[] = {
+        C2S(POST(46, CALL("1"))),   S2C(JSON(36, RESULT("1"))),    C2S(POST(46, CALL("2"))),
+        S2C(JSON(36, RESULT("2"))), C2S("}}" POST(46, CALL("3"))), S2C(JSON(36, RESULT("3"))),
+        C2S(POST(46, CALL("4"))),   S2C(JSON(36, RESULT("4"))),
+    };
+    struct world_plan plan = {.segments = segments, .count = COUNT(segments)};
+    plan.end = STREAM_END_FIN;
+    world_run(&world, &plan);
+    cr_expect(strstr(world.log, "> http:malformed"), "%s", world.log);
+    plan.midstream = true;
+    world_run(&world, &plan);
+    cr_expect_null(strstr(world.log, "malformed"), "%s", world.log);
+    plan.midstream = false;
+    plan.loss_count = 1;
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        struct world_loss loss = {(enum dir)dir, 0, 0};
+        size_t n = strlen(segments[dir].text);
+        plan.losses = &loss;
+        for (loss.to = 1; loss.to <= 2 * n; loss.to++) {
+            loss.from = loss.to > n ? loss.to - n : loss.to - 1;
+            world_run(&world, &plan);
+            cr_assert_null(strstr(world.log, "> http:malformed"), "%d %zu: %s", dir, loss.to,
+                           world.log);
+        }
+    }
+}
+
 Test(transport_http1, http_that_is_bad)
 {
     static const struct segment segments[] = {
