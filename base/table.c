@@ -213,6 +213,23 @@ static struct node *take_node(struct table *t)
     return n;
 }
 
+static inline void chain_add(struct table *t, uint32_t index, uint32_t hash)
+{
+    struct link *link = &t->links[index];
+    link->hash = hash;
+    link->chain = t->buckets[hash & t->bucket_mask];
+    t->buckets[hash & t->bucket_mask] = index;
+}
+
+static inline void chain_remove(struct table *t, uint32_t index)
+{
+    struct link *link = &t->links[index];
+    uint32_t *at = &t->buckets[link->hash & t->bucket_mask];
+    while (*at != index)
+        at = &t->links[*at].chain;
+    *at = link->chain;
+}
+
 static inline int insert_hashed(struct table *t, const void *key, uint32_t hash, void **ret_entry)
 {
     if (t->count == t->config.max_entries) {
@@ -221,18 +238,17 @@ static inline int insert_hashed(struct table *t, const void *key, uint32_t hash,
             t->config.evict(t->config.ctx, victim);
         table_remove(t, victim);
     }
-    if (t->count > t->bucket_mask)
+    if (t->count > t->bucket_mask && t->config.key_bytes > 0)
         grow_buckets(t);
     struct node *n = take_node(t);
     if (!n)
         return ERR_NOMEM;
     n->zero = 0;
-    struct link *link = &t->links[n->self];
-    link->hash = hash;
-    link->chain = t->buckets[link->hash & t->bucket_mask];
-    t->buckets[link->hash & t->bucket_mask] = n->self;
     uint8_t *entry = entry_of(n);
-    memcpy(entry, key, t->config.key_bytes);
+    if (t->config.key_bytes > 0) {
+        chain_add(t, n->self, hash);
+        memcpy(entry, key, t->config.key_bytes);
+    }
     memset(entry + t->config.key_bytes, 0, t->config.entry_bytes - t->config.key_bytes);
     list_append(t, n);
     t->count++;
@@ -242,7 +258,7 @@ static inline int insert_hashed(struct table *t, const void *key, uint32_t hash,
 
 int table_insert(struct table *t, const void *key, void **ret_entry)
 {
-    return insert_hashed(t, key, hash_key32(t, key), ret_entry);
+    return insert_hashed(t, key, t->config.key_bytes > 0 ? hash_key32(t, key) : 0, ret_entry);
 }
 
 int table_take(struct table *t, const void *key, void **ret_entry)
@@ -269,13 +285,12 @@ void table_touch(struct table *t, void *entry)
 void table_remove(struct table *t, void *entry)
 {
     struct node *n = node_of(entry);
-    struct link *link = &t->links[n->self];
-    uint32_t *at = &t->buckets[link->hash & t->bucket_mask];
-    while (*at != n->self)
-        at = &t->links[*at].chain;
-    *at = link->chain;
+    if (t->config.key_bytes > 0) {
+        chain_remove(t, n->self);
+        memset(entry, 0, t->config.key_bytes);
+    }
     list_unlink(t, n);
-    link->chain = t->free_list;
+    t->links[n->self].chain = t->free_list;
     t->free_list = n->self;
     t->count--;
 }

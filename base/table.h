@@ -12,7 +12,8 @@
  *
  * An entry is a block of entry_bytes whose first key_bytes are its key (compared with memcmp, so
  * keys have no padding). An entry's address does not change until it is removed. Memory grows in
- * slabs up to the capacity and is kept until table_free(). The order of the list, never that of
+ * slabs up to the capacity and is kept until table_free(). Where key_bytes is 0 there is the list
+ * alone: nothing is found, and table_insert() ignores its key. The order of the list, never that of
  * the buckets, is visible to callers.
  */
 
@@ -46,6 +47,9 @@ int table_take(struct table *t, const void *key, void **ret_entry);
 
 /* Makes the entry the newest. */
 void table_touch(struct table *t, void *entry);
+
+/* The key of a removed entry is all zeros until its place is taken, and its memory stays until
+ * table_free(): who knows where an entry was may look there, and compare the key. */
 void table_remove(struct table *t, void *entry);
 
 /* Walk from oldest to newest; NULL at the end. The current entry may be removed after its

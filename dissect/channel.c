@@ -41,15 +41,16 @@ static struct channel_key key_of(const struct record *r)
 
 struct channel *channel_find(struct tracker *t, const struct record *r)
 {
+    struct tracker_near *near = tracker_near(t, r->conn_id);
+    struct channel *ch = near->channel;
+    if (ch && ch->key.conn_id == r->conn_id && ch->key.number == r->channel)
+        return ch;
     struct channel_key key = key_of(r);
-    if (!t->recent || memcmp(&t->recent->key, &key, sizeof(key)) != 0)
-        t->recent = table_find(t->channels, &key);
-    return t->recent;
+    return near->channel = table_find(t->channels, &key);
 }
 
 void channel_remove(struct tracker *t, struct channel *ch)
 {
-    t->recent = NULL;
     table_remove(t->channels, ch);
 }
 
@@ -70,7 +71,7 @@ bool channel_unproven(const struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return false;
-    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     return ch->kept || !link || !link->proven;
 }
 
@@ -78,14 +79,14 @@ void channel_prove(struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return;
-    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     if (link)
         link->proven = true;
 }
 
 void channel_refute(struct tracker *t, struct channel *ch)
 {
-    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     if (link)
         link->refuted = true;
     ch->flags |= CHANNEL_UNCERTAIN;
@@ -95,7 +96,7 @@ static bool is_refuted(const struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return false;
-    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     return link && link->refuted;
 }
 
@@ -115,17 +116,27 @@ static void tell_masks(struct tracker *t, struct channel *ch)
 static struct tracker_link *link_of(struct tracker *t, const struct channel *ch)
 {
     uint64_t conn_id = ch->key.conn_id;
-    void *entry = NULL;
-    if (table_take(t->links, &conn_id, &entry) < 0)
-        t->forgot = true;
-    return entry;
+    struct tracker_link *link = tracker_link_find(t, conn_id);
+    void *entry;
+    if (link)
+        return link;
+    if (table_insert(t->links, &conn_id, &entry) == 0)
+        return tracker_near(t, conn_id)->link = entry;
+    t->forgot = true;
+    return NULL;
 }
 
-static void remember(struct tracker *t, const struct channel_path *key)
+/* Without memory later channels prove themselves. */
+static void remember(struct tracker *t, const struct channel *ch, const struct channel_path *key)
 {
-    void *entry;
-    if (table_take(t->endpoints, key, &entry) == 0)
-        table_touch(t->endpoints, entry); /* without memory later channels prove themselves */
+    struct tracker_near *near = tracker_near(t, ch->key.conn_id);
+    void *entry = near->path;
+    int added = 0;
+    if (!near->path || memcmp(near->path, key, sizeof(*key)) != 0)
+        added = table_take(t->endpoints, key, &entry);
+    near->path = added < 0 ? NULL : entry;
+    if (added == 0)
+        table_touch(t->endpoints, entry);
 }
 
 /* Remembers a gateway: a server that speaks MCP and other JSON-RPC on one connection. */
@@ -133,7 +144,7 @@ static void note_shared(struct tracker *t, const struct channel *ch,
                         const struct tracker_link *link)
 {
     if (link->mcp && link->foreign)
-        remember(t, &(struct channel_path){.server = ch->server, .shared = 1});
+        remember(t, ch, &(struct channel_path){.server = ch->server, .shared = 1});
 }
 
 /* The channel speaks MCP from now on. */
@@ -147,7 +158,7 @@ static void promote(struct tracker *t, struct channel *ch)
     }
     if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch)) {
         struct channel_path key = path_of(ch);
-        remember(t, &key);
+        remember(t, ch, &key);
     }
     if (ch->status >= 400)
         emit_status(t, ch);
@@ -185,7 +196,7 @@ static struct channel *make(struct tracker *t, const struct record *r)
         t->forgot = true;
         return NULL;
     }
-    struct channel *ch = entry;
+    struct channel *ch = tracker_near(t, r->conn_id)->channel = entry;
     ch->client = r->client;
     ch->server = r->server;
     ch->transport = r->transport;
@@ -256,7 +267,7 @@ static bool is_orphan_of_mcp(const struct tracker *t, const struct channel *ch,
 {
     if (m->dir != DIR_S2C || !channel_is_http(ch) || !(ch->flags & CHANNEL_STUB))
         return false;
-    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     if (!link || !link->mcp || link->foreign)
         return false;
     struct channel_path key = {.server = ch->server, .shared = 1};
@@ -533,6 +544,5 @@ void channel_evict(void *tracker, void *entry)
     struct tracker *t = tracker;
     limits_hit_add(t->hit, LIMIT_ID_EXCHANGES);
     t->forgot = true;
-    t->recent = NULL;
     channel_end(t, entry, CHANNEL_END_LOST);
 }

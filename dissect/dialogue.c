@@ -41,7 +41,7 @@ static void tell(struct tracker *t, struct event_message *e)
 static uint64_t event_scope(const struct tracker *t, const struct channel *ch)
 {
     if ((ch->flags & CHANNEL_STUB) && !session_named(ch->session)) {
-        const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+        const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
         if (link && link->scope)
             return link->scope;
     }
@@ -152,7 +152,7 @@ static bool request_again(const struct tracker *t, const struct channel *ch,
 static bool is_retry(const struct tracker *t, const struct pending *twin, const struct channel *ch,
                      const struct message *m)
 {
-    const struct tracker_link *link = table_find(t->links, &twin->conn_id);
+    const struct tracker_link *link = tracker_link_find(t, twin->conn_id);
     bool open = twin->channel && (twin->channel->status != 0 || !link || !link->closed);
     size_t name_len, twin_len;
     const char *name = message_text(m, MESSAGE_TEXT_NAME, &name_len);
@@ -226,7 +226,7 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
  * since that was not seen. */
 static bool has_one_session(const struct tracker *t, const struct channel *ch)
 {
-    const struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     return link && !link->mixed && !(ch->flags & CHANNEL_REQUEST_MISSING) && ch->session &&
            link->scope == ch->session->scope;
 }

@@ -80,7 +80,7 @@ void emit_message(struct tracker *t, struct event_message *e)
 {
     uint64_t conn_id = e->origin.conn_id;
     if (conn_id != t->latest_speaker) {
-        struct tracker_link *link = table_find(t->links, &conn_id);
+        struct tracker_link *link = tracker_link_find(t, conn_id);
         e->speaker = !link         ? EVENT_SPEAKER_UNKNOWN
                      : link->spoke ? EVENT_SPEAKER_KNOWN
                                    : EVENT_SPEAKER_NEW;

@@ -214,8 +214,23 @@ static enum step take_number(struct json_scan *s, struct json_input *in, const u
     return end_value(s, in);
 }
 
+/* An integer that lies whole in the input, as most do: an id, a code. */
+static enum step whole_integer(struct json_scan *s, struct json_input *in, const uint8_t *behind)
+{
+    json_node_begin(s, JSON_INTEGER);
+    if (json_node_is_captured(s)) {
+        json_text_begin_value(s);
+        json_text_whole_value(s, in->at, (size_t)(behind - in->at));
+    }
+    in->at = behind;
+    return end_value(s, in);
+}
+
 static enum step begin_number(struct json_scan *s, struct json_input *in)
 {
+    const uint8_t *behind = json_scalar_integer(in->at, in->end);
+    if (behind)
+        return whole_integer(s, in, behind);
     const uint8_t *from = in->at++;
     s->state = STATE_NUMBER;
     json_node_begin(s, JSON_INTEGER);

@@ -56,6 +56,16 @@ static inline const uint8_t *json_scalar_digits(const uint8_t *p, const uint8_t 
     return p;
 }
 
+/* The byte behind an integer that is not the last thing in the input; or NULL. */
+static inline const uint8_t *json_scalar_integer(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *first = p + (*p == '-');
+    p = json_scalar_digits(first, end);
+    if (p == first || p == end || (*first == '0' && p > first + 1))
+        return NULL;
+    return *p == '.' || (*p | 0x20) == 'e' ? NULL : p;
+}
+
 /* The byte behind a number without exponent that is not the last thing in the input; or NULL. */
 static inline const uint8_t *json_scalar_number(const uint8_t *p, const uint8_t *end)
 {

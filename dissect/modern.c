@@ -43,14 +43,14 @@
 static bool is_modern(const char *version, size_t n)
 {
     static const char shape[] = "dddd-dd-dd";
-    if (n != VERSION_BYTES)
+    if (n != VERSION_BYTES || memcmp(version, FIRST_MODERN, n) < 0)
         return false;
     for (size_t i = 0; i < n; i++) {
         bool digit = version[i] >= '0' && version[i] <= '9';
         if (shape[i] == 'd' ? !digit : version[i] != shape[i])
             return false;
     }
-    return memcmp(version, FIRST_MODERN, n) >= 0;
+    return true;
 }
 
 bool modern_head(const struct channel *ch)
@@ -58,7 +58,7 @@ bool modern_head(const struct channel *ch)
     if (!channel_is_http(ch) || ch->announced)
         return false;
     return (ch->flags & (CHANNEL_HAS_METHOD | CHANNEL_HAS_NAME)) != 0 ||
-           is_modern(ch->version, strlen(ch->version));
+           (ch->version[0] != '\0' && is_modern(ch->version, strlen(ch->version)));
 }
 
 static uint64_t identity_of(const struct tracker *t, const struct message *m)

@@ -36,9 +36,9 @@ static bool index_add(struct tracker *t, struct pending *p)
 {
     struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
     void *entry;
-    if (table_take(t->ids, &key, &entry) < 0)
+    if (table_take(t->ids, &key, &entry) < 0) /* drops none: there are no more than requests */
         return false;
-    struct pairing_slot *slot = entry;
+    struct pairing_slot *slot = p->slot = entry;
     p->older = slot->newest;
     p->newer = NULL;
     if (slot->newest)
@@ -51,7 +51,7 @@ static bool index_add(struct tracker *t, struct pending *p)
 
 static void index_remove(struct tracker *t, struct pending *p)
 {
-    struct pairing_slot *slot = slot_find(t, p->scope, p->dir, p->id_hash);
+    struct pairing_slot *slot = p->slot;
     if (p->older)
         p->older->newer = p->newer;
     else if (slot && slot->oldest == p)
@@ -61,6 +61,7 @@ static void index_remove(struct tracker *t, struct pending *p)
     else if (slot && slot->newest == p)
         slot->newest = p->older;
     p->older = p->newer = NULL;
+    p->slot = NULL;
     if (slot && !slot->oldest)
         table_remove(t->ids, slot);
 }
@@ -143,13 +144,13 @@ static bool may_be_copy(const struct tracker *t, const struct channel *ch, const
 void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
                  const char *version)
 {
-    uint64_t seq = ++t->last_seq;
     void *entry;
-    if (table_insert(t->pending, &seq, &entry) < 0) {
+    if (table_insert(t->pending, NULL, &entry) < 0) {
         t->forgot = true;
         return;
     }
     struct pending *p = entry;
+    p->seq = ++t->last_seq;
     p->scope = ch->session ? ch->session->scope : ++t->last_scope;
     p->id_hash = m->id.hash;
     p->dir = m->dir;
@@ -171,7 +172,8 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     bool follows = s && !session_shared(s);
     if (!version[0] && !follows)
         version = emit_version(ch);
-    tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
+    if (version[0])
+        tracker_copy_text(p->version, sizeof(p->version), version, strlen(version));
     keep_texts(p, m);
     p->maybe_copy = may_be_copy(t, ch, m);
     p->stub = (ch->flags & CHANNEL_STUB) != 0;

@@ -38,13 +38,14 @@ enum pending_owes {
 
 /* A waiting request; about 250 bytes. */
 struct pending {
-    uint64_t seq; /* key: order of appearance */
+    uint64_t seq; /* order of appearance */
     uint64_t scope;
     uint64_t id_hash;
     struct channel *channel;       /* open channel it waits on; NULL: waits in the session */
     struct session *session;       /* with channel == NULL; NULL, too: it is doomed */
     struct pending *prev, *next;   /* in the list of channel or session */
-    struct pending *older, *newer; /* same scope, sender and id */
+    struct pairing_slot *slot;     /* same scope, sender and id: there */
+    struct pending *older, *newer; /* in it */
     struct endpoint client, server;
     uint64_t conn_id;
     uint64_t session_number; /* when doomed */

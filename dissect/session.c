@@ -76,9 +76,24 @@ struct session *session_find(const struct tracker *t, const struct session_key *
     return table_find(t->sessions, &hash);
 }
 
+/* The session that the connection had before, if that is the one of the key; else NULL. */
+static struct session *known_session(const struct tracker_near *near, const struct session_key *key,
+                                     const struct channel *ch)
+{
+    bool same = key->kind == SESSION_KIND_ID && near->session_conn == ch->key.conn_id &&
+                near->session_value == key->value && near->session->key == near->session_hash;
+    return same ? near->session : NULL;
+}
+
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
+    struct tracker_near *near = tracker_near(t, ch->key.conn_id);
+    struct session *s = known_session(near, key, ch);
+    if (s) {
+        table_touch(t->sessions, s);
+        return s;
+    }
     uint64_t hash = hash_of(t, key);
     void *entry;
     int added = table_take(t->sessions, &hash, &entry);
@@ -86,7 +101,13 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
         t->forgot = true;
         return NULL;
     }
-    struct session *s = entry;
+    s = entry;
+    if (key->kind == SESSION_KIND_ID) {
+        near->session = s;
+        near->session_hash = hash;
+        near->session_value = key->value;
+        near->session_conn = ch->key.conn_id;
+    }
     if (!added) {
         table_touch(t->sessions, s);
         return s;
@@ -132,7 +153,7 @@ void session_leave(struct tracker *t, struct channel *ch)
 /* Remembers whether a connection carries one session or several. */
 static void note_link(const struct tracker *t, const struct session *s, const struct channel *ch)
 {
-    struct tracker_link *link = table_find(t->links, &ch->key.conn_id);
+    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
     if (!link || !session_named(s))
         return;
     if (link->scope == 0)

@@ -91,7 +91,7 @@ static void take_conn(struct tracker *t, const struct record *r)
         legs_missed(t, &r->client, &r->server);
     if (r->conn_event == CONN_EVENT_GONE && r->u.conn.midstream && r->u.conn.whole)
         legs_whole(t, &r->client, &r->server);
-    struct tracker_link *link = table_find(t->links, &r->conn_id);
+    struct tracker_link *link = tracker_link_find(t, r->conn_id);
     struct event_connection e = {.event = r->conn_event,
                                  .conn = &r->u.conn,
                                  .transport = r->transport,
@@ -160,7 +160,7 @@ static void take_finding(struct tracker *t, const struct record *r)
     } else if (finding == FINDING_UNDECODABLE && ch) {
         ch->opaque = true;
     }
-    struct tracker_link *link = of_connection ? table_find(t->links, &r->conn_id) : NULL;
+    struct tracker_link *link = of_connection ? tracker_link_find(t, r->conn_id) : NULL;
     if (link && finding == FINDING_GAP)
         link->told_bytes += r->u.finding.amount;
     bool mcp = ch && ch->mcp;
@@ -262,13 +262,14 @@ static bool make_tables(struct tracker *t)
 {
     const uint32_t *cap = t->config.caps->of;
     uint32_t pending = t->config.max_pending, sessions = t->config.max_sessions;
+    t->near = calloc(TRACKER_NEAR, sizeof(*t->near));
     t->channels = make_table(
         t, PLAN(cap[LIMIT_ID_EXCHANGES], struct channel, struct channel_key, channel_evict));
     t->links = make_table(t, PLAN(cap[LIMIT_ID_FLOWS], struct tracker_link, uint64_t, NULL));
     t->sessions = make_table(t, PLAN(sessions, struct session, uint64_t, session_evict));
     t->names = make_table(
         t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
-    t->pending = make_table(t, PLAN(pending, struct pending, uint64_t, pairing_evict));
+    t->pending = make_table(t, &(struct plan){pending, sizeof(struct pending), 0, pairing_evict});
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
     t->answered = make_table(t, PLAN(cap[LIMIT_ID_ANSWERED], struct answered, struct pairing_key,
                                      pairing_evict_answered));
@@ -289,7 +290,7 @@ static bool make_tables(struct tracker *t)
         make_table(t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operations_leg, uint64_t, NULL));
     t->joined = make_table(
         t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct legs_joined, struct tracker_peers, NULL));
-    return t->channels && t->links && t->sessions && t->names && t->pending && t->ids &&
+    return t->near && t->channels && t->links && t->sessions && t->names && t->pending && t->ids &&
            t->answered && t->seen && t->endpoints && t->strays && t->losses && t->operations &&
            t->operation_keys && t->joined && t->facts && t->operation_legs;
 }
@@ -371,5 +372,6 @@ void tracker_free(struct tracker *t)
     table_free(t->joined);
     table_free(t->facts);
     table_free(t->operation_legs);
+    free(t->near);
     free(t);
 }

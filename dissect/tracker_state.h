@@ -49,7 +49,7 @@ struct tracker {
     struct table *links;          /* struct tracker_link */
     struct table *sessions;       /* struct session */
     struct table *names;          /* names.c */
-    struct table *pending;        /* struct pending, by sequence number */
+    struct table *pending;        /* struct pending; a list without keys */
     struct table *ids;            /* struct pairing_slot */
     struct pairing_list doomed;   /* requests whose session is over */
     struct table *answered;       /* struct answered */
@@ -73,10 +73,10 @@ struct tracker {
     bool operations_forgot;  /* something that waits for input was dropped or is not known */
     void *names_idle;        /* names.c */
     uint32_t names_idle_count;
-    struct session *untied; /* HTTP+SSE targets without a stream (endpoint.h), newest first */
-    struct channel *recent; /* channel of the latest record: mostly that of the next, too */
-    struct stream_pos at;   /* of the latest record */
-    int64_t now_ns;         /* latest time so far: never runs backwards */
+    struct session *untied;    /* HTTP+SSE targets without a stream (endpoint.h), newest first */
+    struct tracker_near *near; /* TRACKER_NEAR of them, by the low bits of conn_id */
+    struct stream_pos at;      /* of the latest record */
+    int64_t now_ns;            /* latest time so far: never runs backwards */
     uint64_t last_scope, last_seq;
     bool forgot; /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
@@ -98,6 +98,36 @@ struct tracker_link {
     bool closed : 1;  /* by FIN or RST; its channels may end later */
 };
 _Static_assert(sizeof(struct tracker_link) == 40, "one for each connection that speaks MCP");
+
+/* Where the entries of a connection were found last, so that most records need no look into the
+ * tables. Each is compared by its key before it is used, because it may be another one by now, of
+ * another connection, too; a removed one has no key (base/table.h). */
+struct tracker_near {
+    struct channel *channel;
+    struct tracker_link *link;
+    struct channel_path *path;
+    struct session *session; /* of kind SESSION_KIND_ID; its key is session_hash, */
+    uint64_t session_hash;   /* which is made of the value and the server of the connection */
+    uint64_t session_value;
+    uint64_t session_conn; /* 0: none */
+};
+
+#define TRACKER_NEAR                                                                               \
+    1024 /* a power of two: more connections are hardly in the middle of something */
+
+static inline struct tracker_near *tracker_near(const struct tracker *t, uint64_t conn_id)
+{
+    return &t->near[conn_id & (TRACKER_NEAR - 1)];
+}
+
+/* What is known of a connection that spoke MCP; NULL: it did not, or was forgotten. */
+static inline struct tracker_link *tracker_link_find(const struct tracker *t, uint64_t conn_id)
+{
+    struct tracker_near *near = tracker_near(t, conn_id);
+    if (!near->link || near->link->conn_id != conn_id)
+        near->link = table_find(t->links, &conn_id);
+    return near->link;
+}
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */
 struct tracker_peers {

@@ -190,3 +190,34 @@ Test(table, survives_every_allocation_failure)
     } while (fail_alloc_stop());
     cr_assert_gt(n, 10);
 }
+
+Test(table, without_keys_there_is_the_list)
+{
+    struct table_config config = {.max_entries = 100, .entry_bytes = sizeof(struct entry)};
+    struct table *t = table_new(&config);
+    void *e[200];
+    for (uint32_t i = 0; i < 200; i++) {
+        cr_assert_eq(table_insert(t, NULL, &e[i]), 0);
+        cr_assert_eq(((struct entry *)e[i])->value, 0);
+        ((struct entry *)e[i])->value = i;
+    }
+    cr_assert_eq(table_count(t), 100);
+    table_touch(t, e[100]);
+    table_remove(t, e[150]);
+    uint32_t expected = 101;
+    for (struct entry *at = table_oldest(t); at; at = table_next(t, at)) {
+        cr_assert_eq(at->value, expected);
+        expected = expected == 149 ? 151 : expected == 199 ? 100 : expected + 1;
+    }
+    cr_assert_eq(table_count(t), 99);
+    table_free(t);
+}
+
+Test(table, removed_entries_have_no_key)
+{
+    struct table *t = make(4);
+    struct entry *e = add(t, 5);
+    table_remove(t, e);
+    cr_assert_eq(e->key, 0);
+    table_free(t);
+}
