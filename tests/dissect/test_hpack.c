@@ -187,6 +187,24 @@ static void no_field(void *ctx, const char *name, size_t name_len, const char *v
     (void)ctx, (void)name, (void)name_len, (void)value, (void)value_len;
 }
 
+/* The largest table that is kept is kept. */
+Test(hpack, largest_table)
+{
+    struct hpack_sink sink = {NULL, no_field};
+    for (uint32_t over = 0; over < 2; over++) {
+        struct hpack h;
+        uint32_t rest = LIMIT_HTTP2_TABLE + over - 31;
+        uint8_t update[] = {0x3f, (uint8_t)(rest | 0x80), (uint8_t)(rest >> 7 | 0x80),
+                            (uint8_t)(rest >> 14 & 0x7f)};
+        hpack_init(&h, false);
+        hit = (struct limits_hit){{0}};
+        cr_expect_neq(hpack_read(&h, &sink, update, sizeof(update), &hit), HPACK_BAD);
+        cr_expect(hit.count[LIMIT_ID_HTTP2_TABLE] == over && h.lost == (over == 1));
+        cr_expect_eq(h.max_bytes, LIMIT_HTTP2_TABLE);
+        hpack_fini(&h);
+    }
+}
+
 Test(hpack, bad_blocks)
 {
     static const struct {

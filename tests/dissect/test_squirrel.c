@@ -157,19 +157,26 @@ Test(squirrel, byte_arrays)
           "result response \"a\"\n");
 }
 
+/* The cap is the last size that is read. */
 Test(squirrel, byte_array_too_large)
 {
-    size_t n = LIMIT_BYTE_PAYLOAD + 1;
-    char *bytes = malloc(n);
-    memset(bytes, ' ', n);
-    char *json = with_bytes(bytes, n);
-    static struct cuts_log log;
-    hit = (struct limits_hit){{0}};
-    run(&(struct cuts_piece){(const uint8_t *)json, strlen(json)}, 1, &log, NULL);
-    cr_expect_str_eq(log.text, "result response \"a\"\n");
-    cr_expect_eq(hit.count[LIMIT_ID_BYTE_PAYLOAD], 1);
-    free(json);
-    free(bytes);
+    static const char inner[] = "{\"message_id\":\"q1\"}";
+    for (size_t over = 0; over < 2; over++) {
+        size_t n = LIMIT_BYTE_PAYLOAD + over;
+        char *bytes = malloc(n);
+        memset(bytes, ' ', n);
+        memcpy(bytes + n - (sizeof(inner) - 1), inner, sizeof(inner) - 1);
+        char *json = with_bytes(bytes, n);
+        static struct cuts_log log;
+        log.len = 0;
+        hit = (struct limits_hit){{0}};
+        run(&(struct cuts_piece){(const uint8_t *)json, strlen(json)}, 1, &log, NULL);
+        cr_expect_str_eq(log.text,
+                         over ? "result response \"a\"\n" : "result response \"a\" inside 1\n");
+        cr_expect_eq(hit.count[LIMIT_ID_BYTE_PAYLOAD], over);
+        free(json);
+        free(bytes);
+    }
 }
 
 /* Short of memory a message is told without what its bytes say. */

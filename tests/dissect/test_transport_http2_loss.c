@@ -336,6 +336,29 @@ Test(http2_loss, joined)
                      "1 < result 1\n1 end complete\n");
 }
 
+/* By whatever line an event of such a stream begins. */
+Test(http2_loss, joined_at_each_kind_of_line)
+{
+    static const char *const lines[] = {"event: message\n", "id: 7\n", "retry: 5\n",
+                                        ": comment\n",      "data:\n", "x: y\n"};
+    for (size_t i = 0; i < 6; i++) {
+        h2_init(&h);
+        h2_segment(&h, DIR_C2S);
+        ask(1);
+        h2_segment(&h, DIR_S2C);
+        h2_headers(&h, 1, 0, H2_SSE);
+        size_t first = h.count;
+        h2_segment(&h, DIR_C2S);
+        ask(31);
+        h2_segment(&h, DIR_S2C);
+        char event[256];
+        snprintf(event, sizeof(event), "%s%s", lines[i], h2_event(2) + strlen("event: message\n"));
+        h2_data(&h, 1, 0, event);
+        cr_expect_eq(strstr(join(first), "1 < result 2") != NULL, i < 5, "%s: %s", lines[i],
+                     world.log);
+    }
+}
+
 /* Who sends it shows, whatever the ports say. */
 Test(http2_loss, joined_with_roles_swapped)
 {
