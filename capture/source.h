@@ -29,7 +29,7 @@ struct source;
 
 struct source_live_options {
     uint32_t snap_bytes;   /* 0: 262144 */
-    uint32_t buffer_bytes; /* kernel buffer; 0: libpcap's default */
+    uint32_t buffer_bytes; /* kernel buffer; 0: 16 MiB */
     bool promiscuous;
     int timeout_ms; /* longest wait for one batch of packets; 0: 100 */
 };

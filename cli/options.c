@@ -61,7 +61,7 @@ const struct options_row options_table[] = {
     {OPTION_SNAPSHOT_LENGTH, 's', "snapshot-length", "BYTES", COMMANDS_LIVE,
      "capture no more of each packet (default 262144)"},
     {OPTION_BUFFER_SIZE, 'B', "buffer-size", "KIB", COMMANDS_LIVE,
-     "size of the kernel's capture buffer (default: libpcap's)"},
+     "size of the kernel's capture buffer (default 16384)"},
     {OPTION_PROMISCUOUS, 0, "promiscuous", NULL, COMMANDS_LIVE,
      "capture what is addressed to other hosts, too"},
     {OPTION_USER, 'Z', "user", "USER", COMMANDS_LIVE,
