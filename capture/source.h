@@ -27,9 +27,12 @@ struct source;
 
 #define SOURCE_ERROR_BYTES 512
 
+/* libpcap's own default is 2 MiB, which a burst fills in a few milliseconds. */
+#define SOURCE_LIVE_BUFFER_BYTES (16u << 20)
+
 struct source_live_options {
     uint32_t snap_bytes;   /* 0: 262144 */
-    uint32_t buffer_bytes; /* kernel buffer; 0: 16 MiB */
+    uint32_t buffer_bytes; /* kernel buffer; 0: SOURCE_LIVE_BUFFER_BYTES */
     bool promiscuous;
     int timeout_ms; /* longest wait for one batch of packets; 0: 100 */
 };

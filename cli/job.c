@@ -22,8 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MISSING_BYTES (4 * 40)
-#define DROPPED_BYTES (4 * 40)
+#define MISSING_BYTES    (4 * 40)
+#define DROPPED_BYTES    (4 * 40)
+#define MEMORY_TO_BUFFER 16
 
 static struct source *volatile signal_source;
 static volatile sig_atomic_t signal_seen;
@@ -52,6 +53,15 @@ static void catch_signals(struct source *source)
     sigaction(SIGTERM, &action, NULL);
 }
 
+/* Of the kernel, part of what --memory-limit covers. */
+static uint32_t buffer_bytes(const struct options *o)
+{
+    uint64_t share = o->run.memory_bytes / MEMORY_TO_BUFFER;
+    if (o->buffer_bytes > 0 || share == 0 || share > SOURCE_LIVE_BUFFER_BYTES)
+        return o->buffer_bytes;
+    return (uint32_t)share;
+}
+
 static int open_source(struct job *j)
 {
     char error[SOURCE_ERROR_BYTES] = "";
@@ -59,7 +69,7 @@ static int open_source(struct job *j)
     int result;
     if (o->command == COMMAND_LIVE) {
         struct source_live_options live = {.snap_bytes = o->snap_bytes,
-                                           .buffer_bytes = o->buffer_bytes,
+                                           .buffer_bytes = buffer_bytes(o),
                                            .promiscuous = o->promiscuous};
         result = source_open_live(o->interface, o->filter, &live, error, &j->source);
     } else {
