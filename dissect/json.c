@@ -322,22 +322,38 @@ static inline enum step begin_key(struct json_scan *s, struct json_input *in)
     return STEP_ON;
 }
 
-/* Notes a value that nobody wants and that ended here; from was its position. */
-static inline void note_passed(struct json_scan *s, const struct json_input *in, uint64_t from)
+/* Notes a value that ended here; from was its position. */
+static inline void note_passed(struct json_scan *s, const struct json_input *in, uint64_t from,
+                               struct json_passed passed)
 {
-    uint32_t n = (uint32_t)(position(s, in) - from);
+    passed.at = (uint32_t)from;
+    passed.n = (uint32_t)(position(s, in) - from);
     if (s->passed_count < JSON_MAX_PASSED)
-        s->passed[s->passed_count] = (struct json_passed){(uint32_t)from, n};
+        s->passed[s->passed_count] = passed;
     s->passed_count += s->passed_count <= JSON_MAX_PASSED;
+}
+
+/* Whether a value that begins so, of a node, is noted. */
+static inline bool is_noted(const struct json_node *node, uint8_t first)
+{
+    if (node->flags == 0)
+        return node->children == 0 && (first == '{' || first == '[');
+    if (first == '"')
+        return node->flags & JSON_NODE_NAMES;
+    return (node->flags & JSON_NODE_NUMBERS) && (first == '-' || (first >= '0' && first <= '9'));
 }
 
 /* A member's value begins; most are passed over. */
 static inline enum step take_member_value(struct json_scan *s, struct json_input *in)
 {
-    if (s->value_node != JSON_NODE_NONE)
+    bool unwanted = s->value_node == JSON_NODE_NONE;
+    const struct json_node *node = s->value_node < 0 ? NULL : &s->spec->nodes[s->value_node];
+    if (!unwanted && (!node || !is_noted(node, *in->at)))
         return take_value(s, in);
     uint64_t from = position(s, in);
-    const uint8_t *behind = json_scalar_behind(in->at, in->end);
+    struct json_passed passed = {.first = *in->at, .level = s->level};
+    passed.kept = node && node->flags != 0;
+    const uint8_t *behind = unwanted ? json_scalar_behind(in->at, in->end) : NULL;
     if (behind) {
         in->at = behind;
         s->state = STATE_NEXT;
@@ -346,7 +362,7 @@ static inline enum step take_member_value(struct json_scan *s, struct json_input
         if (result != STEP_ON || s->state != STATE_NEXT)
             return result;
     }
-    note_passed(s, in, from);
+    note_passed(s, in, from, passed);
     return STEP_ON;
 }
 

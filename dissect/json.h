@@ -61,6 +61,9 @@ struct json_node {
  * each that is there, and the bit behind the last for any others. A member that is null or false
  * counts as not there. Only without children, and with a slot. */
 #define JSON_NODE_LISTED 8
+/* An integer, or a string, that is another one in texts of the same kind (json_shape.h). */
+#define JSON_NODE_NUMBERS 16
+#define JSON_NODE_NAMES   32
 
 /* Initializers for a node without and with children. */
 #define JSON_LEAF(name, slot, flags)                                                               \
@@ -103,9 +106,13 @@ struct json_slot {
     bool repeated; /* the member occurred more than once */
 };
 
-/* A value of a member that the spec does not name, in one piece: where in the text it begins. */
+/* A value in one piece of a member that the spec does not name, or of a node that keeps but the
+ * type of an object or array, or is JSON_NODE_NUMBERS or _NAMES: where in the text it begins. */
 struct json_passed {
     uint32_t at, n;
+    uint8_t first; /* its first byte */
+    uint8_t level; /* objects entered around it */
+    bool kept;     /* it is one of the last two */
 };
 
 enum json_result {

@@ -11,7 +11,10 @@
  */
 #include "json_shape.h"
 #include "json_scalar.h"
+#include "json_text.h"
 #include <string.h>
+
+#define NUMBER_BYTES 15 /* of an integer, with its sign */
 
 _Static_assert(JSON_SHAPE_BYTES <= LIMIT_JSON_VALUE, "no captured text of a shape is cut");
 
@@ -30,15 +33,53 @@ bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const 
         uint16_t n = (uint16_t)((last ? s->element_bytes : s->passed[i].at) - at);
         memcpy(shape->text + shape->bytes, text + at, n);
         shape->before[i] = n;
+        if (!last)
+            shape->value[i] = s->passed[i];
         shape->bytes = (uint16_t)(shape->bytes + n);
         at += n + (last ? 0u : s->passed[i].n);
     }
     return true;
 }
 
-/* The byte behind the value that begins at p < end; NULL: it is cut, or not easily passed over. */
-static const uint8_t *behind_value(const uint8_t *p, const uint8_t *end)
+/* Behind an object or array that begins at p. Deeper nesting than is allowed is read to be told. */
+static const uint8_t *behind_container(const uint8_t *p, const uint8_t *end, unsigned level)
 {
+    struct json_skip skip = {.depth = 1, .max_depth = LIMIT_JSON_DEPTH - level};
+    p++;
+    p += json_skip_best()->container(&skip, p, (size_t)(end - p));
+    return skip.depth == 0 ? p : NULL;
+}
+
+/* Behind an integer of few digits. */
+static const uint8_t *behind_number(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *behind = json_scalar_integer(p, end);
+    return behind && behind - p <= NUMBER_BYTES ? behind : NULL;
+}
+
+/* Behind a string, p being behind its quote, of few bytes that all mean themselves. */
+static const uint8_t *behind_name(const uint8_t *p, const uint8_t *end)
+{
+    size_t n = json_text_plain(p, end);
+    uint8_t any = 0;
+    if (n > JSON_SHAPE_NAME || p + n == end || p[n] != '"')
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        any |= p[i];
+    return any < 0x80 ? p + n + 1 : NULL;
+}
+
+/* The byte behind the value that begins at p < end, and may stand for another one; NULL: it may
+ * not, is cut, or not easily passed over. */
+static const uint8_t *behind_value(const struct json_passed *value, const uint8_t *p,
+                                   const uint8_t *end)
+{
+    if (value->first == '{' || value->first == '[')
+        return *p == value->first ? behind_container(p, end, value->level) : NULL;
+    if (value->kept && value->first == '"')
+        return *p == '"' ? behind_name(p + 1, end) : NULL;
+    if (value->kept)
+        return behind_number(p, end);
     const uint8_t *behind = json_scalar_behind(p, end);
     if (behind || *p != '"')
         return behind;
@@ -48,7 +89,8 @@ static const uint8_t *behind_value(const uint8_t *p, const uint8_t *end)
     return skip.in_string ? NULL : p;
 }
 
-size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n)
+size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n,
+                        struct json_shape_value ret_values[JSON_MAX_PASSED])
 {
     const uint8_t *p = text, *end = text + n, *known = shape->text;
     for (unsigned i = 0;; i++) {
@@ -59,8 +101,11 @@ size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, siz
         known += before;
         if (i == shape->values)
             return (size_t)(p - text);
-        p = p < end ? behind_value(p, end) : NULL;
-        if (!p)
+        const uint8_t *behind = p < end ? behind_value(&shape->value[i], p, end) : NULL;
+        if (!behind)
             return 0;
+        bool quoted = *p == '"';
+        ret_values[i] = (struct json_shape_value){p + quoted, (size_t)(behind - p) - 2 * quoted};
+        p = behind;
     }
 }

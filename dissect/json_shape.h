@@ -5,9 +5,10 @@
 #include "dissect/json.h"
 
 /*
- * The shape of a JSON text: its bytes, without the values of members that its spec does not name.
- * Two texts of one shape leave a scan in the same state, but for the positions. So what was read
- * from one need not be read from the other: comparing them is enough.
+ * The shape of a JSON text: its bytes, without the values of members that its spec does not name or
+ * that are marked in it as another one each time. Two texts of one shape leave a scan in the same
+ * state, but for the positions and the marked values. So what was read from one need not be read
+ * from the other: comparing them is enough.
  */
 
 #define JSON_SHAPE_BYTES 512 /* without the values; no longer texts are kept */
@@ -16,6 +17,7 @@ struct json_shape {
     uint16_t bytes; /* 0: no shape */
     uint8_t values;
     uint16_t before[JSON_MAX_PASSED + 1]; /* bytes before each value, and behind the last */
+    struct json_passed value[JSON_MAX_PASSED];
     uint8_t text[JSON_SHAPE_BYTES];
 };
 
@@ -23,7 +25,18 @@ struct json_shape {
  * false if it cannot be kept. */
 bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const uint8_t *text);
 
-/* If the n bytes begin with a whole text of that shape, its length, else 0. */
-size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n);
+/* A marked value: an integer of at most 15 digits, or what is between the quotes of a string of
+ * ASCII without escapes. */
+struct json_shape_value {
+    const uint8_t *p;
+    size_t n;
+};
+
+#define JSON_SHAPE_NAME 128 /* bytes of such a string at most */
+
+/* If the n bytes begin with a whole text of that shape, its length, else 0. ret_values gets the
+ * marked ones of shape->value, at their places. */
+size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n,
+                        struct json_shape_value ret_values[JSON_MAX_PASSED]);
 
 #endif

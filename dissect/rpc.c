@@ -101,6 +101,8 @@ enum node {
 #define TYPE(node, name)              [node] = JSON_LEAF(name, node, 0)
 #define TEXT(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT)
 #define WHOLE                         (JSON_NODE_TEXT | JSON_NODE_HASH)
+#define NUMBER(node, name)            [node] = JSON_LEAF(name, node, WHOLE | JSON_NODE_NUMBERS)
+#define NAME(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT | JSON_NODE_NAMES)
 #define HASH(node, name)              [node] = JSON_LEAF(name, node, WHOLE)
 #define MARK(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_HASH)
 #define KEYS(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_KEYS)
@@ -110,13 +112,13 @@ enum node {
 static const struct json_node nodes[NODE_COUNT] = {
     TREE(ROOT, "", JSONRPC, ERROR),
     TEXT(JSONRPC, "jsonrpc"),
-    HASH(ID, "id"),
+    NUMBER(ID, "id"),
     TEXT(METHOD, "method"),
     TREE(PARAMS, "params", PARAMS_NAME, PARAMS_CAPABILITIES),
     TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_RESULT),
     TREE(ERROR, "error", ERROR_CODE, ERROR_CODE),
-    TEXT(PARAMS_NAME, "name"),
-    TEXT(PARAMS_URI, "uri"),
+    NAME(PARAMS_NAME, "name"),
+    NAME(PARAMS_URI, "uri"),
     TEXT(PARAMS_VERSION, "protocolVersion"),
     HASH(PARAMS_REQUEST_ID, "requestId"),
     MARK(PARAMS_TASK_ID, "taskId"),
@@ -502,7 +504,7 @@ static void element_ended(struct rpc *r, const struct rpc_sink *sink, const stru
     fill_links(r);
     r->held.last = *at;
     r->held_valid = true;
-    if (text && kind == MESSAGE_NOTIFICATION)
+    if (text)
         rpc_memo_keep(r, text);
     if (!r->hold)
         hand_over_held(r, sink);

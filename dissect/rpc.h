@@ -48,9 +48,9 @@ struct rpc {
 void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *hash,
               struct limits_hit *hit);
 
-/* Between rpc_init() and the first byte: notifications that came before are not read again, but for
- * the values that nobody wants. Everything else is the same. memo may be NULL; it is only for texts
- * with one key of hashes, and must outlive r. */
+/* Between rpc_init() and the first byte: messages that came before are not read again, but for
+ * their id and name and the values that nobody wants. Everything else is the same. memo may be
+ * NULL; it is only for texts with one key of hashes, and must outlive r. */
 static inline void rpc_remember(struct rpc *r, struct rpc_memo *memo)
 {
     r->memo = memo;

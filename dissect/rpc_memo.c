@@ -1,22 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Notifications that came before, see the header.
+ * Messages that came before, see the header.
  *
- * Theory of operation. All that a message says but its length and its time comes from the names
- * that the spec of rpc.c has, so it is in the shape of the text. A place whose turn it is makes
- * room for a new text unless it was of use since its last turn.
+ * Theory of operation. All that a message says but its length, its time, its id and what it calls
+ * comes from the names that the spec of rpc.c has, so it is in the shape of the text. The id, a
+ * short integer, and the name are marked in the spec and read from the text that is found.
+ *
+ * Where texts never come again, keeping them would be in vain: what may be kept is a credit that
+ * only texts that are found give back. Without credit one in 256 is kept, in case that others come.
  *
  * Not kept: what has links to other messages, which stand beside it, what reached a cap, which has
- * to be counted each time, and what does not begin with its first byte.
+ * to be counted each time, what does not begin with its first byte, and what has an id that is no
+ * integer.
  */
 #include "rpc_memo.h"
 #include <stddef.h>
 #include <string.h>
 
-#define USED_MAX 3 /* turns that a place can outlast without being of use */
+#define PROBES 255
+#define FREE   UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
 
-static void take_over(struct rpc *r, const struct message *m, size_t n, const struct stream_pos *at)
+static int64_t integer(const struct json_shape_value *v)
 {
+    bool negative = v->p[0] == '-';
+    int64_t value = 0;
+    for (size_t i = negative; i < v->n; i++)
+        value = value * 10 + (v->p[i] - '0');
+    return negative ? -value : value;
+}
+
+static void set_text(struct message *m, enum message_text which, const struct json_shape_value *v)
+{
+    m->text_off[which] = m->text_used;
+    m->text_len[which] = (uint8_t)v->n;
+    memcpy(m->text + m->text_used, v->p, v->n);
+    m->text_used = (uint16_t)(m->text_used + v->n);
+}
+
+/* Those that are another one, and the others behind them. */
+static void set_texts(struct message *m, const struct rpc_memo_place *p,
+                      const struct json_shape_value *values)
+{
+    const struct message *kept = &p->message;
+    m->text_used = 0;
+    if (p->id >= 0) {
+        m->id.hash = (uint64_t)integer(&values[p->id]);
+        set_text(m, MESSAGE_TEXT_ID, &values[p->id]);
+    }
+    if (p->name >= 0)
+        set_text(m, MESSAGE_TEXT_NAME, &values[p->name]);
+    for (int i = 0; p->others && i < MESSAGE_TEXT_COUNT; i++) {
+        size_t n;
+        const char *text = message_text(kept, (enum message_text)i, &n);
+        if (i != MESSAGE_TEXT_ID && i != MESSAGE_TEXT_NAME && n > 0)
+            set_text(m, (enum message_text)i, &(struct json_shape_value){(const uint8_t *)text, n});
+    }
+}
+
+static void take_over(struct rpc *r, const struct rpc_memo_place *p, size_t n,
+                      const struct stream_pos *at)
+{
+    const struct message *m = &p->message;
     memcpy(&r->held, m, offsetof(struct message, text) + m->text_used);
     r->held.first = r->held.last = *at;
     r->held.bytes = n;
@@ -26,36 +70,110 @@ static void take_over(struct rpc *r, const struct message *m, size_t n, const st
     json_know(&r->json, n);
 }
 
+static void use_first(struct rpc_memo *memo, unsigned place)
+{
+    struct rpc_memo_sign sign = memo->order[place];
+    memmove(memo->order + 1, memo->order, place * sizeof(sign));
+    memo->order[0] = sign;
+}
+
+static bool is_free(const struct rpc_memo_sign *sign)
+{
+    return sign->at == FREE;
+}
+
+static bool has_sign(const struct rpc_memo_sign *sign, const uint8_t *text, size_t n)
+{
+    uint64_t bytes;
+    if (n < sign->at + sizeof(bytes) || is_free(sign))
+        return false;
+    memcpy(&bytes, text + sign->at, sizeof(bytes));
+    return bytes == sign->bytes;
+}
+
 size_t rpc_memo_find(struct rpc *r, const uint8_t *text, size_t n, const struct stream_pos *at)
 {
     struct rpc_memo *memo = r->memo;
-    for (unsigned i = 0; i < RPC_MEMO_PLACES; i++) {
-        unsigned number = (memo->latest + i) & (RPC_MEMO_PLACES - 1);
-        struct rpc_memo_place *p = &memo->place[number];
-        size_t found = p->shape.bytes > 0 ? json_shape_match(&p->shape, text, n) : 0;
+    struct json_shape_value values[JSON_MAX_PASSED];
+    for (unsigned i = 0; i < memo->used; i++) {
+        const struct rpc_memo_place *p = &memo->place[memo->order[i].place];
+        size_t found =
+            has_sign(&memo->order[i], text, n) ? json_shape_match(&p->shape, text, n, values) : 0;
         if (found == 0)
             continue;
-        p->used = USED_MAX;
-        memo->latest = (uint8_t)number;
-        take_over(r, &p->message, found, at);
+        if (i > 0)
+            use_first(memo, i);
+        memo->credit_used -= memo->credit_used > 0;
+        take_over(r, p, found, at);
+        if (p->id >= 0 || p->name >= 0)
+            set_texts(&r->held, p, values);
         return found;
     }
     return 0;
 }
 
+/* Whether a marked value of a text, in its quotes if it has any, is that text of m. */
+static bool is_text(const struct json_passed *v, const uint8_t *text, const struct message *m,
+                    enum message_text which)
+{
+    size_t n, quote = v->first == '"';
+    const char *kept = message_text(m, which, &n);
+    return n > 0 && v->n == n + 2 * quote && memcmp(text + v->at + quote, kept, n) == 0;
+}
+
+/* Finds out which marked value is what. False: not all of them are what they should be. */
+static bool know_texts(struct rpc_memo_place *p, const struct message *m, const uint8_t *text)
+{
+    size_t texts = 0;
+    p->id = p->name = -1;
+    for (int8_t i = 0; i < p->shape.values; i++) {
+        const struct json_passed *v = &p->shape.value[i];
+        if (!v->kept)
+            continue;
+        bool name = v->first == '"';
+        if (name && v->n > 2 && m->text_len[MESSAGE_TEXT_NAME] == 0)
+            continue; /* the method does without */
+        int8_t *place = name ? &p->name : &p->id;
+        if (*place >= 0 || !is_text(v, text, m, name ? MESSAGE_TEXT_NAME : MESSAGE_TEXT_ID))
+            return false;
+        *place = i;
+        texts += m->text_len[name ? MESSAGE_TEXT_NAME : MESSAGE_TEXT_ID];
+    }
+    p->others = texts < m->text_used;
+    bool strange = p->name < 0 && m->text_len[MESSAGE_TEXT_NAME] > 0;
+    return p->id < 0 ? m->id.type == RPC_ID_ABSENT && !strange
+                     : m->id.type == RPC_ID_INTEGER && !strange;
+}
+
+/* The place for another one, the last in order: a free one, or that of the one that was not used
+ * for longest. */
+static struct rpc_memo_sign *take_place(struct rpc_memo *memo)
+{
+    if (memo->used < RPC_MEMO_PLACES &&
+        (memo->used == 0 || !is_free(&memo->order[memo->used - 1]))) {
+        memo->order[memo->used].place = memo->used;
+        memo->used++;
+    }
+    return &memo->order[memo->used - 1];
+}
+
 void rpc_memo_keep(struct rpc *r, const uint8_t *text)
 {
     struct rpc_memo *memo = r->memo;
-    struct rpc_memo_place *p = &memo->place[memo->next];
     const struct message *m = &r->held;
     if (r->linked || *text != '{' || m->flags & MESSAGE_TEXT_CUT)
         return;
-    memo->next = (memo->next + 1) & (RPC_MEMO_PLACES - 1);
-    if (p->used > 0) {
-        p->used--;
+    if (memo->credit_used >= RPC_MEMO_CREDIT && memo->missed++ != PROBES)
         return;
-    }
-    if (!json_shape_keep(&p->shape, &r->json, text))
-        p->shape.bytes = 0;
+    memo->credit_used += memo->credit_used < RPC_MEMO_CREDIT;
+    struct rpc_memo_sign *sign = take_place(memo);
+    struct rpc_memo_place *p = &memo->place[sign->place];
+    sign->at = FREE;
+    if (!json_shape_keep(&p->shape, &r->json, text) || p->shape.before[0] < sizeof(sign->bytes) ||
+        !know_texts(p, m, text))
+        return;
+    sign->at = (uint16_t)(p->shape.before[0] - sizeof(sign->bytes));
+    memcpy(&sign->bytes, text + sign->at, sizeof(sign->bytes));
     memcpy(&p->message, m, offsetof(struct message, text) + m->text_used);
+    use_first(memo, memo->used - 1U);
 }

@@ -6,25 +6,38 @@
 #include "json_shape.h"
 
 /*
- * Notifications that came before. A stream brings the same ones again and again, of which only the
- * figures and texts differ, that nobody wants: progress, logs. Such a text is compared with the one
- * before it (json_shape.h), and its message is taken over. Any other is read, with the same result.
+ * Messages that came before. Those of one kind differ in their id, in the name of what they call,
+ * and in figures and texts that nobody wants: arguments, contents, progress. Such a text is
+ * compared with one before it (json_shape.h), and its message is taken over, with its own id and
+ * name. Any other is read, with the same result.
  *
- * A few are kept, of all connections; one that is not used makes room for another.
+ * A few are kept, of all connections: those that were used last.
  */
 
-#define RPC_MEMO_PLACES 8 /* a power of two */
+#define RPC_MEMO_PLACES 24
+#define RPC_MEMO_CREDIT 64 /* texts kept without one of them being found */
 
 struct rpc_memo_place {
     struct json_shape shape;
-    uint8_t used; /* since it was last asked to make room, up to a few times */
+    int8_t id, name; /* places among the values of the shape; negative: none */
+    bool others;     /* the message keeps other texts, too */
     struct message message;
+};
+
+/* Eight bytes of a text and where they are: what is in front of its first value ends with them. By
+ * these alone most texts of another shape are told. */
+struct rpc_memo_sign {
+    uint64_t bytes;
+    uint16_t at;
+    uint8_t place;
 };
 
 /* Zeroed memory is an empty one. */
 struct rpc_memo {
-    uint8_t latest; /* the place that was of use */
-    uint8_t next;   /* the place that is asked to make room */
+    uint8_t used;                                /* places that are taken */
+    uint8_t credit_used;                         /* of RPC_MEMO_CREDIT */
+    uint8_t missed;                              /* texts that were not kept for want of credit */
+    struct rpc_memo_sign order[RPC_MEMO_PLACES]; /* of use, the latest first */
     struct rpc_memo_place place[RPC_MEMO_PLACES];
 };
 
@@ -32,8 +45,7 @@ struct rpc_memo {
  * its message into r->held, and returns its length. Else 0. */
 size_t rpc_memo_find(struct rpc *r, const uint8_t *text, size_t n, const struct stream_pos *at);
 
-/* Keeps the notification in r->held, if it can be; all of its text, which was just read, is at
- * text. */
+/* Keeps the message in r->held, if it can be; all of its text, which was just read, is at text. */
 void rpc_memo_keep(struct rpc *r, const uint8_t *text);
 
 #endif

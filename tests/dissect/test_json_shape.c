@@ -27,7 +27,8 @@ static size_t match(const struct json_shape *shape, const char *text, size_t n)
     uint8_t *copy = malloc(n + !n);
     cr_assert_not_null(copy);
     memcpy(copy, text, n);
-    size_t found = json_shape_match(shape, copy, n);
+    struct json_shape_value values[JSON_MAX_PASSED];
+    size_t found = json_shape_match(shape, copy, n, values);
     free(copy);
     return found;
 }
