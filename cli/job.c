@@ -11,6 +11,7 @@
 #include "exit.h"
 #include "message.h"
 #include "metrics/event_line.h"
+#include "metrics/report_memory.h"
 #include "progress.h"
 #include "render.h"
 #include "render_json.h"
@@ -322,12 +323,13 @@ int job_on_files(const struct options *options, void (*write)(struct job *j, jso
         return code;
     read_files(&job);
     job_finish(&job);
+    report_memory_begin(); /* all was read: nobody else uses jansson */
     json_t *report = job_report(&job);
     if (report) {
         write(&job, report);
         job_note_dropped(&job, report);
         job_check_coverage(&job, report);
     }
-    json_decref(report);
+    report_memory_end();
     return job_close(&job);
 }

@@ -24,27 +24,31 @@
 
 struct writer {
     char *text;
-    size_t len, room;
+    size_t len, room; /* equal when it failed */
     bool indent;
     bool failed;
 };
 
-static void put(struct writer *w, const char *bytes, size_t n)
+static __attribute__((noinline)) bool make_room(struct writer *w, size_t n)
 {
-    if (w->failed || n == 0)
-        return;
-    if (!w->text || w->room - w->len < n) {
-        size_t room = w->room ? w->room : FIRST_BYTES;
-        while (room - w->len < n)
-            room *= 2;
-        char *text = realloc(w->text, room);
-        if (!text) {
-            w->failed = true;
-            return;
-        }
-        w->text = text;
-        w->room = room;
+    size_t room = w->room ? w->room : FIRST_BYTES;
+    while (room - w->len < n)
+        room *= 2;
+    char *text = w->failed ? NULL : realloc(w->text, room);
+    if (!text) {
+        w->failed = true;
+        w->room = w->len;
+        return false;
     }
+    w->text = text;
+    w->room = room;
+    return true;
+}
+
+static inline void put(struct writer *w, const char *bytes, size_t n)
+{
+    if (n == 0 || (w->room - w->len < n && !make_room(w, n)))
+        return;
     memcpy(w->text + w->len, bytes, n);
     w->len += n;
 }
