@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Growth by doubling, so that n appends cost O(n) copies; never beyond the maximum. */
 #include "base/buf.h"
+#include "base/counted.h"
 #include "base/err.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define FIRST_BYTES 256
@@ -14,7 +14,7 @@ void buf_init(struct buf *b, size_t max_bytes)
 
 void buf_fini(struct buf *b)
 {
-    free(b->data);
+    counted_free(b->sum, b->data, b->cap);
     b->data = NULL;
     b->len = 0;
     b->cap = 0;
@@ -27,7 +27,7 @@ static int grow(struct buf *b, size_t need)
         cap *= 2;
     if (cap > b->max)
         cap = b->max;
-    uint8_t *data = realloc(b->data, cap);
+    uint8_t *data = counted_realloc(b->sum, b->data, b->cap, cap);
     if (!data)
         return ERR_NOMEM;
     b->data = data;

@@ -12,6 +12,7 @@ struct buf {
     size_t len;
     size_t cap;
     size_t max;
+    uint64_t *sum; /* see base/counted.h; set before anything is in it */
 };
 
 void buf_init(struct buf *b, size_t max_bytes);

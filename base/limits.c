@@ -48,7 +48,9 @@ const struct limits_caps limits_constants = {
 #define CONNECTIONS_SHARE 480
 #define BATCHES_SHARE     30
 #define BATCHES_LEAST     5u       /* in FIXED_BYTES */
+#define BATCHES_MOST      16u      /* more are of no use */
 #define BATCH_BYTES       2400000u /* measured while a connection goes with every packet */
+#define BATCH_LANES       4u       /* of each batch what it tells is in so many pieces */
 #define LEAST_OF_ANY      16u
 
 static const struct {
@@ -75,14 +77,27 @@ static const struct {
     {LIMIT_ID_CONNECTION_ROWS, 320, 10},
 };
 
+/* With so many bytes for batches beyond the fixed ones. What one of them tells is bounded so that
+ * they fit whatever that is. */
+static void set_batches(struct limits_caps *caps, uint64_t more_bytes)
+{
+    uint64_t bytes = (uint64_t)BATCHES_LEAST * BATCH_BYTES + more_bytes;
+    uint64_t batches = bytes / BATCH_BYTES;
+    if (batches > BATCHES_MOST)
+        batches = BATCHES_MOST;
+    uint64_t lane_bytes = bytes / batches / BATCH_LANES;
+    caps->batches = (uint32_t)batches;
+    if (lane_bytes < caps->of[LIMIT_ID_LANE_BYTES])
+        caps->of[LIMIT_ID_LANE_BYTES] = (uint32_t)lane_bytes;
+}
+
 void limits_within(uint64_t memory_bytes, struct limits_caps *ret_caps)
 {
     uint64_t bytes = memory_bytes > LIMITS_MEMORY_LEAST ? memory_bytes : LIMITS_MEMORY_LEAST;
     uint64_t part = (bytes - FIXED_BYTES) / 1000;
     *ret_caps = limits_constants;
     ret_caps->connection_bytes = part * CONNECTIONS_SHARE;
-    uint64_t batches = BATCHES_LEAST + part * BATCHES_SHARE / BATCH_BYTES;
-    ret_caps->batches = batches < UINT32_MAX ? (uint32_t)batches : UINT32_MAX;
+    set_batches(ret_caps, part * BATCHES_SHARE);
     for (size_t i = 0; i < sizeof(plan) / sizeof(plan[0]); i++) {
         uint32_t *cap = &ret_caps->of[plan[i].id];
         uint64_t most = part * plan[i].share / plan[i].each_bytes;

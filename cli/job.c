@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define MISSING_BYTES    (4 * 40)
-#define DROPPED_BYTES    (4 * 40)
+#define DROPPED_BYTES    (5 * 40)
 #define MEMORY_TO_BUFFER 16
 
 static struct source *volatile signal_source;
@@ -244,7 +244,8 @@ void job_note_dropped(const struct job *j, const json_t *report)
     } dropped[] = {{LIMIT_ID_FLOWS, "connections"},
                    {LIMIT_ID_SESSIONS, "sessions"},
                    {LIMIT_ID_EXCHANGES, "HTTP exchanges"},
-                   {LIMIT_ID_PENDING, "requests"}};
+                   {LIMIT_ID_PENDING, "requests"},
+                   {LIMIT_ID_LANE_BYTES, "messages"}};
     const json_t *hit = json_object_get(json_object_get(report, "capture"), "limits_hit");
     char text[DROPPED_BYTES] = "";
     size_t used = 0;
@@ -255,7 +256,7 @@ void job_note_dropped(const struct job *j, const json_t *report)
                                      (long long)n, dropped[i].what);
     }
     if (j->options->run.memory_bytes > 0 && used > 0)
-        message_note("--memory-limit: the oldest were dropped early: %s", text);
+        message_note("--memory-limit: dropped early: %s", text);
 }
 
 void job_note_empty(const json_t *report)

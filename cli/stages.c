@@ -10,7 +10,7 @@
  * passing for all shards, and the packet itself. So no result depends on how threads were
  * scheduled, nor on where a batch ended.
  *
- * What a shard says about one batch is bounded by LIMIT_LANE_BYTES, with one thread as well: a
+ * What a shard says about one batch is bounded by the cap LANE_BYTES, with one thread as well: a
  * packet may set free a great many messages, by what it decompresses to. Beyond it messages are
  * dropped and counted.
  *
@@ -57,7 +57,8 @@ struct stages {
     struct shard shards[STAGES_SHARDS];
     struct slot slots[SLOTS_MAX];
     uint32_t threads, slot_count;
-    uint64_t *numbers; /* by conn.slot */
+    uint32_t lane_bytes; /* cap on what a shard says about a batch */
+    uint64_t *numbers;   /* by conn.slot */
     uint32_t number_room;
     uint64_t last_number;
     struct stream_pos latest;
@@ -119,7 +120,7 @@ static void say_record(void *ctx, struct record *r)
 {
     struct shard *h = ctx;
     h->batch_bytes += lane_record_bytes(r);
-    if (h->batch_bytes > LIMIT_LANE_BYTES &&
+    if (h->batch_bytes > h->stages->lane_bytes &&
         (r->type == RECORD_MESSAGE || r->type == RECORD_LINKS || r->type == RECORD_EVENT)) {
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
         return;
@@ -383,15 +384,16 @@ uint32_t stages_thread_count(uint32_t wanted)
 
 static bool build(struct stages *s, const struct stages_config *config)
 {
+    const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct front_config front = {.hash = config->hash, .shards = STAGES_SHARDS};
     s->front = front_new(&front, &s->front_hit);
     if (!s->front)
         return false;
     s->threads = stages_thread_count(config->threads);
     s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD + SLOTS_MORE : 1;
-    uint32_t most = config->caps ? config->caps->batches : limits_constants.batches;
-    if (s->slot_count > most)
-        s->slot_count = most;
+    if (s->slot_count > caps->batches)
+        s->slot_count = caps->batches;
+    s->lane_bytes = caps->of[LIMIT_ID_LANE_BYTES];
     for (uint32_t i = 0; i < s->slot_count; i++) {
         s->slots[i].batch = batch_new();
         if (!s->slots[i].batch)

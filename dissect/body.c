@@ -19,10 +19,10 @@
  */
 #include "body.h"
 #include "base/buf.h"
+#include "base/counted.h"
 #include "base/err.h"
 #include "dissect/sse.h"
 #include "fields.h"
-#include <stdlib.h>
 #include <string.h>
 
 enum { EVENT_NEW, EVENT_MESSAGE, EVENT_ENDPOINT, EVENT_SKIPPED };
@@ -154,11 +154,9 @@ static struct sse_sink event_sink(struct body *b)
 
 static void free_stream(struct body *b)
 {
-    if (b->stream) {
+    if (b->stream)
         buf_fini(&b->stream->endpoint);
-        b->text.tc->env->spare->state_bytes -= sizeof(*b->stream);
-    }
-    free(b->stream);
+    counted_free(b->text.tc->env->state_bytes, b->stream, sizeof(*b->stream));
     b->stream = NULL;
 }
 
@@ -171,18 +169,18 @@ static void skip_unread(struct body *b)
 
 static void begin_stream(struct body *b)
 {
-    b->stream = malloc(sizeof(*b->stream));
+    b->stream = counted_malloc(b->text.tc->env->state_bytes, sizeof(*b->stream));
     if (!b->stream) {
         skip_unread(b);
         text_lost(&b->text);
         return;
     }
-    b->text.tc->env->spare->state_bytes += sizeof(*b->stream);
     b->stream->event = EVENT_NEW;
     b->stream->partial = false;
     b->stream->begun = false;
     b->stream->base = (struct target){0};
     buf_init(&b->stream->endpoint, LIMIT_ENDPOINT_URI);
+    b->stream->endpoint.sum = b->text.tc->env->state_bytes;
     sse_init(&b->stream->sse, &b->text.tc->env->hash, b->text.tc->env->hit);
 }
 

@@ -25,6 +25,7 @@
  * Memory shortage when a transport is to be woken ends the reading of that connection.
  */
 #include "dissect/dissector.h"
+#include "base/counted.h"
 #include "coding.h"
 #include "dissect/transport.h"
 #include "http1_memo.h"
@@ -61,6 +62,7 @@ struct link {
     bool turned;    /* see struct transport_conn; false again when that was seen to */
     bool joined;
     bool ended[DIR_COUNT];
+    bool over; /* it is kept for its notes alone */
     alignas(uint64_t) uint8_t rest[];
 };
 _Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
@@ -71,11 +73,8 @@ struct dissector {
     struct transport_spare spare;
     struct work_spare states;
     struct stream_sink sink;
+    uint64_t state_bytes;
 };
-
-/* What malloc adds to a piece of memory; and a link with what it rests in. */
-#define MALLOC_BYTES 8
-#define LINK_BYTES   96
 
 #define OTHER_PROTOCOL TRANSPORT_COUNT
 #define UNDECIDED      (TRANSPORT_COUNT + 1)
@@ -103,21 +102,10 @@ static uint8_t transport_of(const struct conn *c)
     return l->id;
 }
 
-/* Captured from its beginning to its end, and only one side said anything: whatever that was,
- * nobody asked and nobody answered. */
-static bool is_monologue(const struct conn *c)
-{
-    bool complete = !c->midstream && !c->start_unknown && c->established_ns != 0 &&
-                    c->close == CONN_CLOSE_FIN && !transport_one_way(c);
-    for (int side = 0; side < DIR_COUNT; side++)
-        complete = complete && c->side[side].lost_bytes == 0 && c->side[side].truncated_bytes == 0;
-    return complete && (c->side[0].payload_bytes == 0 || c->side[1].payload_bytes == 0);
-}
-
 static enum record_content content_of(const struct conn *c)
 {
     if (c->user == &finished[OTHER_PROTOCOL] ||
-        (c->user == &finished[UNDECIDED] && is_monologue(c)))
+        (c->user == &finished[UNDECIDED] && transport_is_monologue(c)))
         return RECORD_CONTENT_OTHER;
     uint8_t transport = transport_of(c);
     if (transport == TRANSPORT_NONE)
@@ -125,29 +113,27 @@ static enum record_content content_of(const struct conn *c)
     return transports[transport]->encrypted ? RECORD_CONTENT_ENCRYPTED : RECORD_CONTENT_READ;
 }
 
-/* NULL, still probing, or at rest: out of memory. */
-static struct link *link_new(struct dissector *d, const struct transport *t, uint8_t id)
+static size_t link_bytes(const struct transport *t)
 {
-    struct link *l = calloc(1, sizeof(*l) + (t ? t->rest_bytes : 0));
-    if (!l)
-        return NULL;
-    l->transport = t;
-    l->id = id;
-    d->spare.state_bytes += LINK_BYTES;
-    return l;
+    return sizeof(struct link) + (t ? t->rest_bytes : 0);
 }
 
 /* Its transport is over, or has none. NULL is allowed. */
 static void link_free(struct dissector *d, struct link *l)
 {
     if (l)
-        d->spare.state_bytes -= LINK_BYTES;
-    free(l);
+        counted_free(&d->state_bytes, l, link_bytes(l->transport));
 }
 
-static size_t work_bytes(const struct link *l)
+/* NULL, still probing, or at rest: out of memory. */
+static struct link *link_new(struct dissector *d, const struct transport *t, uint8_t id)
 {
-    return sizeof(struct work) + l->transport->state_bytes + MALLOC_BYTES;
+    struct link *l = counted_calloc(&d->state_bytes, link_bytes(t));
+    if (!l)
+        return NULL;
+    l->transport = t;
+    l->id = id;
+    return l;
 }
 
 /* Gives the link of a transport the memory for its state. False: out of memory. */
@@ -156,7 +142,6 @@ static bool employ(struct dissector *d, struct conn *c, struct link *l)
     l->work = work_take(&d->states, l->id, l->transport->state_bytes);
     if (!l->work)
         return false;
-    d->spare.state_bytes += work_bytes(l);
     l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->id};
     return true;
 }
@@ -164,9 +149,7 @@ static bool employ(struct dissector *d, struct conn *c, struct link *l)
 /* The state is gone; NULL is allowed. */
 static void dismiss(struct dissector *d, struct link *l)
 {
-    if (l->work)
-        d->spare.state_bytes -= work_bytes(l);
-    work_give(&d->states, l->id, l->work);
+    work_give(&d->states, l->id, l->work, l->transport->state_bytes);
     l->work = NULL;
 }
 
@@ -182,9 +165,8 @@ static bool wake(struct dissector *d, struct conn *c, struct link *l)
 
 static inline void let_rest(struct dissector *d, struct link *l)
 {
-    if (!l->transport->rest || !l->transport->rest(l->work->state, l->rest))
-        return;
-    dismiss(d, l);
+    if (l->transport->rest && l->transport->rest(l->work->state, l->rest))
+        dismiss(d, l);
 }
 
 /* With its state, which is over or was never begun. */
@@ -236,15 +218,12 @@ static void feed_awake(struct dissector *d, struct conn *c, enum dir dir, const 
 
 /* ---- when a transport is over */
 
-/* Of a link that is kept for its notes alone. */
-static const struct transport over;
-
 /* Nothing more will be read from this connection. */
 static inline bool is_over(const struct conn *c)
 {
     if (!c->user || is_finished(c))
         return c->user != NULL;
-    return ((const struct link *)c->user)->transport == &over;
+    return ((const struct link *)c->user)->over;
 }
 
 /* Ends the transport, which need not be able to wake. Whether anything was noted. */
@@ -267,16 +246,12 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
     if (is_over(c))
         return;
     if (l && l->transport && end_transport(d, c, l, at)) {
-        struct link *smaller = realloc(l, sizeof(*l));
-        if (smaller)
-            l = smaller;
-        c->user = l;
-        l->transport = &over;
+        l->over = true;
         l->id = transport;
         return;
     }
     if (l && !l->transport)
-        free(l->kept);
+        counted_free(&d->state_bytes, l->kept, sizeof(*l->kept));
     link_free(d, l);
     c->user = &finished[transport];
 }
@@ -332,10 +307,10 @@ static struct link *probing(struct dissector *d, struct conn *c)
 }
 
 /* Keeps bytes that could still be anything. False: no room or no memory for them. */
-static bool keep(struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
+static bool keep(struct dissector *d, struct link *l, enum dir dir, const uint8_t *bytes, size_t n)
 {
     if (!l->kept) {
-        l->kept = calloc(1, sizeof(*l->kept));
+        l->kept = counted_calloc(&d->state_bytes, sizeof(*l->kept));
         if (l->kept)
             l->kept->first = (uint8_t)dir;
     }
@@ -384,7 +359,7 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
         if (k->len[dir] > 0)
             feed(d, c, dir, k->bytes[dir], k->len[dir], at);
     }
-    free(k);
+    counted_free(&d->state_bytes, k, sizeof(*k));
     link_free(d, old);
     return true;
 }
@@ -448,7 +423,7 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     }
     p.joined = l->joined;
     struct verdict v = probe_all(&p, c->roles_known);
-    if (v.result == PROBE_MORE && keep(l, dir, bytes, n))
+    if (v.result == PROBE_MORE && keep(d, l, dir, bytes, n))
         return;
     if (v.result == PROBE_MORE || v.result == PROBE_NO) {
         bool joined = l->joined;
@@ -579,8 +554,14 @@ struct dissector *dissector_new(const struct dissector_config *config,
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     d->spare.owners = d->decoders.owners = config->shards;
     d->spare.max_parsers = caps->of[LIMIT_ID_PARSERS];
+    d->states.sum = &d->state_bytes;
     d->decoders.max_held = caps->of[LIMIT_ID_DECODER_BYTES];
-    d->env = (struct transport_env){config->hash, hit, *sink, &d->spare, &d->decoders, NULL, NULL};
+    d->env = (struct transport_env){.hash = config->hash,
+                                    .hit = hit,
+                                    .sink = *sink,
+                                    .spare = &d->spare,
+                                    .decoders = &d->decoders,
+                                    .state_bytes = &d->state_bytes};
     d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without these, all is the same but speed */
     d->env.texts = calloc(1, sizeof(*d->env.texts));
     d->sink = (struct stream_sink){.ctx = d,
@@ -600,7 +581,7 @@ const struct stream_sink *dissector_stream_sink(struct dissector *d)
 
 const uint64_t *dissector_state_bytes(const struct dissector *d)
 {
-    return &d->spare.state_bytes;
+    return &d->state_bytes;
 }
 
 void dissector_free(struct dissector *d)

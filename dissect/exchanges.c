@@ -55,8 +55,8 @@
  * does the same. A connection with one open exchange allocates nothing.
  */
 #include "exchanges.h"
+#include "base/counted.h"
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define TRUSTED_TURNS 3 /* a pipelining client hardly ever takes as many turns before it shows */
@@ -116,7 +116,7 @@ static void shrink(struct exchanges *x)
 {
     if (x->list == &x->first)
         return;
-    free(x->list);
+    counted_free(x->sum, x->list, x->cap * sizeof(*x->list));
     x->list = &x->first;
     x->cap = 1;
 }
@@ -192,7 +192,8 @@ static bool grow(struct exchanges *x)
     }
     uint16_t cap = x->cap == 1 ? 4 : (uint16_t)(x->cap * 2);
     struct exchange *old = x->list == &x->first ? NULL : x->list;
-    struct exchange *list = realloc(old, cap * sizeof(*list));
+    struct exchange *list =
+        counted_realloc(x->sum, old, x->cap * sizeof(*list), cap * sizeof(*list));
     if (!list)
         return false;
     if (!old)

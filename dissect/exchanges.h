@@ -35,6 +35,7 @@ struct exchanges {
     struct exchange *list; /* oldest first; &first until there are several */
     struct exchange first;
     struct limits_hit *hit;
+    uint64_t *sum; /* see base/counted.h; set before the first */
     void (*over)(void *ctx, const struct exchange *e, enum channel_end how);
     void *ctx;
     int64_t stub_ns;     /* start of the latest response whose request was not known */

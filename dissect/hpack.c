@@ -26,6 +26,7 @@
  * beyond what the peer had granted.
  */
 #include "hpack.h"
+#include "base/counted.h"
 #include "fields.h"
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
@@ -111,11 +112,17 @@ static struct hpack_entry *entry_at(const struct hpack *h, size_t age)
     return &h->ring[(h->first + h->count - 1 - age) % h->cap];
 }
 
+/* Name and value, and one more byte, of an entry that counts with so many. */
+static size_t text_room(uint32_t entry_bytes)
+{
+    return entry_bytes - ENTRY_OVERHEAD + 1;
+}
+
 static void evict_oldest(struct hpack *h)
 {
     struct hpack_entry *e = entry_at(h, h->count - 1U);
     h->bytes -= e->bytes;
-    free(e->text);
+    counted_free(h->sum, e->text, text_room(e->bytes));
     h->first = (uint16_t)((h->first + 1) % h->cap);
     h->count--;
 }
@@ -135,7 +142,7 @@ void hpack_lose(struct hpack *h)
 void hpack_fini(struct hpack *h)
 {
     shrink_to(h, 0);
-    free(h->ring);
+    counted_free(h->sum, h->ring, h->cap * sizeof(*h->ring));
     h->ring = NULL;
     h->cap = 0;
 }
@@ -146,12 +153,12 @@ static bool grow(struct hpack *h)
     if (h->count < h->cap)
         return true;
     uint16_t cap = h->cap ? (uint16_t)(h->cap * 2) : 8;
-    struct hpack_entry *ring = malloc(cap * sizeof(*ring));
+    struct hpack_entry *ring = counted_malloc(h->sum, cap * sizeof(*ring));
     if (!ring)
         return false;
     for (uint16_t i = 0; i < h->count; i++)
         ring[i] = *entry_at(h, h->count - 1U - i);
-    free(h->ring);
+    counted_free(h->sum, h->ring, h->cap * sizeof(*h->ring));
     h->ring = ring;
     h->cap = cap;
     h->first = 0;
@@ -180,7 +187,7 @@ static void insert(struct hpack *h, struct part name, struct part value)
     struct hpack_entry e = {
         .bytes = (uint32_t)bytes, .name_len = (uint16_t)name.n, .known = name.known};
     if (name.p && hpack_keeps(name.p, name.n)) {
-        e.text = malloc(name.n + value.n + 1);
+        e.text = counted_malloc(h->sum, text_room(e.bytes));
         if (!e.text) {
             hpack_lose(h);
             return;

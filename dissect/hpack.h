@@ -20,6 +20,7 @@ struct hpack_entry;
 
 struct hpack {
     struct hpack_entry *ring; /* NULL until the first entry */
+    uint64_t *sum;            /* see base/counted.h; set before the first */
     uint32_t bytes;           /* size of the entries as RFC 7541 4.1 counts */
     uint32_t max_bytes;       /* of the table */
     uint16_t cap, first, count;

@@ -18,10 +18,12 @@ static void prepare(struct http1_conn *s, const struct transport_conn *tc, const
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
         http1_init(&s->parser[dir], kind, lost_sync[dir], tc->env->hit);
+        s->parser[dir].line.sum = tc->env->state_bytes;
         body_init(&s->body[dir], tc, (enum dir)dir);
     }
     s->exchanges.over = http1_conn_over;
     s->exchanges.ctx = s;
+    s->exchanges.sum = tc->env->state_bytes;
 }
 
 int http1_conn_init(void *state, const struct transport_conn *tc, bool joined)

@@ -13,11 +13,16 @@
  * Limits: LIMIT_HTTP2_STREAMS, the oldest is ended as lost; LIMIT_HTTP2_RANGES.
  */
 #include "http2_conn.h"
+#include "base/counted.h"
 #include "http_rules.h"
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- which streams may begin */
+
+static void free_ranges(struct http2_conn *s)
+{
+    counted_free(s->tc->env->state_bytes, s->ranges, s->range_room * sizeof(*s->ranges));
+}
 
 static void drop_range(struct http2_conn *s, uint16_t i)
 {
@@ -25,8 +30,24 @@ static void drop_range(struct http2_conn *s, uint16_t i)
     memmove(s->ranges + i, s->ranges + i + 1, (s->range_count - i) * sizeof(*s->ranges));
     if (s->range_count > 0)
         return;
-    free(s->ranges);
+    free_ranges(s);
     s->ranges = NULL;
+    s->range_room = 0;
+}
+
+/* Room for one more; false: out of memory. */
+static bool grow_ranges(struct http2_conn *s)
+{
+    if (s->range_count < s->range_room)
+        return true;
+    size_t was = s->range_room * sizeof(*s->ranges);
+    struct http2_range *ranges =
+        counted_realloc(s->tc->env->state_bytes, s->ranges, was, was + sizeof(*ranges));
+    if (!ranges)
+        return false;
+    s->ranges = ranges;
+    s->range_room++;
+    return true;
 }
 
 /* Adds ids as the i-th range; without memory they are taken for over. */
@@ -37,12 +58,11 @@ static void add_range(struct http2_conn *s, uint16_t i, uint32_t from, uint32_t 
         drop_range(s, 0);
         i -= i > 0;
     }
-    struct http2_range *ranges = realloc(s->ranges, (s->range_count + 1U) * sizeof(*ranges));
-    if (!ranges)
+    if (!grow_ranges(s))
         return;
-    memmove(ranges + i + 1, ranges + i, (s->range_count - i) * sizeof(*ranges));
-    ranges[i] = (struct http2_range){from, to};
-    s->ranges = ranges;
+    struct http2_range *at = s->ranges + i;
+    memmove(at + 1, at, (s->range_count - i) * sizeof(*at));
+    *at = (struct http2_range){from, to};
     s->range_count++;
 }
 
@@ -111,7 +131,8 @@ static bool grow(struct http2_conn *s)
     if (s->count < s->cap)
         return true;
     uint32_t cap = s->cap ? s->cap * 2 : 2;
-    struct http2_stream **list = realloc(s->list, cap * sizeof(*list));
+    struct http2_stream **list = counted_realloc(s->tc->env->state_bytes, s->list,
+                                                 s->cap * sizeof(*list), cap * sizeof(*list));
     if (!list)
         return false;
     s->list = list;
@@ -123,7 +144,7 @@ struct http2_stream *http2_conn_open(struct http2_conn *s, uint32_t id)
 {
     if (!claim(s, id) || !grow(s))
         return NULL;
-    struct http2_stream *st = calloc(1, sizeof(*st));
+    struct http2_stream *st = counted_calloc(s->tc->env->state_bytes, sizeof(*st));
     if (!st)
         return NULL;
     st->id = id;
@@ -148,7 +169,7 @@ static void free_stream(struct http2_conn *s, struct http2_stream *st)
     s->count--;
     memmove(s->list + i, s->list + i + 1, (s->count - i) * sizeof(*s->list));
     if (s->count == 0) {
-        free(s->list);
+        counted_free(s->tc->env->state_bytes, s->list, s->cap * sizeof(struct http2_stream *));
         s->list = NULL;
         s->cap = 0;
     }
@@ -156,8 +177,8 @@ static void free_stream(struct http2_conn *s, struct http2_stream *st)
         body_fini(&st->body[dir]);
     if (st->socket)
         websocket_fini(&st->socket->websocket);
-    free(st->socket);
-    free(st);
+    counted_free(s->tc->env->state_bytes, st->socket, sizeof(*st->socket));
+    counted_free(s->tc->env->state_bytes, st, sizeof(*st));
     s->recent = NULL;
 }
 
@@ -165,8 +186,8 @@ void http2_conn_fini(struct http2_conn *s)
 {
     while (s->count > 0)
         free_stream(s, s->list[s->count - 1]);
-    free(s->list);
-    free(s->ranges);
+    counted_free(s->tc->env->state_bytes, s->list, s->cap * sizeof(struct http2_stream *));
+    free_ranges(s);
     for (int dir = 0; dir < DIR_COUNT; dir++)
         http2_fini(&s->parser[dir]);
 }

@@ -60,7 +60,7 @@ struct http2_conn {
     uint32_t count, cap;
     uint32_t highest; /* stream seen so far */
     uint32_t offset;  /* channel numbers in front of stream 1's */
-    uint16_t range_count;
+    uint16_t range_count, range_room;
     uint8_t dir;    /* enum dir of the call under way */
     uint8_t ending; /* enum channel_end, while end() runs and after */
     bool over;      /* nothing comes from the server any more */

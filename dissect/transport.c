@@ -49,6 +49,15 @@ void transport_end(const struct transport_conn *tc, uint32_t channel, enum chann
     transport_send(tc, &r);
 }
 
+bool transport_is_monologue(const struct conn *c)
+{
+    bool complete = !c->midstream && !c->start_unknown && c->established_ns != 0 &&
+                    c->close == CONN_CLOSE_FIN && !transport_one_way(c);
+    for (int side = 0; side < DIR_COUNT; side++)
+        complete = complete && c->side[side].lost_bytes == 0 && c->side[side].truncated_bytes == 0;
+    return complete && (c->side[0].payload_bytes == 0 || c->side[1].payload_bytes == 0);
+}
+
 void transport_end_conn(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
                         bool capture_ended, const struct stream_pos *at)
 {

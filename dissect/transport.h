@@ -28,7 +28,6 @@ struct transport_spare {
     uint32_t in_use;
     uint32_t owners;
     uint32_t max_parsers; /* of all owners; 0: LIMIT_PARSERS */
-    uint64_t state_bytes; /* of memory for connections: their state but for parsers and decoders */
 };
 
 struct decoder_account; /* coding.h */
@@ -44,6 +43,8 @@ struct transport_env {
     struct decoder_account *decoders; /* of all content codings */
     struct http1_memo *heads;         /* NULL: every head is read */
     struct rpc_memo *texts;           /* NULL: every text is read */
+    uint64_t *state_bytes;            /* of memory that connections hold, parsers and decoders
+                                         aside: see base/counted.h; NULL: nobody counts */
 };
 
 /* One connection as its transport sees it. Lives as long as the state, while that is not at rest.
@@ -149,6 +150,10 @@ static inline bool transport_one_way(const struct conn *c)
 {
     return c->side[0].packets == 0 || c->side[1].packets == 0;
 }
+
+/* Captured from its beginning to its end, and only one side said anything: whatever that was,
+ * nobody asked and nobody answered. */
+bool transport_is_monologue(const struct conn *c);
 
 /* Says what n payload bytes that were fed are, if not what the connection is (see record.h). */
 static inline void transport_note(const struct transport_conn *tc, enum record_noted what,

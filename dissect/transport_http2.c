@@ -31,11 +31,11 @@
  * Ignored on purpose: pushed streams; trailers; 1xx responses; Content-Length; CONNECT, but for
  * WebSocket (RFC 8441).
  */
+#include "base/counted.h"
 #include "base/err.h"
 #include "http2_conn.h"
 #include "http2_look.h"
 #include "http_rules.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define FINAL_STATUS 200
@@ -195,7 +195,7 @@ static enum body_mode response_mode(const struct http2_stream *st, const struct 
 /* The stream becomes a WebSocket, and its channel is told as one. */
 static void open_socket(struct http2_conn *s, struct http2_stream *st, const struct fields *f)
 {
-    struct http2_socket *socket = calloc(1, sizeof(*socket));
+    struct http2_socket *socket = counted_calloc(s->tc->env->state_bytes, sizeof(*socket));
     if (!socket)
         return;
     socket->tc = *s->tc;
@@ -384,13 +384,20 @@ static enum probe_result probe(const struct probe *p)
     return p->dir == sender ? PROBE_YES : PROBE_SWAPPED;
 }
 
+static void begin_parser(struct http2_conn *s, enum dir dir, bool client, bool joined)
+{
+    struct http2 *h = &s->parser[dir];
+    http2_init(h, client, joined, s->tc->env->hit);
+    h->block.sum = h->hpack.sum = s->tc->env->state_bytes;
+}
+
 static int init(void *state, const struct transport_conn *tc, bool joined)
 {
     struct http2_conn *s = state;
     s->tc = tc;
     s->ending = CHANNEL_END_CLOSED;
     for (int dir = 0; dir < DIR_COUNT; dir++)
-        http2_init(&s->parser[dir], dir == DIR_C2S, joined, tc->env->hit);
+        begin_parser(s, (enum dir)dir, dir == DIR_C2S, joined);
     return 0;
 }
 
@@ -399,7 +406,7 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
     struct http2_conn *s = state;
     (void)init(s, tc, u->joined);
     if (u->request_lost)
-        http2_init(&s->parser[DIR_C2S], true, true, tc->env->hit);
+        begin_parser(s, DIR_C2S, true, true);
     s->touched = u->joined; /* what the server began with may be lost */
     s->offset = u->channel - 1;
     struct http2_stream *st = http2_conn_open(s, 1);
@@ -418,10 +425,9 @@ static int upgrade(void *state, const struct transport_conn *tc, const struct tr
  * nothing of the server before it. */
 static void begin_anew(struct http2_conn *s)
 {
-    struct http2 *server = &s->parser[DIR_S2C];
     s->touched = true;
-    http2_fini(server);
-    http2_init(server, false, false, s->tc->env->hit);
+    http2_fini(&s->parser[DIR_S2C]);
+    begin_parser(s, DIR_S2C, false, false);
 }
 
 static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,

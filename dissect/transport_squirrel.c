@@ -34,12 +34,12 @@
  * Ignored on purpose: LZ4 payloads, which are told as undecodable.
  */
 #define _GNU_SOURCE /* memmem */
+#include "base/counted.h"
 #include "coding.h"
 #include "dissect/squirrel_type.h"
 #include "squirrel_head.h"
 #include "text.h"
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CHANNEL      1
@@ -157,7 +157,7 @@ static void accept(struct frames *s, const struct stream_pos *at)
     transport_record(s->tc, RECORD_MESSAGE, CHANNEL, at, &r);
     memcpy(&r.u.message, s->first, offsetof(struct message, text) + s->first->text_used);
     transport_send(s->tc, &r);
-    free(s->first);
+    counted_free(s->tc->env->state_bytes, s->first, sizeof(*s->first));
     s->first = NULL;
 }
 
@@ -177,7 +177,7 @@ static bool try_message(struct frames *s, const struct message *m, const struct 
         accept(s, at);
         return true;
     }
-    s->first = malloc(sizeof(*s->first));
+    s->first = counted_malloc(s->tc->env->state_bytes, sizeof(*s->first));
     if (s->first)
         memcpy(s->first, m, offsetof(struct message, text) + m->text_used);
     else
@@ -544,7 +544,7 @@ static void gap(void *state, enum dir dir, uint64_t n, const struct stream_pos *
     }
     if (s->trial > 0) { /* two frames in a row */
         s->trial = TRIAL_FRAMES;
-        free(s->first);
+        counted_free(s->tc->env->state_bytes, s->first, sizeof(*s->first));
         s->first = NULL;
     }
 }
@@ -571,7 +571,7 @@ static void fini(void *state, enum channel_end how, const struct stream_pos *at)
         text_drop(&s->side[dir].text);
         drop_decoder(&s->side[dir]);
     }
-    free(s->first);
+    counted_free(s->tc->env->state_bytes, s->first, sizeof(*s->first));
     if (s->begun)
         transport_end_conn(s->tc, CHANNEL, how, s->capture_ended, at);
 }

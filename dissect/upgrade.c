@@ -9,8 +9,8 @@
  */
 #include "upgrade.h"
 #include "ascii.h"
+#include "base/counted.h"
 #include <stdalign.h>
-#include <stdlib.h>
 
 static const struct transport *const transports[TRANSPORT_COUNT] = {
     NULL,
@@ -59,18 +59,16 @@ struct upgrade *upgrade_new(const struct transport_conn *outer, uint8_t transpor
                             const struct transport_upgrade *how)
 {
     const struct transport *t = transports[transport];
-    struct upgrade *u = calloc(1, sizeof(*u) + t->state_bytes);
+    struct upgrade *u = counted_calloc(outer->env->state_bytes, sizeof(*u) + t->state_bytes);
     if (!u)
         return NULL;
     u->tc = *outer;
     u->tc.transport = transport;
     u->tc.turned = NULL;
     u->transport = t;
-    if (t->upgrade(u->state, &u->tc, how) == 0) {
-        outer->env->spare->state_bytes += sizeof(*u) + t->state_bytes;
+    if (t->upgrade(u->state, &u->tc, how) == 0)
         return u;
-    }
-    free(u);
+    counted_free(outer->env->state_bytes, u, sizeof(*u) + t->state_bytes);
     return NULL;
 }
 
@@ -98,8 +96,7 @@ void upgrade_end(struct upgrade *u, enum dir dir, enum stream_end how, const str
 void upgrade_fini(struct upgrade *u, enum channel_end how, const struct stream_pos *at)
 {
     u->transport->fini(u->state, how, at);
-    u->tc.env->spare->state_bytes -= sizeof(*u) + u->transport->state_bytes;
-    free(u);
+    counted_free(u->tc.env->state_bytes, u, sizeof(*u) + u->transport->state_bytes);
 }
 
 void upgrade_settle(struct upgrade *u, uint64_t *noted)

@@ -4,6 +4,7 @@
  * many connections of which few are in the middle of something go through little memory.
  */
 #include "work.h"
+#include "base/counted.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +12,35 @@ struct work_node {
     struct work_node *next;
 };
 
+/* Those that are kept spare are nobody's. */
+static void count(const struct work_spare *spare, size_t state_bytes, bool more)
+{
+    size_t bytes = counted_bytes(sizeof(struct work) + state_bytes);
+    if (spare->sum)
+        *spare->sum = more ? *spare->sum + bytes : *spare->sum - bytes;
+}
+
 struct work *work_take(struct work_spare *spare, uint8_t id, size_t state_bytes)
 {
     struct work_node *node = spare->first[id];
     struct work *w = (struct work *)(void *)node;
-    if (!node)
-        return calloc(1, sizeof(*w) + state_bytes);
+    if (!node) {
+        w = calloc(1, sizeof(*w) + state_bytes);
+        if (w)
+            count(spare, state_bytes, true);
+        return w;
+    }
+    count(spare, state_bytes, true);
     spare->first[id] = node->next;
     spare->count[id]--;
     memset(w->state, 0, state_bytes);
     return w;
 }
 
-void work_give(struct work_spare *spare, uint8_t id, struct work *w)
+void work_give(struct work_spare *spare, uint8_t id, struct work *w, size_t state_bytes)
 {
+    if (w)
+        count(spare, state_bytes, false);
     if (!w || spare->count[id] >= LIMIT_SPARE_STATES) {
         free(w);
         return;

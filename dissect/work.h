@@ -21,12 +21,14 @@ struct work {
 struct work_spare {
     struct work_node *first[TRANSPORT_COUNT];
     uint32_t count[TRANSPORT_COUNT];
+    uint64_t *sum; /* of those that are in use: see base/counted.h */
 };
 
 /* For transport number id, with state_bytes of zeroed state, whose tc is to be filled in; NULL: out
  * of memory. */
 struct work *work_take(struct work_spare *spare, uint8_t id, size_t state_bytes);
-void work_give(struct work_spare *spare, uint8_t id, struct work *w); /* NULL is allowed */
+void work_give(struct work_spare *spare, uint8_t id, struct work *w,
+               size_t state_bytes); /* NULL is allowed */
 
 void work_spare_free(struct work_spare *spare);
 

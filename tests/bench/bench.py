@@ -19,6 +19,7 @@ import check
 import corpora
 import growth
 import instructions
+import limits
 import others
 import profiles
 
@@ -53,6 +54,7 @@ def parse():
     p.add_argument("--growth", action="store_true",
                    help="does the time grow with bytes and packets alone? With --write: "
                    "tests/bench/GROWTH.md")
+    p.add_argument("--limits", action="store_true", help="does --memory-limit hold?")
     p.add_argument("--instructions", action="store_true",
                    help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
                    "with --write: record them there")
@@ -231,6 +233,8 @@ def main():
         return profiles.main(args)
     if args.growth:
         return growth.main(args)
+    if args.limits:
+        return limits.main(args)
     results, rivals = [], []
     for corpus in args.corpus:
         if sys.stderr.isatty():
@@ -244,6 +248,8 @@ def main():
     failed = any([complain(args, r) for r in results])
     if args.write and not failed:
         write_results(args, results, rivals)
+    if args.quick:
+        failed |= limits.main(args) != 0
     return 1 if failed else 0
 
 

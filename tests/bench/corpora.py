@@ -18,6 +18,11 @@ OPEN = 200000  # connections of the corpus that has many
 Run = collections.namedtuple("Run", "wall cpu peak")  # seconds, seconds, bytes
 
 
+def size_of(connections):
+    """Megabytes of that many with a handshake, a session and a call each."""
+    return connections * 53 // 10000 + 1
+
+
 def tool(build, name):
     return os.path.join(build, "bench", name)
 

@@ -13,6 +13,7 @@
 #define IN_FLIGHT  100000
 #define BOMB_BYTES (64 << 20) /* decoded */
 #define HOLES      4000       /* under way at once */
+#define HALF_FIELD 12000
 
 struct hostile {
     struct gen_net *net;
@@ -166,33 +167,57 @@ static void chunks(struct hostile *h)
     answered(h);
 }
 
-/* 64 KB that decode to 64 MB, as answer to a notification. */
-static void bomb(struct hostile *h)
+/* Compresses what was put together. */
+static void press(struct hostile *h, struct gen_buf *plain)
 {
-    if (h->bomb.len == 0) {
-        z_stream z = {.avail_in = BOMB_BYTES};
-        struct gen_buf plain = {0};
-        repeat(&plain, "\"", 1);
-        repeat(&plain, "aaaaaaaaaaaaaaaa", BOMB_BYTES / 16);
-        h->bomb.data = malloc(h->bomb.cap = BOMB_BYTES / 500);
-        z.next_in = plain.data;
-        z.next_out = h->bomb.data;
-        z.avail_out = (uInt)h->bomb.cap;
-        if (!h->bomb.data || deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
-            deflate(&z, Z_FINISH) != Z_STREAM_END)
-            abort();
-        h->bomb.len = z.total_out;
-        deflateEnd(&z);
-        free(plain.data);
-    }
+    z_stream z = {.next_in = plain->data, .avail_in = (uInt)plain->len};
+    h->bomb.data = malloc(h->bomb.cap = plain->len / 100);
+    z.next_out = h->bomb.data;
+    z.avail_out = (uInt)h->bomb.cap;
+    if (!h->bomb.data || deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+        deflate(&z, Z_FINISH) != Z_STREAM_END)
+        abort();
+    h->bomb.len = z.total_out;
+    deflateEnd(&z);
+    free(plain->data);
+}
+
+/* The answer to a notification, compressed. */
+static void answer_coded(struct hostile *h, const char *type)
+{
     gen_mcp_initialized(h->mcp, &h->session, &h->conn);
     h->conn.bytes.len -= h->conn.piece[--h->conn.pieces].len; /* another answer */
     gen_buf_printf(&h->conn.bytes,
-                   "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                   "HTTP/1.1 200 OK\r\ncontent-type: %s\r\n"
                    "content-encoding: gzip\r\ncontent-length: %zu\r\n\r\n",
-                   h->bomb.len);
+                   type, h->bomb.len);
     gen_buf_add(&h->conn.bytes, h->bomb.data, h->bomb.len);
     answered(h);
+}
+
+/* 64 KB that decode to 64 MB. */
+static void bomb(struct hostile *h)
+{
+    if (h->bomb.len == 0) {
+        struct gen_buf plain = {0};
+        repeat(&plain, "\"", 1);
+        repeat(&plain, "aaaaaaaaaaaaaaaa", BOMB_BYTES / 16 - 1);
+        press(h, &plain);
+    }
+    answer_coded(h, "application/json");
+}
+
+/* A few packets, a great many messages, on a connection of its own. */
+static void flood(struct hostile *h)
+{
+    open_http(h);
+    if (h->bomb.len == 0) {
+        struct gen_buf plain = {0};
+        repeat(&plain, "data:{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n",
+               MANY / 20);
+        press(h, &plain);
+    }
+    answer_coded(h, "text/event-stream");
 }
 
 /* One byte, one missing, and so on; the window is sent from its end to its beginning. */
@@ -324,6 +349,17 @@ static void tuples(struct hostile *h)
     gen_net_open(h->net, &c);
 }
 
+/* Connections that stay in the middle of a header field. */
+static void halves(struct hostile *h)
+{
+    open_conn(h);
+    gen_buf_text(&h->conn.bytes, "POST /mcp HTTP/1.1\r\ncookie: ");
+    repeat(&h->conn.bytes, "0123456789abcdef", HALF_FIELD / 16);
+    gen_net_write(&h->conn, GEN_C2S);
+    while (gen_net_step(h->net, &h->conn))
+        ;
+}
+
 static const struct shape {
     const char *name;
     void (*open)(struct hostile *h);
@@ -336,10 +372,12 @@ static const struct shape {
     {"nesting", open_http, nesting},
     {"chunks", open_http, chunks},
     {"bomb", open_http, bomb},
+    {"flood", NULL, flood},
     {"holes", open_http, holes},
     {"ids", open_lines, ids},
     {"frames", open_frames, frames},
     {"tuples", NULL, tuples},
+    {"halves", NULL, halves},
 };
 
 bool gen_hostile(const char *name, struct gen_net *net, struct gen_mcp *mcp, uint64_t bytes)

@@ -93,8 +93,7 @@ def many(args):
     results, names = [few], [f"{FEW}, `waves`"]
     for connections in OPEN:
         if connections <= args.connections:
-            # A handshake, a session and a call each are about 5.3 KB.
-            results.append(measure(args, "connections", connections * 53 // 10000 + 1, connections))
+            results.append(measure(args, "connections", corpora.size_of(connections), connections))
             names.append(str(connections))
     for r in results:
         r["times"] = r["packet"] / few["packet"]

@@ -498,7 +498,7 @@ class MemoryLimit(Case):
             dropped = report["capture"]["limits_hit"]["flows"]
             self.assertIn(dropped, range(1000, 4000))
             self.assertEqual(
-                done.stderr.decode(), "mcpmeter: --memory-limit: the oldest were dropped early: "
+                done.stderr.decode(), "mcpmeter: --memory-limit: dropped early: "
                 "%d connections\n" % dropped)
             connections = report["connection_metrics"]
             self.assertEqual(connections["active_connections"], 14000 - dropped)

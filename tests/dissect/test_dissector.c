@@ -335,6 +335,32 @@ Test(dissector, rests_between_messages)
     dissector_free(d);
 }
 
+/* What a connection holds is added up while it holds it. */
+Test(dissector, memory_of_connections_is_counted)
+{
+    static char line[LIMIT_HTTP_LINE];
+    memset(line, 'x', sizeof(line));
+    open_conn(false);
+    const uint64_t *sum = dissector_state_bytes(conn.d);
+    cr_expect_eq(*sum, 0);
+    data(DIR_C2S, "POS", 3);
+    cr_expect_gt(*sum, 2 * LIMIT_PROBE_BYTES, "bytes that decide nothing yet");
+    data(DIR_C2S, CALL + 3, sizeof(CALL) - 4);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    uint64_t idle = *sum;
+    cr_expect(0 < idle && idle < 200, "%llu", (unsigned long long)idle);
+    data(DIR_C2S, "POST /mcp HTTP/1.1\r\nX: ", 23);
+    data(DIR_C2S, line, sizeof(line));
+    cr_expect_gt(*sum, sizeof(line), "a field that is not complete");
+    data(DIR_C2S, "\r\nContent-Length: 0\r\n\r\n", 25);
+    cr_expect_lt(*sum, sizeof(line));
+    uint64_t one = *sum;
+    for (int i = 0; i < 40; i++)
+        data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    cr_expect_gt(*sum, one + 40 * sizeof(struct record_begin), "requests that wait");
+    world_close(&world, &conn, STREAM_END_FIN);
+}
+
 /* It can be that the memory is short when the last is to be told of a connection at rest. */
 Test(dissector, ends_while_it_rests)
 {

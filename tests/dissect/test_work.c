@@ -22,15 +22,15 @@ Test(work, serves_the_next_zeroed)
 {
     struct work *w = take(1);
     cr_assert(w);
-    work_give(&spare, 1, w);
+    work_give(&spare, 1, w, STATE_BYTES);
     fail_alloc_at(1);
     cr_expect_null(take(2), "each transport has its own");
     cr_expect(fail_alloc_stop());
     fail_alloc_at(1);
     cr_expect_eq(take(1), w);
     cr_expect_not(fail_alloc_stop());
-    work_give(&spare, 1, NULL);
-    work_give(&spare, 1, w);
+    work_give(&spare, 1, NULL, STATE_BYTES);
+    work_give(&spare, 1, w, STATE_BYTES);
     work_spare_free(&spare);
     cr_expect_null(spare.first[1]);
 }
@@ -38,10 +38,19 @@ Test(work, serves_the_next_zeroed)
 Test(work, keeps_so_many)
 {
     static struct work *taken[LIMIT_SPARE_STATES + 1];
+    uint64_t sum = 0;
+    spare.sum = &sum;
     for (size_t i = 0; i <= LIMIT_SPARE_STATES; i++)
         taken[i] = take(1);
+    cr_expect_gt(sum, LIMIT_SPARE_STATES * STATE_BYTES);
+    fail_alloc_at(1);
+    uint64_t before = sum;
+    cr_expect_null(take(1));
+    cr_expect(fail_alloc_stop());
+    cr_expect_eq(sum, before);
     for (size_t i = 0; i <= LIMIT_SPARE_STATES; i++)
-        work_give(&spare, 1, taken[i]);
+        work_give(&spare, 1, taken[i], STATE_BYTES);
+    cr_expect_eq(sum, 0);
     cr_expect_eq(spare.count[1], LIMIT_SPARE_STATES);
     work_spare_free(&spare);
     cr_expect_eq(spare.count[1], 0);
