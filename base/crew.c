@@ -223,7 +223,11 @@ void crew_run(const struct crew_job *job, uint32_t threads)
     }
     struct crew crew = {.job = job};
     struct hand hands[CREW_THREADS];
-    pthread_mutex_init(&crew.lock, NULL);
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP); /* it is held for very short */
+    pthread_mutex_init(&crew.lock, &attr);
+    pthread_mutexattr_destroy(&attr);
     pthread_cond_init(&crew.changed, NULL);
     sigset_t all, before;
     sigfillset(&all);

@@ -21,6 +21,8 @@
 #define BATCH_PACKETS      1024
 #define BATCH_BYTES        262144 /* of frames: they stay in the second level cache */
 #define BATCH_PAGE_BYTES   4096
+#define BATCH_SHARDS_MAX   256
+#define BATCH_END          UINT16_MAX
 #define BATCH_MEMORY_BYTES (BATCH_BYTES + 2 * BATCH_PAGE_BYTES)
 
 enum batch_kind {
@@ -36,6 +38,9 @@ struct batch_segment {
     struct tcp_segment segment; /* its bytes lie in the batch */
     uint64_t number;            /* of the packet */
     int64_t now_ns;             /* latest time of all packets up to this one: the clock */
+    uint16_t next;              /* of the same shard and not BATCH_NOTHING, in the batch; BATCH_END:
+                                   none */
+    uint16_t next_tick;         /* with `tick`: the next with `tick`, or BATCH_END */
     uint8_t kind;               /* enum batch_kind */
     uint8_t shard;              /* which engine the connection belongs to; 0 with BATCH_NOTHING */
     bool tick;                  /* the clock reached another second: every engine is told so, before
@@ -46,8 +51,10 @@ struct batch_piece; /* batch.c */
 
 struct batch {
     uint32_t count;
-    struct packet *packets;         /* count of them, room for BATCH_PACKETS */
-    struct batch_segment *segments; /* the same, once decoded */
+    struct packet *packets;           /* count of them, room for BATCH_PACKETS */
+    struct batch_segment *segments;   /* the same, once decoded */
+    uint16_t first[BATCH_SHARDS_MAX]; /* by shard, once decoded: of the chain of `next` */
+    uint16_t first_tick;
     /* ---- private */
     uint8_t *memory;            /* BATCH_MEMORY_BYTES, on a page's boundary */
     uint32_t used;              /* of it, from its beginning on */

@@ -5,8 +5,9 @@
  * which saves 64 bytes a flow, and is found in either order.
  *
  * The hash is over the endpoints in ascending order, so that both directions meet in one bucket.
- * The buckets are sized for max_flows at once: 4 bytes a flow of zeroed memory, of which the system
- * backs what is touched; so no packet pays for growing a table. Index 0 means none.
+ * The buckets are sized for max_flows at once, 4 bytes a flow, so no packet pays for growing a
+ * table; and written at once, for a page that is first read and then written costs two faults, and
+ * with threads an interrupt of the other processors. Index 0 means none.
  *
  * A burst of packets of one connection is found without hashing: the latest flow is tried first.
  */
@@ -56,11 +57,12 @@ struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash)
     uint32_t buckets = 64;
     while (buckets < max_flows && buckets < UINT32_C(1) << 31)
         buckets *= 2;
-    t->buckets = calloc(buckets, sizeof(*t->buckets));
+    t->buckets = malloc(buckets * sizeof(*t->buckets));
     if (!t->buckets) {
         free(t);
         return NULL;
     }
+    memset(t->buckets, 0, buckets * sizeof(*t->buckets));
     t->bucket_mask = buckets - 1;
     t->hash = *hash;
     t->max_flows = max_flows;

@@ -198,8 +198,18 @@ static inline void count(struct front_counters *c, const struct packet *p)
     c->truncated_packets += p->captured_bytes < p->wire_bytes;
 }
 
+/* Hangs packet i on a chain's end; returns its new one. */
+static inline uint16_t *chain(uint16_t *end, uint32_t i, uint16_t *next)
+{
+    *end = (uint16_t)i;
+    return next;
+}
+
 void front_batch(struct front *f, struct batch *b)
 {
+    uint16_t *end[BATCH_SHARDS_MAX], *end_tick = &b->first_tick;
+    for (uint32_t k = 0; k < f->shards; k++)
+        end[k] = &b->first[k];
     for (uint32_t i = 0; i < b->count; i++) {
         const struct packet *p = &b->packets[i];
         struct batch_segment *s = &b->segments[i];
@@ -219,9 +229,16 @@ void front_batch(struct front *f, struct batch *b)
             if (reason != DECODE_OK)
                 f->counters.undecoded[reason]++;
         }
-        if (s->kind != BATCH_NOTHING)
-            s->shard = shard_of(f, &s->key);
+        if (s->tick)
+            end_tick = chain(end_tick, i, &s->next_tick);
+        if (s->kind == BATCH_NOTHING)
+            continue;
+        s->shard = shard_of(f, &s->key);
+        end[s->shard] = chain(end[s->shard], i, &s->next);
     }
+    *end_tick = BATCH_END;
+    for (uint32_t k = 0; k < f->shards; k++)
+        *end[k] = BATCH_END;
 }
 
 void front_finish(struct front *f)

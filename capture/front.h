@@ -20,7 +20,7 @@
 
 struct front;
 
-#define FRONT_SHARDS_MAX 256
+#define FRONT_SHARDS_MAX BATCH_SHARDS_MAX
 
 struct front_config {
     struct hash_key hash; /* of the table of fragments */

@@ -31,8 +31,10 @@
 #define NUMBERS_ROOM     64u
 #define NO_NUMBER        (UINT64_C(1) << 63)
 
-/* Packets: far enough that what one needs can be in the caches by then (engine_ahead()). */
-#define AHEAD (8 * STAGES_SHARDS)
+/* Packets, of one shard or of all: far enough that what one needs can be in the caches by then
+ * (engine_ahead()). */
+#define AHEAD_OF_ONE 8
+#define AHEAD        (AHEAD_OF_ONE * STAGES_SHARDS)
 
 struct shard {
     struct stages *stages;
@@ -197,6 +199,36 @@ static void quiet_tick(struct stages *s, const struct slot *slot, uint32_t shard
     engine_tick(s->shards[shard].engine, slot->moment.now_ns, slot->packets);
 }
 
+/* The packet so many behind i in its shard, or BATCH_END. */
+static uint16_t later(const struct batch *b, uint16_t i, uint32_t n)
+{
+    while (n-- > 0 && i != BATCH_END)
+        i = b->segments[i].next;
+    return i;
+}
+
+static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_number)
+{
+    uint16_t tick = b->first_tick, packet = b->first[shard_number];
+    uint16_t ahead = later(b, packet, AHEAD_OF_ONE);
+    while (tick != BATCH_END || packet != BATCH_END) {
+        if (tick <= packet) {
+            const struct batch_segment *segment = &b->segments[tick];
+            lane_step(h->lane, tick_step(tick));
+            engine_tick(h->engine, segment->now_ns, segment->number);
+            tick = segment->next_tick;
+            continue;
+        }
+        if (ahead != BATCH_END) {
+            engine_ahead(h->engine, &b->segments[ahead]);
+            ahead = b->segments[ahead].next;
+        }
+        lane_step(h->lane, packet_step(packet));
+        engine_segment(h->engine, &b->segments[packet]);
+        packet = b->segments[packet].next;
+    }
+}
+
 /* One shard's part of a batch, into its lane. */
 static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
 {
@@ -208,19 +240,8 @@ static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
     h->batch_bytes = 0;
     if (slot->moment.quiet)
         quiet_tick(s, slot, shard_number);
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct batch_segment *segment = &b->segments[i];
-        if (segment->tick) {
-            lane_step(h->lane, tick_step(i));
-            engine_tick(h->engine, segment->now_ns, segment->number);
-        }
-        if (i + AHEAD < b->count && segment[AHEAD].shard == shard_number)
-            engine_ahead(h->engine, &segment[AHEAD]);
-        if (segment->shard != shard_number || segment->kind == BATCH_NOTHING)
-            continue;
-        lane_step(h->lane, packet_step(i));
-        engine_segment(h->engine, segment);
-    }
+    else
+        work_packets(h, b, shard_number);
     h->lane = NULL;
 }
 
