@@ -196,12 +196,10 @@ static bool cancel(struct tracker *t, const struct channel *ch, const struct mes
     const struct session *s = ch->session;
     if (!s || !pairing_usable_id(&m->cancels))
         return true;
-    struct pending *p = pairing_own(t, ch, m->dir, m->cancels.hash);
-    if (!p)
-        p = pairing_latest(t, s, m->dir, m->cancels.hash);
-    if (!p)
+    struct pending *p;
+    if (!pairing_meant(t, ch, m->dir, m->cancels.hash, &p))
         return pairing_answered(t, s, ch, m->dir, m->cancels.hash) != NULL;
-    if (p->method != METHOD_INITIALIZE)
+    if (p && p->method != METHOD_INITIALIZE)
         pairing_end(t, p, &(struct pairing_outcome){.status = EXCHANGE_CANCELLED, .at = m->last});
     return true;
 }

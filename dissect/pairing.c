@@ -162,6 +162,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     }
     p->client = ch->client;
     p->server = ch->server;
+    p->target_hash = ch->target_hash;
     p->conn_id = ch->key.conn_id;
     p->channel_number = ch->key.number;
     p->transport = ch->transport;
@@ -244,17 +245,66 @@ struct pending *pairing_latest(const struct tracker *t, const struct session *s,
                                uint64_t id_hash)
 {
     struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    if (!slot || s->kind != SESSION_KIND_IDENTITY || slot->oldest == slot->newest)
-        return slot ? slot->newest : NULL;
-    struct pending *left = NULL, *p = slot->newest; /* several clients of one name? */
+    return slot ? slot->newest : NULL;
+}
+
+/* In a scope of several clients: whether what was sent on ch to cancel a request may mean p. What
+ * is sent to different targets is not of one client's dialogue: those of HTTP+SSE are its name,
+ * even while nobody knows it for one. */
+static bool may_mean(const struct pending *p, const struct channel *ch)
+{
+    bool known = p->target_hash != 0 && ch->target_hash != 0;
+    return p->dir == DIR_S2C || !known || p->target_hash == ch->target_hash;
+}
+
+/* What was counted of the requests that a cancellation may mean. */
+struct meant {
+    struct pending *any, *left; /* left by its client, which closed its stream */
+    int count, left_count;
+};
+
+static struct meant count_meant(const struct pairing_slot *slot, const struct channel *ch)
+{
+    struct meant found = {.count = 0};
+    struct pending *p = slot ? slot->newest : NULL;
     for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->older) {
+        if (!may_mean(p, ch))
+            continue;
+        found.any = p;
+        found.count++;
         if (p->channel)
             continue;
-        if (left)
-            return NULL;
-        left = p;
+        found.left = p;
+        found.left_count++;
     }
-    return left;
+    if (p) /* there are more than can be looked at */
+        found.count = found.left_count = WALK_MAX;
+    return found;
+}
+
+bool pairing_meant(const struct tracker *t, const struct channel *ch, enum dir dir,
+                   uint64_t id_hash, struct pending **ret_p)
+{
+    const struct session *s = ch->session;
+    struct pending *p = pairing_own(t, ch, dir, id_hash);
+    if (!p && !session_shared(s))
+        p = pairing_latest(t, s, dir, id_hash);
+    *ret_p = p;
+    if (p || !session_shared(s))
+        return p != NULL;
+    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
+    struct meant found = count_meant(slot, ch);
+    bool of_client = dir == DIR_C2S || channel_resumed(ch); /* else each stream has its own ids */
+    if (found.count == 1 && of_client)
+        *ret_p = found.any;
+    else if (s->kind == SESSION_KIND_IDENTITY && found.left_count == 1)
+        *ret_p = found.left;
+    if (*ret_p || found.count == 0)
+        return found.count > 0;
+    int steps = 0;
+    for (p = slot->newest; p && steps < WALK_MAX; steps++, p = p->older)
+        p->lossy = p->lossy || may_mean(p, ch);
+    return true;
 }
 
 struct pending *pairing_twin(const struct tracker *t, const struct session *s,

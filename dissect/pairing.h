@@ -47,6 +47,7 @@ struct pending {
     struct pairing_slot *slot;     /* same scope, sender and id: there */
     struct pending *older, *newer; /* in it */
     struct endpoint client, server;
+    uint64_t target_hash; /* that its channel had; 0: not known */
     uint64_t conn_id;
     uint64_t session_number; /* when doomed */
     uint64_t operation;      /* 0: none; see operation.h */
@@ -57,7 +58,7 @@ struct pending {
     uint32_t channel_number;
     uint8_t dir, method, transport;
     uint8_t id_len, name_len, method_len;
-    bool lossy;           /* losses may have swallowed its answer */
+    bool lossy;           /* losses may have swallowed its answer, or it may be over */
     bool over;            /* its channel ended */
     bool delivered_again; /* seen once more on a resumed stream: may be answered twice */
     bool acknowledged;    /* what it asked for is a stream, which is open: the next two are valid */
@@ -125,10 +126,17 @@ struct pending *pairing_elsewhere(const struct tracker *t, const struct session 
 struct pending *pairing_only(const struct tracker *t, const struct session *s, enum dir dir,
                              uint64_t id_hash);
 
-/* The latest request of session s with that id, for its sender to cancel; in a session of one
- * identity the only one, or the only one whose stream was closed. NULL: none. */
+/* The latest request of session s with that id; NULL: none. */
 struct pending *pairing_latest(const struct tracker *t, const struct session *s, enum dir dir,
                                uint64_t id_hash);
+
+/* The request that its sender cancels on ch, which has a session: its own, else the latest one of
+ * the session. Where equal ids may be those of different clients, the only one sent to the same
+ * target, or in a session of one identity the only one whose stream was closed; if several may be
+ * meant, none of them will be called unanswered. False: there is none; else *ret_p is NULL if
+ * nobody knows which. */
+bool pairing_meant(const struct tracker *t, const struct channel *ch, enum dir dir,
+                   uint64_t id_hash, struct pending **ret_p);
 
 /* The latest request with that id that waits in the session, as a duplicate of which a new one
  * on ch would be; NULL: none. */

@@ -20,7 +20,10 @@
  * else to a request of the same session that was sent the other way (resumed streams, answers to
  * the server's requests); else, where no session id is in use, to the newest fitting request
  * between the same client address and server endpoint. Ids are compared by type and value and
- * belong to their sender. On a channel marked uncertain only certain pairs are made.
+ * belong to their sender. On a channel marked uncertain only certain pairs are made. A cancellation
+ * ends the newest request of its session with that id; where no session id is in use, the only one
+ * that was sent to the same target: if several may be meant, all go on waiting, and are lost if
+ * nothing answers them.
  *
  * Redelivery. On a stream resumed with Last-Event-ID, an event id seen before in the session, or an
  * answer to a request that was answered already, is a copy.

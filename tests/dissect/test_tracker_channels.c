@@ -211,3 +211,73 @@ Test(tracker_channels, many_channels_after_each_other)
     cr_expect_eq(world_count(w, "s close"), 19);
     world_free(w);
 }
+
+/* Without a session, equal ids may be those of several clients. */
+Test(tracker_channels, a_cancellation_that_may_mean_several_means_none)
+{
+    struct world *w = world_new(0, 0);
+    world_initialize(w, 1, 1, 0);
+    for (uint32_t conn = 2; conn < 5; conn++) {
+        BEGIN(w, conn, 1, 0);
+        SAY(w, conn, 1, "tools/call", conn == 4 ? "8" : "7");
+    }
+    BEGIN(w, 5, 1, 0);
+    world_clear(w);
+    SAY(w, 5, 1, "notifications/cancelled", .cancels = "7");
+    SAY(w, 5, 1, "notifications/cancelled", .cancels = "8");
+    EXPECT(w, "m c2s notifications/cancelled  s1 2025-06-18\n"
+              "m c2s notifications/cancelled  s1 2025-06-18\n"
+              "x tools/call 8 cancelled s1\n");
+    JSON_HEAD(w, 2, 1);
+    SAY(w, 2, 1, .id = "7", .dir = DIR_S2C);
+    END(w, 2, 1);
+    world_end(w, 3, 1, CHANNEL_END_CLOSED); /* it was this one, then; but that proves nothing */
+    world_finish(w);
+    cr_expect_eq(world_count(w, "x tools/call 7 result s1"), 1, "%s", w->log);
+    cr_expect_eq(world_count(w, "x tools/call 7 lost s1"), 1, "%s", w->log);
+    cr_expect_eq(w->findings, 0);
+    world_free(w);
+}
+
+/* The one of another target may be behind more of them than are looked at. */
+Test(tracker_channels, a_cancellation_among_very_many_means_none)
+{
+    for (uint64_t count = 63; count < 66; count++) {
+        struct world *w = world_new(0, 0);
+        world_initialize(w, 1, 1, 0);
+        for (uint64_t conn = 0; conn < count; conn++) {
+            BEGIN(w, 10 + conn, 1, .target = conn == count - 1 ? 5 : 6);
+            SAY(w, 10 + conn, 1, "tools/call", "7");
+        }
+        BEGIN(w, 2, 1, .target = 5);
+        SAY(w, 2, 1, "notifications/cancelled", .cancels = "7");
+        cr_expect_eq(world_count(w, "x tools/call 7 cancelled s1"), count <= 64, "%s", w->log);
+        world_free(w);
+    }
+}
+
+/* Nor are all streams of a server those of one client, unless it resumes them. */
+Test(tracker_channels, a_server_cancels_on_the_stream_that_asked_or_a_resumed_one)
+{
+    static const struct {
+        uint32_t channel;
+        uint64_t last_event;
+        bool cancelled;
+    } cases[] = {{2, 0, true}, {3, 0, false}, {3, 9, true}};
+    for (size_t i = 0; i < 3; i++) {
+        struct world *w = world_new(0, 0);
+        world_initialize(w, 1, 1, 0);
+        for (uint32_t channel = 2; channel < 4; channel++) {
+            BEGIN(w, channel, channel, .method = HTTP_METHOD_GET, .flags = CHANNEL_ACCEPTS_SSE,
+                  .last_event = channel == 3 ? cases[i].last_event : 0);
+            SSE_HEAD(w, channel, channel);
+        }
+        SAY(w, 2, 2, "ping", "7", DIR_S2C);
+        SAY(w, cases[i].channel, cases[i].channel, "notifications/cancelled", .dir = DIR_S2C,
+            .cancels = "7");
+        world_finish(w);
+        cr_expect_eq(world_count(w, "x ping 7 cancelled s1"), cases[i].cancelled, "%s", w->log);
+        cr_expect_eq(world_count(w, "x ping 7 lost s1"), !cases[i].cancelled, "%s", w->log);
+        world_free(w);
+    }
+}

@@ -264,3 +264,33 @@ Test(tracker_endpoint, dropped_sessions_and_channels)
     cr_expect_eq(world_count(w, " result s"), 0, "%s", w->log);
     world_free(w);
 }
+
+/* Before the answer to a POST shows that its target names a session, nothing but the target tells
+ * its client from others. */
+Test(tracker_endpoint, a_cancellation_to_another_target_means_another_request)
+{
+    for (uint64_t target = 41; target < 43; target++) {
+        for (int order = 0; order < 2; order++) {
+            struct world *w = world_new(0, 0);
+            struct stream_pos asked = w->now;
+            if (order == 1) { /* it is told first, and its request before it was sent */
+                BEGIN(w, 8, 1, .path = 2, .target = target);
+                SAY(w, 8, 1, "notifications/cancelled", .cancels = "1");
+                w->now.ts_ns = asked.ts_ns - 5000000;
+            }
+            BEGIN(w, 9, 1, .path = 2, .target = 41);
+            SAY(w, 9, 1, "tools/call", "1", .name = "a");
+            if (order == 0) {
+                BEGIN(w, 8, 1, .path = 2, .target = target);
+                SAY(w, 8, 1, "notifications/cancelled", .cancels = "1");
+            }
+            world_head(w, 9, 1, 202, HTTP_CONTENT_NONE, 0);
+            END(w, 9, 1);
+            world_finish(w);
+            cr_expect_eq(world_count(w, "x tools/call 1 cancelled"), target == 41, "%s", w->log);
+            cr_expect_eq(world_count(w, "x tools/call 1 lost"), target == 42, "%s", w->log);
+            cr_expect_eq(w->findings, 0);
+            world_free(w);
+        }
+    }
+}
