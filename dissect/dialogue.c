@@ -97,6 +97,21 @@ bool dialogue_follows(const struct tracker *t, const struct channel *ch, const s
            s->from_start && dialogue_nothing_missed(t, ch);
 }
 
+const struct rpc_id *dialogue_meant(const struct message *m)
+{
+    return m->kind == MESSAGE_NOTIFICATION ? &m->cancels : &m->id;
+}
+
+void dialogue_doubt(const struct tracker *t, const struct session *s, const struct message *m)
+{
+    const struct rpc_id *id = dialogue_meant(m);
+    enum dir dir = m->kind == MESSAGE_NOTIFICATION ? m->dir : dir_other(m->dir);
+    struct pending *p = pairing_usable_id(id) ? pairing_latest(t, s, dir, id->hash) : NULL;
+    if (p && p->request.ts_ns > m->last.ts_ns &&
+        tracker_between(m->last.ts_ns, p->request.ts_ns) <= TRACKER_SKEW_NS)
+        p->lossy = true;
+}
+
 static void blame(struct tracker *t, const struct event_message *what, const char *type)
 {
     emit_finding(t, &what->origin, type, what->message->dir, &what->message->last);
@@ -381,6 +396,8 @@ static void take_stray(struct tracker *t, struct channel *ch, const struct messa
     } else {
         bool heard = !final && endpoint_hear(t, ch, m);
         bool early = heard || !a || (again && m->dir == DIR_C2S);
+        if (ch->session)
+            dialogue_doubt(t, ch->session, m);
         if (!final && early && !ch->modern && stray_keep(t, ch, m, seen))
             return;
         what.orphan = true;

@@ -29,6 +29,14 @@ bool dialogue_nothing_missed(const struct tracker *t, const struct channel *ch);
 bool dialogue_follows(const struct tracker *t, const struct channel *ch, const struct message *m,
                       int64_t request_ns);
 
+/* The id of the request that a response or cancellation means. */
+const struct rpc_id *dialogue_meant(const struct message *m);
+
+/* m, a response or a cancellation in s, is not known to follow its request. One with that id that
+ * was captured later by TRACKER_SKEW_NS at most may be its own all the same: then it is not called
+ * unanswered. */
+void dialogue_doubt(const struct tracker *t, const struct session *s, const struct message *m);
+
 /* A message that was kept for its request, see stray.h: ch is a copy of its channel. Pairs it if
  * that can be done now; else judges it if final. False: it is to be kept. */
 bool dialogue_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,

@@ -13,17 +13,13 @@
 #include "dialogue.h"
 #include "endpoint.h"
 
-static const struct rpc_id *meant(const struct message *m)
-{
-    return m->kind == MESSAGE_NOTIFICATION ? &m->cancels : &m->id;
-}
-
 bool stray_keep(struct tracker *t, const struct channel *ch, const struct message *m, bool seen)
 {
     void *entry;
     uint64_t seq = ++t->last_seq;
     const struct session *s = ch->session;
-    if (!s || !channel_is_http(ch) || !pairing_usable_id(meant(m)) || s->kind == SESSION_KIND_DRAFT)
+    if (!s || !channel_is_http(ch) || !pairing_usable_id(dialogue_meant(m)) ||
+        s->kind == SESSION_KIND_DRAFT)
         return false;
     if (table_insert(t->strays, &seq, &entry) < 0) {
         t->forgot = true;
@@ -66,20 +62,23 @@ static bool judge(struct tracker *t, struct stray *stray, bool final)
     return done;
 }
 
-static bool fits(const struct tracker *t, const struct stray *stray, const struct channel *ch,
-                 const struct message *m)
+static bool has_id(const struct stray *stray, const struct channel *ch, const struct message *m)
 {
     const struct message *kept = &stray->message;
     bool same_sender = kept->kind == MESSAGE_NOTIFICATION;
-    return stray->scope == ch->session->scope && meant(kept)->hash == m->id.hash &&
-           (kept->dir == m->dir) == same_sender && dialogue_follows(t, ch, kept, m->last.ts_ns);
+    return stray->scope == ch->session->scope && dialogue_meant(kept)->hash == m->id.hash &&
+           (kept->dir == m->dir) == same_sender;
 }
 
 void stray_request(struct tracker *t, const struct channel *ch, const struct message *m)
 {
     struct stray *stray = ch->session ? table_oldest(t->strays) : NULL;
     for (; stray; stray = table_next(t->strays, stray)) {
-        if (fits(t, stray, ch, m) && judge(t, stray, false)) {
+        if (!has_id(stray, ch, m))
+            continue;
+        if (!dialogue_follows(t, ch, &stray->message, m->last.ts_ns)) {
+            dialogue_doubt(t, ch->session, &stray->message);
+        } else if (judge(t, stray, false)) {
             table_remove(t->strays, stray);
             return;
         }

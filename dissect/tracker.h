@@ -30,7 +30,8 @@
  *
  * Between connections. A capture may misplace the packets of one connection against those of
  * another. In a session that was seen from its beginning and without loss, a response or
- * cancellation may therefore be up to 100 ms earlier than its request, by their times.
+ * cancellation may therefore be up to 100 ms earlier than its request, by their times. Elsewhere it
+ * then ends nothing, but the request is lost, not unanswered.
  *
  * Order. A hole in one connection holds its records back while others go on, so an answer may come
  * before its request and a loss may be known after its effect. A response that finds no request is

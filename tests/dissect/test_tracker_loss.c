@@ -309,6 +309,52 @@ Test(tracker_loss, an_answer_from_before_a_request_that_may_not_be_its_own)
     world_free(w);
 }
 
+#define MS INT64_C(1000000)
+
+/* A request 300 ms after the beginning, and by_ns before it a message with its id; told in that
+ * order or in the other one. */
+static struct world *ended_before(int64_t by_ns, bool cancelled, bool told_first)
+{
+    struct world *w = world_ready();
+    world_finding(w, 9, 1, FINDING_GAP, 100);
+    world_open_get(w, 1, 2, 0);
+    BEGIN(w, 3, 1, .session = 5);
+    BEGIN(w, 4, 1, .session = 5);
+    int64_t asked_ns = w->now.ts_ns + 300 * MS;
+    for (int step = 0; step < 2; step++) {
+        bool request = (step == 0) == told_first;
+        w->now.ts_ns = asked_ns - (request ? 0 : by_ns) - 1 * MS;
+        if (request)
+            SAY(w, 3, 1, "tools/call", "1");
+        else if (cancelled)
+            SAY(w, 4, 1, "notifications/cancelled", .cancels = "1");
+        else
+            SAY(w, 1, 2, .id = "1", .dir = DIR_S2C);
+    }
+    world_head(w, 3, 1, 202, HTTP_CONTENT_NONE, 0);
+    END(w, 3, 1);
+    world_finish(w);
+    return w;
+}
+
+/* Where something was lost nobody knows whether the two belong together: nobody is blamed for what
+ * they may have done. */
+Test(tracker_loss, a_request_right_behind_its_possible_end_is_not_unanswered)
+{
+    static const struct {
+        bool cancelled, told_first;
+    } cases[] = {{false, false}, {false, true}, {true, false}};
+    for (size_t i = 0; i < 3; i++) {
+        for (int ms = 99; ms <= 101; ms++) {
+            struct world *w = ended_before(ms * MS, cases[i].cancelled, cases[i].told_first);
+            cr_expect_eq(world_count(w, "x tools/call 1 lost s1"), ms <= 100, "%s", w->log);
+            cr_expect_eq(world_count(w, "x tools/call 1 unanswered"), ms > 100, "%s", w->log);
+            cr_expect_eq(w->findings, ms > 100);
+            world_free(w);
+        }
+    }
+}
+
 Test(tracker_loss, a_cancellation_captured_before_its_request)
 {
     for (int ms = 50; ms <= 150; ms += 50) {
