@@ -57,6 +57,36 @@ Test(hold, held_segments_of_a_direction_are_capped)
     cr_assert_eq(w.n[CLIENT], 2 * (LIMIT_HELD_SEGMENTS + 1));
 }
 
+/* An answer that waits for its question finds no room, though nothing else is held: the question is
+ * given up. */
+Test(hold, without_room_what_is_next_in_order_does_not_wait)
+{
+    for (uint32_t before = 0; before < 2; before++) {
+        world_finish(&w);
+        world_init(&w, &(struct engine_config){.max_held_bytes = 1});
+        world_handshake(&w);
+        world_send(&w, CLIENT, 0, 0, "abc");
+        world_clear(&w);
+        world_send(&w, CLIENT, 3 - before, 5, before ? "cdef" : "def");
+        expect_log("s:gap:5 c[def] ");
+        cr_assert_eq(w.hit.count[LIMIT_ID_HELD_BYTES], 1);
+    }
+}
+
+/* Joined in the middle: where the stream begins cannot be waited for. */
+Test(hold, without_room_a_stream_begins_with_what_is_there)
+{
+    for (uint32_t quarter = 0; quarter < 4; quarter++) {
+        world_finish(&w);
+        world_init(&w, &(struct engine_config){.max_held_bytes = 1});
+        w.isn[CLIENT] = 0x20000000 + quarter * 0x40000000;
+        w.client_host = 11;
+        world_send(&w, CLIENT, 0, 5, "abc");
+        cr_assert_str_eq(strstr(w.log, "c["), "c[abc] ", "%s", w.log);
+        cr_assert_gt(w.hit.count[LIMIT_ID_HELD_BYTES], 0);
+    }
+}
+
 Test(hold, held_bytes_of_all_are_capped_and_the_oldest_hole_goes)
 {
     world_finish(&w);

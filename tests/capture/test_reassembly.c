@@ -434,3 +434,17 @@ Test(reassembly, conflicts_are_not_seen_in_what_was_cut_off)
     expect_log("c[abc] c[de] c:cut:1 ");
     cr_assert_eq(finished(CLIENT)->overlap_conflicts, 0);
 }
+
+Test(reassembly, conflicts_are_not_seen_behind_the_cut_of_the_second_copy)
+{
+    world_send(&w, CLIENT, 3, 0, "defghi");
+    world_send(&w, SERVER, 0, 0, "zzzzzz"); /* stays in the buffer, behind what is read next */
+    w.snap_bytes = 54 + 2;
+    world_send(&w, CLIENT, 3, 0, "deXXXX");
+    w.snap_bytes = 54 + 3;
+    world_send(&w, CLIENT, 3, 0, "deXXXX"); /* the first X is seen */
+    w.snap_bytes = 0;
+    world_send(&w, CLIENT, 0, 0, "abc");
+    expect_log("s[zzzzzz] c[abc] c[defghi] ");
+    cr_assert_eq(finished(CLIENT)->overlap_conflicts, 1);
+}

@@ -119,13 +119,15 @@ static size_t encode(const char *unit, size_t n, char *dst)
 /* It is decoded in pieces: characters across their borders, and texts that end on them. */
 Test(header_value, of_every_length)
 {
-    static const char *const units[] = {"x", "\u00fc", "\u20ac", "\U0001f600", "a\u20ac"};
+    static const char *const units[] = {
+        "x",          "\u00fc",  "\u20ac",
+        "\U0001f600", "a\u20ac", "a\U0001f600"}; /* carries up to three bytes on */
     char value[512] = "=?base64?", wrong[512];
     for (size_t u = 0; u < sizeof(units) / sizeof(units[0]); u++) {
         for (size_t n = 0; n < 200; n++) {
             size_t inner = encode(units[u], n, value + 9), at = n % strlen(units[u]);
             memcpy(value + 9 + inner, "?=", 2);
-            bool whole = at == 0 || (u == 4 && at == 1);
+            bool whole = at == 0 || (units[u][0] == 'a' && at == 1);
             cr_assert_eq(header_value_malformed(value, 9 + inner + 2), !whole, "%zu %zu", u, n);
             for (size_t i = 0; i + 2 < inner && n % 16 == 0; i++) {
                 memcpy(wrong, value, sizeof(wrong));
