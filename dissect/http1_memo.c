@@ -3,11 +3,12 @@
  * Heads that came before, see the header.
  *
  * Theory of operation. A head is kept only if all of it is as it should be: it lies whole in the
- * input, no line is folded or without a name, Content-Length is digits and nothing else. What the
- * plain way found is kept with it. The next head is the same if all of its bytes are, but for its
- * parts: the digits of Content-Length, which are read anew; the values of fields that name a
- * session, an event or what is called, which are read anew by fields.h; and those of fields that
- * nobody reads and that are another one for each peer or request.
+ * input, no line is folded or without a name, Content-Length is digits and nothing else, no field
+ * that is read anew is followed by one of its name that is not. What the plain way found is kept
+ * with it. The next head is the same if all of its bytes are, but for its parts: the digits of
+ * Content-Length, which are read anew; the values of fields that name a session, an event or what
+ * is called, which are read anew by fields.h; and those of fields that nobody reads and that are
+ * another one for each peer or request.
  *
  * Where heads are never the same, because of another such field for instance, keeping them would be
  * in vain: what may be kept is a credit that only heads that are found give back. Without credit
@@ -186,6 +187,15 @@ static bool keep_length(struct http1_memo_shape *s, struct http1_span name, stru
     return true;
 }
 
+/* Whether a part that is read anew may have that name: its length tells them apart well enough. */
+static bool has_read_part(const struct http1_memo_shape *s, struct http1_span name)
+{
+    for (unsigned i = 0; i < s->parts; i++)
+        if (s->part[i].kind == PART_READ && s->part[i].name_n == name.n)
+            return true;
+    return false;
+}
+
 /* A field that ends in CR LF if `crlf`; false: it is unusual. */
 static bool keep_field(struct http1_memo_shape *s, const struct hash_key *hash,
                        struct http1_span line, bool crlf)
@@ -203,6 +213,8 @@ static bool keep_field(struct http1_memo_shape *s, const struct hash_key *hash,
         add_part(s, read ? PART_READ : PART_UNREAD, name, value);
         return true;
     }
+    if (read && has_read_part(s, name))
+        return false; /* parts are read behind all else, and of two fields the order matters */
     value = http1_head_trim(value);
     fields_add(&s->fields, hash, (const char *)name.p, name.n, (const char *)value.p, value.n);
     return true;

@@ -7,7 +7,10 @@
  * values the scan depends on nothing but the bytes there; and where they are equal and the values
  * are ones that it would pass over, too, all of the scan is.
  *
- * Limits: JSON_SHAPE_BYTES, JSON_MAX_PASSED.
+ * Marked values are captured, and all captured ones share a cap. So that none reaches it, no text
+ * with a longer one than may stand for it is kept, either.
+ *
+ * Limits: JSON_SHAPE_BYTES, JSON_SHAPE_NAME, JSON_MAX_PASSED.
  */
 #include "json_shape.h"
 #include "json_scalar.h"
@@ -17,14 +20,28 @@
 #define NUMBER_BYTES 15 /* of an integer, with its sign */
 
 _Static_assert(JSON_SHAPE_BYTES <= LIMIT_JSON_VALUE, "no captured text of a shape is cut");
+_Static_assert(JSON_SHAPE_BYTES + JSON_MAX_PASSED * JSON_SHAPE_NAME <= LIMIT_JSON_TEXT,
+               "all captured texts have room");
+
+/* Whether the text that was just scanned can be kept; all of its values are noted then. */
+static bool is_fit(const struct json_scan *s)
+{
+    uint64_t bytes = s->element_bytes;
+    if (bytes > UINT32_MAX || s->passed_count > JSON_MAX_PASSED)
+        return false;
+    for (unsigned i = 0; i < s->passed_count; i++) {
+        const struct json_passed *v = &s->passed[i];
+        if (v->kept && v->n > JSON_SHAPE_NAME + 2) /* its quotes */
+            return false;
+        bytes -= v->n;
+    }
+    return bytes <= JSON_SHAPE_BYTES;
+}
 
 bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const uint8_t *text)
 {
-    uint64_t bytes = s->element_bytes, at = 0;
-    for (unsigned i = 0; i < s->passed_count && i < JSON_MAX_PASSED; i++)
-        bytes -= s->passed[i].n;
-    if (s->element_bytes > UINT32_MAX || s->passed_count > JSON_MAX_PASSED ||
-        bytes > sizeof(shape->text))
+    uint64_t at = 0;
+    if (!is_fit(s))
         return false;
     shape->bytes = 0;
     shape->values = s->passed_count;

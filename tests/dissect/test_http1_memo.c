@@ -136,6 +136,28 @@ Test(http1_memo, parts_may_differ)
     }
 }
 
+/* What is read anew is read behind all else, so of a field that comes twice both are, or none. */
+Test(http1_memo, fields_that_come_twice)
+{
+#define TWICE(name, first, second)                                                                 \
+    "POST / HTTP/1.1\r\nAccept: application/json, text/event-stream\r\n" name ": " first name      \
+    ": " second "Mcp-Protocol-Version: 2025-11-25\r\nContent-Length: 46\r\n\r\n"                   \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"
+#define EACH(name, first, second)                                                                  \
+    TWICE(name, first "\r\n", second "\r\n"), TWICE(name, first "\r\n", second "\n"),              \
+        TWICE(name, first "\n", second "\r\n"), TWICE(name, first "\n", second "\n")
+    static const char *const texts[] = {
+        EACH("Mcp-Session-Id", "a", "b"),         EACH("Last-Event-ID", "a", "b"),
+        EACH("Mcp-Method", "a", "=?base64?!?="),  EACH("Mcp-Name", "a", "=?base64?!?="),
+        EACH("Mcp-Param-A", "a", "=?base64?!?="),
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const struct segment segments[] = {C2S(texts[i]), S2C(RESPONSE), C2S(texts[i]),
+                                           S2C(RESPONSE), C2S(texts[i]), S2C(RESPONSE)};
+        check(segments, sizeof(segments) / sizeof(segments[0]), texts[i]);
+    }
+}
+
 /* ---- the memo itself */
 
 #define HEAD_FROM    "GET /a?b HTTP/1.1\r\nDate: monday\r\n"

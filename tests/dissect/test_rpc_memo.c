@@ -324,6 +324,26 @@ Test(rpc_memo, texts_at_a_cap)
     cr_expect_not(compare(&memo, text, strlen(text)));
 }
 
+/* Names that nobody wants fill up what all texts share, and the version is not read any more:
+ * shorter ones leave it room. */
+Test(rpc_memo, texts_at_the_cap_of_all)
+{
+#define NAMES(name, uri)                                                                           \
+    "{\"method\":\"tools/list\",\"params\":{\"name\":\"" name "\",\"uri\":\"" uri                  \
+    "\",\"name\":\"" name "\"}," V "}"
+    static struct rpc_memo memo;
+    char text[2048], name[LIMIT_JSON_VALUE + 1] = {0};
+    memset(name, 'n', sizeof(name) - 1);
+    snprintf(text, sizeof(text), NAMES("%s", "%s"), name, name, name);
+    uint64_t cut = hit.count[LIMIT_ID_JSON_TEXT];
+    feed(&memo, text);
+    cr_expect_gt(hit.count[LIMIT_ID_JSON_TEXT], cut);
+    cr_expect_not(compare(&memo, NAMES("a", "b"), strlen(NAMES("a", "b"))));
+    feed(&memo, NAMES("a", "b"));
+    cr_expect(compare(&memo, NAMES("c", "d"), strlen(NAMES("c", "d"))));
+    cr_expect_not(compare(&memo, text, strlen(text)));
+}
+
 /* Texts that come again stay, whatever else comes; others make room. */
 Test(rpc_memo, places)
 {

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Texts one after the other (sequence.h): a parser that remembers those before must say the same
+ * of each as one that reads it. Options: the direction, whether messages are held back, and a cut.
+ */
+#include "dissect/rpc_memo.h"
+#include "sequence.h"
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct hash_key key = {3, 4};
+
+struct seen {
+    struct rpc *rpc;
+    struct hash_stream stream;
+};
+
+static void take(void *ctx, const struct message *m)
+{
+    struct seen *seen = ctx;
+    const struct record_links *l = &seen->rpc->links;
+    uint64_t facts[] = {(uint64_t)m->first.ts_ns,
+                        m->first.packet,
+                        (uint64_t)m->last.ts_ns,
+                        m->last.packet,
+                        m->bytes,
+                        m->id.type,
+                        m->id.hash,
+                        m->cancels.type,
+                        m->cancels.hash,
+                        m->event_id,
+                        (uint64_t)m->error_code,
+                        m->flags,
+                        m->kind,
+                        m->dir,
+                        m->method,
+                        m->squirrel,
+                        m->text_used,
+                        m->capabilities,
+                        seen->rpc->linked};
+    hash_stream_feed(&seen->stream, facts, sizeof(facts));
+    for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
+        size_t n;
+        const char *text = message_text(m, (enum message_text)i, &n);
+        if (text + n > m->text + m->text_used)
+            abort();
+        hash_stream_feed(&seen->stream, &n, sizeof(n));
+        hash_stream_feed(&seen->stream, text, n);
+    }
+    if (!seen->rpc->linked)
+        return;
+    uint64_t links[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};
+    hash_stream_feed(&seen->stream, links, sizeof(links));
+    hash_stream_feed(&seen->stream, l->keys, sizeof(l->keys));
+}
+
+static uint64_t read_text(const struct sequence *s, struct rpc_memo *memo)
+{
+    static struct rpc r;
+    struct limits_hit hit = {{0}};
+    struct seen seen = {.rpc = &r};
+    struct rpc_sink sink = {&seen, take};
+    size_t piece = s->options & 4 ? s->n * (s->options >> 3) / 32 : s->n;
+    hash_stream_init(&seen.stream, &key);
+    rpc_init(&r, s->options & 1 ? DIR_S2C : DIR_C2S, (s->options & 2) != 0, &key, &hit);
+    rpc_remember(&r, memo);
+    bool alive = true;
+    if (piece > 0)
+        alive = rpc_feed(&r, &sink, s->text, piece, &(struct stream_pos){5, 6});
+    if (s->n > piece)
+        alive = rpc_feed(&r, &sink, s->text + piece, s->n - piece, &(struct stream_pos){7, 8});
+    bool complete = rpc_complete(&r), proves = rpc_proves(&r);
+    enum json_end end = rpc_end(&r, &sink, false);
+    uint64_t facts[] = {alive,      complete,  proves,        end,
+                        r.messages, r.not_rpc, r.empty_array, r.json.elements};
+    hash_stream_feed(&seen.stream, facts, sizeof(facts));
+    hash_stream_feed(&seen.stream, &hit, sizeof(hit));
+    return hash_stream_end(&seen.stream);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct rpc_memo memo;
+    static struct sequence s;
+    memset(&memo, 0, sizeof(memo));
+    s = (struct sequence){.at = data, .end = data + size};
+    while (sequence_next(&s))
+        if (read_text(&s, NULL) != read_text(&s, &memo))
+            abort();
+    return 0;
+}
