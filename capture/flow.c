@@ -5,9 +5,10 @@
  * which saves 64 bytes a flow, and is found in either order.
  *
  * The hash is over the endpoints in ascending order, so that both directions meet in one bucket.
- * The buckets are sized for max_flows at once, 4 bytes a flow, so no packet pays for growing a
- * table; and written at once, for a page that is first read and then written costs two faults, and
- * with threads an interrupt of the other processors. Index 0 means none.
+ * Buckets double when there are as many flows. Their room is that for max_flows at once, of which
+ * the system backs what is written; and what is read was written, for a page that is first read and
+ * then written costs two faults, and with threads an interrupt of the other processors. Index 0
+ * means none.
  *
  * A burst of packets of one connection is found without hashing: the latest flow is tried first.
  */
@@ -19,6 +20,9 @@
 #define SLAB_SHIFT 6
 #define SLAB_FLOWS (1u << SLAB_SHIFT)
 #define NONE       0u
+
+#define FIRST_BUCKETS 64u /* a power of two */
+#define SORT_ROOM     33  /* of 32-bit counts */
 
 /* Steps between two looks at what was asked for ahead, and room for those under way. */
 #define AHEAD_STEP 2
@@ -33,12 +37,12 @@ struct flow_table {
     struct flow **slabs;
     uint32_t slab_count, slab_room;
     uint32_t *buckets;
-    uint32_t bucket_mask;
+    uint32_t bucket_mask, bucket_room;
     uint32_t count, max_flows;
     uint32_t free_list;
     uint32_t fresh; /* the first index never used so far */
     struct flow *latest;
-    uint32_t ahead[AHEAD_ROOM]; /* hashes */
+    const uint32_t *ahead[AHEAD_ROOM]; /* buckets */
     uint32_t ahead_turn;
     struct list lists[FLOW_LIST_COUNT];
 };
@@ -54,20 +58,45 @@ struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash)
     struct flow_table *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
-    uint32_t buckets = 64;
-    while (buckets < max_flows && buckets < UINT32_C(1) << 31)
-        buckets *= 2;
-    t->buckets = malloc(buckets * sizeof(*t->buckets));
+    t->bucket_room = FIRST_BUCKETS;
+    while (t->bucket_room < max_flows && t->bucket_room < UINT32_C(1) << 31)
+        t->bucket_room *= 2;
+    t->buckets = malloc(t->bucket_room * sizeof(*t->buckets));
     if (!t->buckets) {
         free(t);
         return NULL;
     }
-    memset(t->buckets, 0, buckets * sizeof(*t->buckets));
-    t->bucket_mask = buckets - 1;
+    memset(t->buckets, 0, FIRST_BUCKETS * sizeof(*t->buckets));
+    t->bucket_mask = FIRST_BUCKETS - 1;
+    for (size_t i = 0; i < AHEAD_ROOM; i++)
+        t->ahead[i] = t->buckets;
     t->hash = *hash;
     t->max_flows = max_flows;
     t->fresh = 1;
     return t;
+}
+
+static inline uint32_t *bucket_of(const struct flow_table *t, uint32_t hash)
+{
+    return &t->buckets[hash & t->bucket_mask];
+}
+
+/* Twice as many buckets: the upper half takes its flows from the lower one. */
+static void double_buckets(struct flow_table *t)
+{
+    uint32_t half = t->bucket_mask + 1;
+    for (uint32_t i = 0; i < half; i++) {
+        uint32_t *from = &t->buckets[i], *to = &t->buckets[half + i];
+        for (uint32_t index = *from; index != NONE;) {
+            struct flow *f = at(t, index);
+            uint32_t **end = f->hash & half ? &to : &from;
+            **end = index;
+            *end = &f->chain;
+            index = f->chain;
+        }
+        *from = *to = NONE;
+    }
+    t->bucket_mask = 2 * half - 1;
 }
 
 /* Endpoints in ascending order, so that the hash does not depend on the direction. */
@@ -115,7 +144,7 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
         return t->latest;
     }
     uint32_t hash = hash_of(t, &key->from, &key->to);
-    for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NONE;) {
+    for (uint32_t i = *bucket_of(t, hash); i != NONE;) {
         struct flow *f = at(t, i);
         if (f->hash == hash && (side = side_of(f, key)) >= 0) {
             t->latest = f;
@@ -129,18 +158,17 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
 
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 {
-    uint32_t hash = hash_of(t, &key->from, &key->to), turn = t->ahead_turn++;
-    t->ahead[turn % AHEAD_ROOM] = hash;
-    __builtin_prefetch(&t->buckets[hash & t->bucket_mask]);
-    hash = t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
-    uint32_t i = t->buckets[hash & t->bucket_mask];
+    uint32_t turn = t->ahead_turn++;
+    const uint32_t *bucket = bucket_of(t, hash_of(t, &key->from, &key->to));
+    t->ahead[turn % AHEAD_ROOM] = bucket;
+    __builtin_prefetch(bucket);
+    uint32_t i = *t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
     if (i != NONE) {
         const char *line = (const char *)at(t, i);
         for (size_t at = 0; at < sizeof(struct flow); at += 64)
             __builtin_prefetch(line + at, 1);
     }
-    hash = t->ahead[(turn - 2 * AHEAD_STEP) % AHEAD_ROOM];
-    i = t->buckets[hash & t->bucket_mask];
+    i = *t->ahead[(turn - 2 * AHEAD_STEP) % AHEAD_ROOM];
     return i == NONE ? NULL : at(t, i);
 }
 
@@ -210,14 +238,17 @@ struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
     uint32_t index = take_index(t);
     if (index == NONE)
         return NULL;
+    if (t->count > t->bucket_mask && t->bucket_mask < t->bucket_room - 1)
+        double_buckets(t);
     struct flow *f = at(t, index);
     memset(f, 0, sizeof(*f));
     f->self = index;
     f->conn.endpoint[0] = *side0;
     f->conn.endpoint[1] = *side1;
     f->hash = hash_of(t, side0, side1);
-    f->chain = t->buckets[f->hash & t->bucket_mask];
-    t->buckets[f->hash & t->bucket_mask] = index;
+    uint32_t *bucket = bucket_of(t, f->hash);
+    f->chain = *bucket;
+    *bucket = index;
     list_append(t, f, list);
     t->count++;
     t->latest = f;
@@ -232,7 +263,7 @@ void flow_move(struct flow_table *t, struct flow *f, enum flow_list list)
 
 void flow_remove(struct flow_table *t, struct flow *f)
 {
-    uint32_t *link = &t->buckets[f->hash & t->bucket_mask];
+    uint32_t *link = bucket_of(t, f->hash);
     while (*link != f->self)
         link = &at(t, *link)->chain;
     *link = f->chain;
@@ -264,27 +295,58 @@ uint32_t flow_count_all(const struct flow_table *t)
     return t->count;
 }
 
-static int compare_ids(const void *a, const void *b)
+/* ---- order of appearance ---- */
+
+/* Two chains by `newer`, each in order of appearance, become one. */
+static uint32_t merge(const struct flow_table *t, uint32_t a, uint32_t b)
 {
-    const struct flow *x = *(struct flow *const *)a, *y = *(struct flow *const *)b;
-    return x->conn.id < y->conn.id ? -1 : x->conn.id > y->conn.id;
+    uint32_t first = NONE, *end = &first;
+    while (a != NONE && b != NONE) {
+        uint32_t *next = at(t, a)->conn.id < at(t, b)->conn.id ? &a : &b;
+        *end = *next;
+        end = &at(t, *next)->newer;
+        *next = *end;
+    }
+    *end = a != NONE ? a : b;
+    return first;
 }
 
-struct flow **flow_sorted(const struct flow_table *t)
+/* Cuts off what is in order already. */
+static uint32_t take_run(const struct flow_table *t, uint32_t *rest)
 {
-    uint32_t n = flow_count_all(t);
-    struct flow **all = malloc(((size_t)n + 1) * sizeof(struct flow *));
-    if (!all)
-        return NULL;
-    uint32_t i = 0;
+    uint32_t first = *rest;
+    struct flow *last = at(t, first);
+    while (last->newer != NONE && at(t, last->newer)->conn.id > last->conn.id)
+        last = at(t, last->newer);
+    *rest = last->newer;
+    last->newer = NONE;
+    return first;
+}
+
+/* Merge sort: sorted[k] is NONE or of 2^k runs. */
+void flow_sort(struct flow_table *t)
+{
+    uint32_t sorted[SORT_ROOM] = {NONE}, all = NONE;
     for (int list = 0; list < FLOW_LIST_COUNT; list++) {
-        struct flow *f = flow_oldest(t, (enum flow_list)list);
-        for (; f; f = flow_newer(t, f))
-            all[i++] = f;
+        uint32_t rest = t->lists[list].oldest;
+        while (rest != NONE) {
+            uint32_t run = take_run(t, &rest);
+            int k = 0;
+            for (; sorted[k] != NONE; k++) {
+                run = merge(t, sorted[k], run);
+                sorted[k] = NONE;
+            }
+            sorted[k] = run;
+        }
+        t->lists[list] = (struct list){NONE, NONE, 0};
     }
-    all[n] = NULL;
-    qsort(all, n, sizeof(struct flow *), compare_ids);
-    return all;
+    for (int k = 0; k < SORT_ROOM; k++)
+        all = merge(t, sorted[k], all);
+    while (all != NONE) {
+        struct flow *f = at(t, all);
+        all = f->newer;
+        list_append(t, f, FLOW_OPEN);
+    }
 }
 
 bool flow_full(const struct flow_table *t)

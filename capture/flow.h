@@ -93,9 +93,8 @@ struct flow *flow_newer(const struct flow_table *t, const struct flow *f);
 
 uint32_t flow_count(const struct flow_table *t, enum flow_list list);
 uint32_t flow_count_all(const struct flow_table *t);
-/* All flows in order of appearance, and NULL behind the last; the caller frees the array. NULL:
- * memory is short. */
-struct flow **flow_sorted(const struct flow_table *t);
+/* At the end: puts all flows into the list FLOW_OPEN, in order of appearance. */
+void flow_sort(struct flow_table *t);
 bool flow_full(const struct flow_table *t);
 
 void flow_free(struct flow_table *t); /* NULL is allowed; the holds must be gone */

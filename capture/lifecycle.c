@@ -29,7 +29,6 @@
 #include "capture/lifecycle.h"
 #include "capture/leaver.h"
 #include "capture/plausible.h"
-#include <stdlib.h>
 
 #define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
 #define RESET_WAIT_PACKETS 32u
@@ -535,17 +534,13 @@ void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint
         fail_as(l, f, CONN_FAILURE_UNREACHABLE, ts_ns);
 }
 
-/* NULL: none is left. Where memory is too short to sort, list by list. */
+/* NULL: none is left. */
 static struct flow *next_to_end(struct lifecycle *l)
 {
-    if (!l->remaining && l->ended == 0)
-        l->remaining = flow_sorted(l->flows);
-    if (l->remaining)
-        return l->remaining[l->ended];
-    struct flow *f = NULL;
-    for (int list = 0; !f && list < FLOW_LIST_COUNT; list++)
-        f = flow_oldest(l->flows, (enum flow_list)list);
-    return f;
+    if (!l->ending)
+        flow_sort(l->flows);
+    l->ending = true;
+    return flow_oldest(l->flows, FLOW_OPEN);
 }
 
 uint64_t lifecycle_oldest(struct lifecycle *l)
@@ -557,7 +552,6 @@ uint64_t lifecycle_oldest(struct lifecycle *l)
 void lifecycle_end_oldest(struct lifecycle *l)
 {
     release(l, next_to_end(l), l->reassembly.now_ns);
-    l->ended++;
 }
 
 void lifecycle_fini(struct lifecycle *l)
@@ -567,7 +561,6 @@ void lifecycle_fini(struct lifecycle *l)
         for (; f; f = flow_newer(l->flows, f))
             reassembly_discard(&l->reassembly, f);
     }
-    free(l->remaining);
     flow_free(l->flows);
     deadline_fini(&l->reassembly.deadlines);
 }

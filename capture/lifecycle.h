@@ -19,8 +19,7 @@ struct lifecycle {
     uint64_t max_bytes;             /* see struct engine_config; 0: no such cap */
     const uint64_t *listener_bytes; /* NULL: nothing */
     uint32_t shard, shards;         /* it is that one of so many */
-    struct flow **remaining; /* once the end has begun: flows in order of appearance, then NULL */
-    size_t ended;            /* so many of them are gone */
+    bool ending;                    /* the end has begun: flows are in order of appearance */
 };
 
 /* The owner fills in the members above, flows included, then takes over with this. */

@@ -319,6 +319,25 @@ int stages_read(struct stages *s, const struct stages_feed *feed)
 
 /* ---- the end ---- */
 
+/* Ends all connections in order of appearance. */
+static void end_by_age(struct stages *s)
+{
+    uint64_t oldest[STAGES_SHARDS];
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+        oldest[k] = engine_oldest(s->shards[k].engine);
+    for (;;) {
+        uint32_t first = 0;
+        for (uint32_t k = 1; k < STAGES_SHARDS; k++) {
+            if (oldest[k] - 1 < oldest[first] - 1) /* 0, none, is the last */
+                first = k;
+        }
+        if (oldest[first] == 0)
+            return;
+        engine_end_oldest(s->shards[first].engine);
+        oldest[first] = engine_oldest(s->shards[first].engine);
+    }
+}
+
 void stages_finish(struct stages *s)
 {
     front_finish(s->front);
@@ -327,20 +346,7 @@ void stages_finish(struct stages *s)
         if (s->latest.packet > 0)
             engine_tick(s->shards[k].engine, s->latest.ts_ns, s->latest.packet);
     }
-    for (;;) {
-        struct engine *oldest = NULL;
-        uint64_t first = UINT64_MAX;
-        for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
-            uint64_t opened = engine_oldest(s->shards[k].engine);
-            if (opened > 0 && opened < first) {
-                first = opened;
-                oldest = s->shards[k].engine;
-            }
-        }
-        if (!oldest)
-            return;
-        engine_end_oldest(oldest);
-    }
+    end_by_age(s);
 }
 
 struct stream_pos stages_latest(const struct stages *s)

@@ -122,6 +122,32 @@ Test(flow, lists_keep_their_order)
     flow_free(t);
 }
 
+/* Any order in any lists. */
+Test(flow, sorted_by_appearance)
+{
+    enum { N = 300 };
+    for (uint32_t step = 1; step < N; step += 7) {
+        struct flow_table *t = flow_new(N, &hash);
+        for (uint32_t i = 0; i < N; i++) {
+            struct flow *f = insert(t, i, (enum flow_list)(i * step / 5 % FLOW_LIST_COUNT));
+            f->conn.id = 1 + i * step % 307; /* a prime: each once */
+        }
+        flow_sort(t);
+        flow_sort(t);
+        cr_assert_eq(flow_count(t, FLOW_OPEN), N);
+        uint64_t before = 0;
+        struct flow *f = flow_oldest(t, FLOW_OPEN);
+        for (; f; f = flow_oldest(t, FLOW_OPEN)) {
+            cr_assert_gt(f->conn.id, before);
+            before = f->conn.id;
+            flow_remove(t, f);
+        }
+        cr_assert_eq(flow_count_all(t), 0);
+        flow_sort(t);
+        flow_free(t);
+    }
+}
+
 Test(flow, inserted_flow_is_zeroed_after_reuse)
 {
     struct flow_table *t = flow_new(1, &hash);
