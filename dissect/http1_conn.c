@@ -154,7 +154,10 @@ void http1_conn_anomaly(struct http1_conn *s, enum dir dir, enum http1_anomaly w
             return;
         break;
     case HTTP1_BAD_FIELD:
+        break;
     case HTTP1_BAD_CHUNK:
+        if (dir == DIR_S2C && s->until_close)
+            return; /* the body was joined behind a loss: that these were chunks was a guess */
         break;
     case HTTP1_BAD_LENGTH:
     case HTTP1_LENGTH_AND_CODING:

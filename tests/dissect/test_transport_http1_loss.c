@@ -451,6 +451,20 @@ Test(loss, inside_a_chunk_of_events)
                      "1 < parse:lost_message\n1 < result 9\n1 end lost\n");
 }
 
+/* What is left of a chunk's length reads like a smaller one; the server has not sent that. */
+Test(loss, inside_the_length_of_a_chunk)
+{
+    static const struct segment segments[] = {
+        {DIR_C2S, "GET /mcp HTTP/1.1\r\nAccept: text/event-stream\r\n\r\n", 0, 0},
+        {DIR_S2C, EVENTS CHUNK("1"), 0, 0},
+        {DIR_S2C, CHUNK("2"), 0, 0},
+        {DIR_S2C, CHUNK("3"), 0, 0}};
+    size_t second = sizeof(EVENTS CHUNK("1")) - 1;
+    cr_expect_str_eq(hole(segments, 4, (struct world_loss){DIR_S2C, second, second + 1}),
+                     "1 begin GET sse\n1 head 200 sse\n1 < result 1\n1 < tcp:gap\n"
+                     "1 < parse:lost_message\n1 < parse:lost_message\n1 < result 3\n1 end lost\n");
+}
+
 /* The stream goes on, unless it may be another one's by then. */
 Test(loss, of_a_whole_chunk)
 {
