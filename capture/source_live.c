@@ -94,7 +94,8 @@ static void configure(struct source_live *l, const struct source_live_options *o
     pcap_set_snaplen(l->pcap, (int)(snap < SNAP_BYTES ? snap : SNAP_BYTES));
     pcap_set_promisc(l->pcap, options->promiscuous);
     pcap_set_timeout(l->pcap, l->timeout_ms);
-    uint32_t buffer_bytes = options->buffer_bytes ? options->buffer_bytes : SOURCE_LIVE_BUFFER_BYTES;
+    uint32_t buffer_bytes =
+        options->buffer_bytes ? options->buffer_bytes : SOURCE_LIVE_BUFFER_BYTES;
     pcap_set_buffer_size(l->pcap, (int)(buffer_bytes & INT32_MAX));
     pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
 }
