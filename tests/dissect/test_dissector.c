@@ -352,7 +352,7 @@ Test(dissector, memory_of_connections_is_counted)
     data(DIR_C2S, "POST /mcp HTTP/1.1\r\nX: ", 23);
     data(DIR_C2S, line, sizeof(line));
     cr_expect_gt(*sum, sizeof(line), "a field that is not complete");
-    data(DIR_C2S, "\r\nContent-Length: 0\r\n\r\n", 25);
+    data(DIR_C2S, "\r\nContent-Length: 0\r\n\r\n", 23);
     cr_expect_lt(*sum, sizeof(line));
     uint64_t one = *sum;
     for (int i = 0; i < 40; i++)
