@@ -80,9 +80,11 @@ struct session *session_find(const struct tracker *t, const struct session_key *
 static struct session *known_session(const struct tracker_near *near, const struct session_key *key,
                                      const struct channel *ch)
 {
-    bool same = key->kind == SESSION_KIND_ID && near->session_conn == ch->key.conn_id &&
-                near->session_value == key->value && near->session->key == near->session_hash;
-    return same ? near->session : NULL;
+    struct session *s = near->session;
+    bool same = s && key->kind == SESSION_KIND_ID && near->session_conn == ch->key.conn_id &&
+                near->session_value == key->value && s->key == near->session_hash &&
+                memcmp(&s->server, &key->server, sizeof(s->server)) == 0;
+    return same ? s : NULL;
 }
 
 struct session *session_get(struct tracker *t, const struct session_key *key,

@@ -109,7 +109,7 @@ struct tracker_near {
     struct session *session; /* of kind SESSION_KIND_ID; its key is session_hash, */
     uint64_t session_hash;   /* which is made of the value and the server of the connection */
     uint64_t session_value;
-    uint64_t session_conn; /* 0: none */
+    uint64_t session_conn;
 };
 
 #define TRACKER_NEAR                                                                               \
