@@ -35,37 +35,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct transport *const transports[TRANSPORT_COUNT] = {
+#define UPGRADED TRANSPORT_COUNT /* turned into another transport */
+
+static const struct transport *const transports[UPGRADED + 1] = {
     NULL,
 #define TRANSPORT(id, name, file) &file,
 #include "dissect/transports.def"
 #undef TRANSPORT
+    [UPGRADED] = &transport_upgraded,
 };
-
-/* Bytes that did not decide anything yet. */
-struct kept {
-    uint8_t bytes[DIR_COUNT][LIMIT_PROBE_BYTES];
-    uint8_t len[DIR_COUNT];
-    uint8_t first; /* direction that was kept first: enum dir */
-};
-
-struct link {
-    const struct transport *transport; /* NULL: still probing */
-    union {
-        struct kept *kept; /* while probing; NULL: nothing kept */
-        struct work *work; /* NULL: at rest */
-    };
-    uint64_t noted[RECORD_NOTED_COUNT]; /* while probing: what was probed in vain, as unread */
-    uint8_t id;                         /* of the transport: enum record_transport */
-    uint8_t tries;
-    uint8_t latest; /* enum dir of the segment before, plus 1; 0: there was none */
-    bool turned;    /* see struct transport_conn; false again when that was seen to */
-    bool joined;
-    bool ended[DIR_COUNT];
-    bool over; /* it is kept for its notes alone */
-    alignas(uint64_t) uint8_t rest[];
-};
-_Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
 
 struct dissector {
     struct transport_env env;
@@ -76,6 +54,7 @@ struct dissector {
     uint64_t state_bytes;
 };
 
+#define BOTH_ENDED     3
 #define OTHER_PROTOCOL TRANSPORT_COUNT
 #define UNDECIDED      (TRANSPORT_COUNT + 1)
 #define AHEAD_BYTES    128 /* of a link: all that most have at rest */
@@ -97,9 +76,11 @@ static uint8_t transport_of(const struct conn *c)
         return id < TRANSPORT_COUNT ? id : TRANSPORT_NONE;
     }
     const struct link *l = c->user;
-    if (l->transport && l->transport->speaks && l->work)
-        return l->transport->speaks(l->work->state);
-    return l->id;
+    if (l->transport == TRANSPORT_NONE)
+        return TRANSPORT_NONE;
+    if (l->work && l->work->transport->speaks)
+        return l->work->transport->speaks(l->work->state);
+    return l->named;
 }
 
 static enum record_content content_of(const struct conn *c)
@@ -113,9 +94,10 @@ static enum record_content content_of(const struct conn *c)
     return transports[transport]->encrypted ? RECORD_CONTENT_ENCRYPTED : RECORD_CONTENT_READ;
 }
 
-static size_t link_bytes(const struct transport *t)
+static size_t link_bytes(uint8_t transport)
 {
-    return sizeof(struct link) + (t ? t->rest_bytes : 0);
+    const struct transport *t = transports[transport];
+    return t ? offsetof(struct link, rest) + t->rest_bytes : sizeof(struct link);
 }
 
 /* Its transport is over, or has none. NULL is allowed. */
@@ -126,30 +108,33 @@ static void link_free(struct dissector *d, struct link *l)
 }
 
 /* NULL, still probing, or at rest: out of memory. */
-static struct link *link_new(struct dissector *d, const struct transport *t, uint8_t id)
+static struct link *link_new(struct dissector *d, uint8_t transport)
 {
-    struct link *l = counted_calloc(&d->state_bytes, link_bytes(t));
+    struct link *l = counted_calloc(&d->state_bytes, link_bytes(transport));
     if (!l)
         return NULL;
-    l->transport = t;
-    l->id = id;
+    l->transport = transport;
+    l->named = transport < UPGRADED ? transport : TRANSPORT_NONE;
     return l;
 }
 
 /* Gives the link of a transport the memory for its state. False: out of memory. */
 static bool employ(struct dissector *d, struct conn *c, struct link *l)
 {
-    l->work = work_take(&d->states, l->id, l->transport->state_bytes);
+    const struct transport *t = transports[l->transport];
+    l->work = work_take(&d->states, l->transport, t->state_bytes);
     if (!l->work)
         return false;
-    l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->id};
+    l->work->transport = t;
+    l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->named};
     return true;
 }
 
 /* The state is gone; NULL is allowed. */
 static void dismiss(struct dissector *d, struct link *l)
 {
-    work_give(&d->states, l->id, l->work, l->transport->state_bytes);
+    if (l->work)
+        work_give(&d->states, l->transport, l->work, l->work->transport->state_bytes);
     l->work = NULL;
 }
 
@@ -159,13 +144,14 @@ static bool wake(struct dissector *d, struct conn *c, struct link *l)
         return true;
     if (!employ(d, c, l))
         return false;
-    l->transport->wake(l->work->state, &l->work->tc, l->rest);
+    l->work->transport->wake(l->work->state, &l->work->tc, l->rest);
     return true;
 }
 
 static inline void let_rest(struct dissector *d, struct link *l)
 {
-    if (l->transport->rest && l->transport->rest(l->work->state, l->rest))
+    const struct work *w = l->work;
+    if (w->transport->rest && w->transport->rest(w->state, l->rest))
         dismiss(d, l);
 }
 
@@ -181,17 +167,18 @@ static void link_drop(struct dissector *d, struct link *l)
 static void turn(struct dissector *d, struct conn *c, struct link *l, const struct stream_pos *at)
 {
     l->turned = false;
-    struct link *next = link_new(d, &transport_upgraded, TRANSPORT_NONE);
-    struct upgrade *u = next && employ(d, c, next) ? l->transport->release(l->work->state) : NULL;
+    struct link *next = link_new(d, UPGRADED);
+    struct upgrade *u =
+        next && employ(d, c, next) ? l->work->transport->release(l->work->state) : NULL;
     if (!u) {
         if (next)
             link_drop(d, next);
         return;
     }
     memcpy(next->work->state, &u, sizeof(u));
-    memcpy(next->ended, l->ended, sizeof(next->ended));
+    next->ended = l->ended;
     next->joined = l->joined;
-    l->transport->fini(l->work->state, CHANNEL_END_COMPLETE, at);
+    l->work->transport->fini(l->work->state, CHANNEL_END_COMPLETE, at);
     memcpy(next->noted, l->noted, sizeof(next->noted));
     upgrade_settle(u, next->noted);
     link_drop(d, l);
@@ -203,7 +190,7 @@ static void feed(struct dissector *d, struct conn *c, enum dir dir, const uint8_
                  const struct stream_pos *at)
 {
     struct link *l = c->user;
-    l->transport->feed(l->work->state, dir, bytes, n, at);
+    l->work->transport->feed(l->work->state, dir, bytes, n, at);
     if (l->turned)
         turn(d, c, l, at);
 }
@@ -231,7 +218,7 @@ static bool end_transport(struct dissector *d, struct conn *c, struct link *l,
                           const struct stream_pos *at)
 {
     if (wake(d, c, l))
-        l->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
+        l->work->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
     dismiss(d, l);
     bool any = false;
     for (int i = 0; i < RECORD_NOTED_COUNT; i++)
@@ -245,12 +232,12 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
     uint8_t transport = transport_of(c);
     if (is_over(c))
         return;
-    if (l && l->transport && end_transport(d, c, l, at)) {
+    if (l && l->transport != TRANSPORT_NONE && end_transport(d, c, l, at)) {
         l->over = true;
-        l->id = transport;
+        l->named = transport;
         return;
     }
-    if (l && !l->transport)
+    if (l && l->transport == TRANSPORT_NONE)
         counted_free(&d->state_bytes, l->kept, sizeof(*l->kept));
     link_free(d, l);
     c->user = &finished[transport];
@@ -270,7 +257,7 @@ static void tell_conn(const struct dissector *d, struct conn *c, enum conn_event
     r.u.content = (uint8_t)content_of(c);
     memset(r.u.noted, 0, sizeof(r.u.noted));
     const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
-    if (l && l->transport)
+    if (l && l->transport != TRANSPORT_NONE)
         memcpy(r.u.noted, l->noted, sizeof(l->noted));
     d->env.sink.record(d->env.sink.ctx, &r);
 }
@@ -299,7 +286,7 @@ static struct verdict probe_all(const struct probe *p, bool roles_known)
 static struct link *probing(struct dissector *d, struct conn *c)
 {
     if (!c->user) {
-        c->user = link_new(d, NULL, TRANSPORT_NONE);
+        c->user = link_new(d, TRANSPORT_NONE);
         if (c->user)
             ((struct link *)c->user)->joined = c->midstream && !c->whole;
     }
@@ -342,13 +329,14 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
                   const struct stream_pos *at)
 {
     struct link *old = c->user;
-    struct link *l = link_new(d, transports[transport], transport);
+    struct link *l = link_new(d, transport);
     if (!l)
         return false;
     l->joined = old->joined;
     memcpy(l->noted, old->noted, sizeof(l->noted));
-    memcpy(l->ended, old->ended, sizeof(l->ended));
-    if (!employ(d, c, l) || l->transport->init(l->work->state, &l->work->tc, l->joined) != 0) {
+    l->ended = old->ended;
+    if (!employ(d, c, l) ||
+        l->work->transport->init(l->work->state, &l->work->tc, l->joined) != 0) {
         link_drop(d, l);
         return false;
     }
@@ -408,7 +396,7 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     size_t n = p.n;
     size_t kept = l->kept ? l->kept->len[dir] : 0;
     bool goes_on = l->latest == dir + 1;
-    l->latest = (uint8_t)(dir + 1);
+    l->latest = (uint8_t)(dir + 1) & 3;
     if (goes_on && kept == 0 && l->tries >= LIMIT_PROBE_SEGMENTS) {
         pass(l, dir, n);
         return;
@@ -455,11 +443,11 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
 static struct link *awake(struct dissector *d, struct conn *c, const struct stream_pos *at)
 {
     struct link *l = c->user;
-    if (l && l->transport && !wake(d, c, l)) {
+    if (l && l->transport != TRANSPORT_NONE && !wake(d, c, l)) {
         finish(d, c, at);
         return NULL;
     }
-    return l && l->transport ? l : NULL;
+    return l && l->transport != TRANSPORT_NONE ? l : NULL;
 }
 
 static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
@@ -481,7 +469,7 @@ static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap
         return;
     struct link *l = awake(ctx, c, at);
     if (l) {
-        l->transport->gap(l->work->state, dir, n, at);
+        l->work->transport->gap(l->work->state, dir, n, at);
         return;
     }
     l = is_over(c) ? NULL : probing(ctx, c);
@@ -497,10 +485,10 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     struct link *l = c->user;
     if (!l || is_over(c))
         return;
-    l->ended[dir] = true;
-    if (l->transport && (l = awake(ctx, c, at)) != NULL)
-        l->transport->end(l->work->state, dir, how, at);
-    if (l && l->ended[DIR_C2S] && l->ended[DIR_S2C])
+    l->ended |= (uint8_t)(1U << dir);
+    if (l->transport != TRANSPORT_NONE && (l = awake(ctx, c, at)) != NULL)
+        l->work->transport->end(l->work->state, dir, how, at);
+    if (l && l->ended == BOTH_ENDED)
         finish(ctx, c, at);
 }
 

@@ -56,7 +56,7 @@ struct exchanges {
     bool blind;          /* no association can be made on this connection any more */
 };
 
-/* What is to be known while there is no exchange. */
+/* What is to be known while there is no exchange: of every idle connection, hence packed. */
 struct exchanges_rest {
     int64_t stub_ns, asked_ns, answered_ns;
     uint32_t last_channel, debt;
@@ -69,7 +69,8 @@ struct exchanges_rest {
     bool believed : 1;
     bool credit : 1;
     bool lost_sync[DIR_COUNT]; /* for the owner */
-};
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct exchanges_rest) == 36, "no padding");
 
 /* joined: the connection began before the capture, or nothing is known of its beginning. waits: it
  * may be taken for granted that the client waits for each response before it asks again. over is

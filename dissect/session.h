@@ -45,14 +45,15 @@ struct session {
     struct session_tie *tie;      /* endpoint.h; NULL: it never was without a stream */
     const struct names *names;
     uint16_t client_capabilities, server_capabilities; /* dissect/capability.h */
-    uint8_t kind;                                      /* enum session_kind */
-    uint8_t transport;
-    bool negotiated; /* version comes from an InitializeResult */
-    bool from_start; /* its `initialize` was captured */
-    bool over;       /* ended by DELETE, 404 or the end of its channel */
-    bool closed;     /* the listener knows */
-    bool used;       /* HTTP+SSE: something was sent to its target */
+    uint8_t kind : 3;                                  /* enum session_kind */
+    bool negotiated : 1;                               /* version is from an InitializeResult */
+    bool from_start : 1;                               /* its `initialize` was captured */
+    bool over : 1;     /* ended by DELETE, 404 or the end of its channel */
+    bool closed : 1;   /* the listener knows */
+    bool used : 1;     /* HTTP+SSE: something was sent to its target */
+    uint8_t transport; /* enum record_transport */
 };
+_Static_assert(sizeof(struct session) == 136, "one for each connection, as a rule");
 
 /* Of a session of HTTP+SSE whose announcement was not captured. */
 struct session_tie {

@@ -86,6 +86,8 @@ struct transport_upgrade {
     const struct stream_pos *at;
 };
 
+#define TRANSPORT_REST_ALIGN 4 /* bytes */
+
 struct transport {
     const char *name;
     const char *token; /* in the Upgrade field; NULL: no HTTP/1.1 connection turns into it */
@@ -117,7 +119,7 @@ struct transport {
     /* Instead of init, before the next call: zeroed memory becomes the state that was put to rest.
      */
     void (*wake)(void *state, const struct transport_conn *tc, const void *rest);
-    size_t rest_bytes; /* 8-byte aligned */
+    size_t rest_bytes; /* aligned to TRANSPORT_REST_ALIGN */
 };
 
 /* Fills in the common members of a record for this connection: transport, conn_id, endpoints, at;

@@ -53,7 +53,7 @@ void work_give(struct work_spare *spare, uint8_t id, struct work *w, size_t stat
 
 void work_spare_free(struct work_spare *spare)
 {
-    for (size_t id = 0; id < TRANSPORT_COUNT; id++) {
+    for (size_t id = 0; id < WORK_KINDS; id++) {
         while (spare->first[id]) {
             struct work_node *node = spare->first[id];
             spare->first[id] = node->next;

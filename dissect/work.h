@@ -6,21 +6,53 @@
 #include <stdalign.h>
 
 /*
- * The state of a transport while it is in the middle of something; private to dissector.c. Between
- * messages most come down to a few numbers (struct transport, rest), and their memory serves
- * another connection.
+ * What a connection has of its transport: the state while it is in the middle of something, and the
+ * link that is always there; private to dissector.c. Between messages most states come down to a
+ * few numbers (struct transport, rest), and their memory serves another connection.
  */
 
 struct work {
+    const struct transport *transport;
     struct transport_conn tc;
     alignas(max_align_t) uint8_t state[];
 };
 
+/* Bytes that did not decide anything yet. */
+struct kept {
+    uint8_t bytes[DIR_COUNT][LIMIT_PROBE_BYTES];
+    uint8_t len[DIR_COUNT];
+    uint8_t first; /* direction that was kept first: enum dir */
+};
+
+/* One for each connection that was recognised, most of them idle: hence the narrow fields. */
+struct link {
+    union {
+        struct kept *kept; /* while probing; NULL: nothing kept */
+        struct work *work; /* NULL: at rest */
+    };
+    uint64_t noted[RECORD_NOTED_COUNT]; /* while probing: what was probed in vain, as unread */
+    uint8_t transport;                  /* place in transports[]; TRANSPORT_NONE: still probing */
+    union {
+        uint8_t tries; /* while probing */
+        uint8_t named; /* then: what the connection is called, enum record_transport */
+    };
+    bool turned;        /* see struct transport_conn; false again when that was seen to */
+    uint8_t latest : 2; /* enum dir of the segment before, plus 1; 0: there was none */
+    bool joined : 1;
+    bool over : 1;     /* it is kept for its notes alone */
+    uint8_t ended : 2; /* by direction */
+    uint8_t rest[];
+};
+_Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
+_Static_assert(offsetof(struct link, rest) % TRANSPORT_REST_ALIGN == 0, "as it may ask for");
+
+#define WORK_KINDS (TRANSPORT_COUNT + 1) /* transports, and what was upgraded */
+
 /* Those that are not in use at the moment, at most LIMIT_SPARE_STATES of each transport. Zeroed
  * memory is an empty list. */
 struct work_spare {
-    struct work_node *first[TRANSPORT_COUNT];
-    uint32_t count[TRANSPORT_COUNT];
+    struct work_node *first[WORK_KINDS];
+    uint32_t count[WORK_KINDS];
     uint64_t *sum; /* of those that are in use: see base/counted.h */
 };
 
