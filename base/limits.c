@@ -47,10 +47,10 @@ const struct limits_caps limits_constants = {
 #define FIXED_BYTES       (UINT64_C(22) << 20)
 #define CONNECTIONS_SHARE 480
 #define BATCHES_SHARE     30
-#define BATCHES_LEAST     5u       /* in FIXED_BYTES */
+#define BATCHES_LEAST     4u       /* in FIXED_BYTES */
 #define BATCHES_MOST      16u      /* more are of no use */
-#define BATCH_BYTES       2400000u /* measured while a connection goes with every packet */
-#define BATCH_LANES       4u       /* of each batch what it tells is in so many pieces */
+#define BATCH_BYTES       4000000u /* 2.4 MB while a connection goes with every packet; messages */
+#define MESSAGES_SHARE    10u      /* of it on each shard: one part of so many */
 #define LEAST_OF_ANY      16u
 
 static const struct {
@@ -77,15 +77,15 @@ static const struct {
     {LIMIT_ID_CONNECTION_ROWS, 320, 10},
 };
 
-/* With so many bytes for batches beyond the fixed ones. What one of them tells is bounded so that
- * they fit whatever that is. */
+/* With so many bytes for batches beyond the fixed ones. What messages one of them tells is bounded
+ * so that they fit whatever that is. */
 static void set_batches(struct limits_caps *caps, uint64_t more_bytes)
 {
     uint64_t bytes = (uint64_t)BATCHES_LEAST * BATCH_BYTES + more_bytes;
     uint64_t batches = bytes / BATCH_BYTES;
     if (batches > BATCHES_MOST)
         batches = BATCHES_MOST;
-    uint64_t lane_bytes = bytes / batches / BATCH_LANES;
+    uint64_t lane_bytes = bytes / batches / MESSAGES_SHARE;
     caps->batches = (uint32_t)batches;
     if (lane_bytes < caps->of[LIMIT_ID_LANE_BYTES])
         caps->of[LIMIT_ID_LANE_BYTES] = (uint32_t)lane_bytes;

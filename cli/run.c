@@ -11,6 +11,7 @@
 #include "metrics/report.h"
 #include "version.h"
 #include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define LINK_TYPES_SHOWN 16 /* a pcapng file may mix several; more than a few is a forgery */
@@ -75,8 +76,12 @@ static bool build(struct run *r, const struct run_config *config)
     struct hash_key key;
     hash_key_random(&key);
     r->caps = limits_constants;
-    if (config->memory_bytes > 0)
+    if (config->memory_bytes > 0) {
         limits_within(config->memory_bytes, &r->caps);
+#ifdef M_ARENA_MAX
+        mallopt(M_ARENA_MAX, 1); /* what one thread freed serves all others */
+#endif
+    }
     struct monitor_config monitor = {.perspective = config->perspective,
                                      .mcp_only = config->mcp_only,
                                      .track_connections = config->track_connections,

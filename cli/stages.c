@@ -10,9 +10,9 @@
  * passing for all shards, and the packet itself. So no result depends on how threads were
  * scheduled, nor on where a batch ended.
  *
- * What a shard says about one batch is bounded by the cap LANE_BYTES, with one thread as well: a
- * packet may set free a great many messages, by what it decompresses to. Beyond it messages are
- * dropped and counted.
+ * What messages a shard tells of one batch is bounded by the cap LANE_BYTES, with one thread as
+ * well: a packet may set free a great many, by what it decompresses to. Those beyond it are dropped
+ * and counted.
  *
  * The small numbers of connections are given here, since only here their common order is known.
  */
@@ -41,7 +41,7 @@ struct shard {
     struct engine *engine;
     struct dissector *dissector;
     struct lane *lane;    /* of the batch in hand; NULL: straight to the sink */
-    uint64_t batch_bytes; /* that it said about the batch */
+    uint64_t batch_bytes; /* of messages that it told of the batch */
     struct limits_hit hit;
 };
 
@@ -121,11 +121,12 @@ static void pass_packet(void *ctx, const struct record_packet *p)
 static void say_record(void *ctx, struct record *r)
 {
     struct shard *h = ctx;
-    h->batch_bytes += lane_record_bytes(r);
-    if (h->batch_bytes > h->stages->lane_bytes &&
-        (r->type == RECORD_MESSAGE || r->type == RECORD_LINKS || r->type == RECORD_EVENT)) {
-        limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
-        return;
+    if (r->type == RECORD_MESSAGE || r->type == RECORD_LINKS || r->type == RECORD_EVENT) {
+        h->batch_bytes += lane_record_bytes(r);
+        if (h->batch_bytes > h->stages->lane_bytes) {
+            limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
+            return;
+        }
     }
     if (!h->lane)
         pass_record(h->stages, r);
