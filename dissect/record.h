@@ -192,8 +192,8 @@ struct record {
     uint8_t conn_event; /* RECORD_CONN: enum conn_event */
     uint8_t end;        /* RECORD_END: enum channel_end */
     uint32_t channel;
-    uint32_t slot; /* conn.slot */
-    uint64_t conn_id;
+    uint32_t slot;    /* conn.slot */
+    uint64_t conn_id; /* conn.id; never 0 */
     struct endpoint client, server;
     struct stream_pos at;
     union {
