@@ -15,7 +15,8 @@
  *   many closing brackets as containers are open can the value end in it; only then, and near the
  *   depth limit, is it walked bracket by bracket.
  *
- * The last, incomplete block of a piece is padded with spaces, so that no byte outside is read.
+ * No byte outside of a piece is read. Its last, incomplete block is the last 64 bytes once more, of
+ * whose masks those are dropped that were taken already; a shorter piece is padded with spaces.
  *
  * Ignored on purpose: everything that is neither quote, backslash nor bracket.
  */
@@ -141,11 +142,39 @@ INLINE bool stopped(const struct json_skip *s)
     return s->depth - 1 >= s->max_depth; /* 0, or beyond the limit */
 }
 
-/* A whole block of the last n bytes. */
+/* A whole block of a piece of n bytes, 0 < n < BLOCK. The copy is made of fixed sizes, which may
+ * overlap: one of n bytes is a call, or a slow instruction. */
 INLINE void pad(uint8_t block[BLOCK], const uint8_t *bytes, size_t n)
 {
+    size_t at = 0;
     memset(block, ' ', BLOCK);
-    memcpy(block, bytes, n);
+    for (; n - at >= 16; at += 16)
+        memcpy(block + at, bytes + at, 16);
+    if (n >= 16) {
+        memcpy(block + n - 16, bytes + n - 16, 16);
+        return;
+    }
+    for (size_t part = 8; part > 0; part /= 2) {
+        if (n - at >= part) {
+            memcpy(block + at, bytes + at, part);
+            at += part;
+        }
+    }
+}
+
+/* A block of which, without the `drop` bytes at its front, the rest of a piece comes first. */
+struct tail {
+    const uint8_t *block;
+    unsigned drop;
+};
+
+/* at is the whole blocks of the n bytes, and less than n. */
+INLINE struct tail tail_of(uint8_t room[BLOCK], const uint8_t *bytes, size_t n, size_t at)
+{
+    if (n >= BLOCK)
+        return (struct tail){bytes + n - BLOCK, (unsigned)(BLOCK - (n - at))};
+    pad(room, bytes, n);
+    return (struct tail){room, 0};
 }
 
 /* ---- SSE2: every x86-64 processor */
@@ -168,16 +197,16 @@ INLINE struct masks sse2_masks(const uint8_t *bytes)
     return m;
 }
 
-INLINE size_t sse2_block(struct json_skip *s, const uint8_t *bytes, size_t n)
+INLINE size_t sse2_block(struct json_skip *s, const uint8_t *bytes, size_t n, unsigned drop)
 {
     struct masks m = sse2_masks(bytes);
-    uint64_t quote = m.quote & ~escaped_bytes(m.backslash, &s->escaped, n);
+    uint64_t quote = m.quote >> drop & ~escaped_bytes(m.backslash >> drop, &s->escaped, n);
     uint64_t inside = prefix_xor_shifts(quote) ^ s->in_string;
     s->in_string = (uint64_t)((int64_t)inside >> 63);
-    return count_brackets(s, m.open & ~inside, m.close & ~inside, n);
+    return count_brackets(s, m.open >> drop & ~inside, m.close >> drop & ~inside, n);
 }
 
-INLINE size_t sse2_string_block(struct json_skip *s, const uint8_t *bytes, size_t n)
+INLINE size_t sse2_string_block(struct json_skip *s, const uint8_t *bytes, size_t n, unsigned drop)
 {
     uint64_t quote = 0, backslash = 0;
     for (unsigned i = 0; i < BLOCK; i += 16) {
@@ -187,7 +216,7 @@ INLINE size_t sse2_string_block(struct json_skip *s, const uint8_t *bytes, size_
         quote |= (uint64_t)(uint32_t)_mm_movemask_epi8(is_quote) << i;
         backslash |= (uint64_t)(uint32_t)_mm_movemask_epi8(is_backslash) << i;
     }
-    quote &= ~escaped_bytes(backslash, &s->escaped, n);
+    quote = quote >> drop & ~escaped_bytes(backslash >> drop, &s->escaped, n);
     if (quote == 0)
         return n;
     s->in_string = 0;
@@ -200,16 +229,16 @@ static size_t sse2_container(struct json_skip *skip, const uint8_t *bytes, size_
     struct json_skip s = *skip; /* in registers */
     size_t at = 0;
     for (; n - at >= BLOCK; at += BLOCK) {
-        size_t used = sse2_block(&s, bytes + at, BLOCK);
+        size_t used = sse2_block(&s, bytes + at, BLOCK, 0);
         if (stopped(&s)) {
             *skip = s;
             return at + used;
         }
     }
     if (at < n) {
-        uint8_t last[BLOCK];
-        pad(last, bytes + at, n - at);
-        at += sse2_block(&s, last, n - at);
+        uint8_t room[BLOCK];
+        struct tail tail = tail_of(room, bytes, n, at);
+        at += sse2_block(&s, tail.block, n - at, tail.drop);
     }
     *skip = s;
     return at;
@@ -219,15 +248,15 @@ static size_t sse2_string(struct json_skip *s, const uint8_t *bytes, size_t n)
 {
     size_t at = 0;
     for (; n - at >= BLOCK; at += BLOCK) {
-        size_t used = sse2_string_block(s, bytes + at, BLOCK);
+        size_t used = sse2_string_block(s, bytes + at, BLOCK, 0);
         if (!s->in_string)
             return at + used;
     }
     if (at == n)
         return n;
-    uint8_t last[BLOCK];
-    pad(last, bytes + at, n - at);
-    return at + sse2_string_block(s, last, n - at);
+    uint8_t room[BLOCK];
+    struct tail tail = tail_of(room, bytes, n, at);
+    return at + sse2_string_block(s, tail.block, n - at, tail.drop);
 }
 
 static const struct json_skip_ops sse2 = {"sse2", sse2_container, sse2_string};
@@ -242,20 +271,20 @@ AVX2 INLINE uint64_t avx2_equal(__m256i low, __m256i high, char c)
     return (uint64_t)b << 32 | a;
 }
 
-AVX2 INLINE size_t avx2_block(struct json_skip *s, const uint8_t *bytes, size_t n)
+AVX2 INLINE size_t avx2_block(struct json_skip *s, const uint8_t *bytes, size_t n, unsigned drop)
 {
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
-    uint64_t quote = avx2_equal(low, high, '"');
-    uint64_t backslash = avx2_equal(low, high, '\\');
+    uint64_t quote = avx2_equal(low, high, '"') >> drop;
+    uint64_t backslash = avx2_equal(low, high, '\\') >> drop;
     quote &= ~escaped_bytes(backslash, &s->escaped, n);
     if (quote == 0 && s->in_string)
         return n;                          /* the middle of a long string */
     __m256i fold = _mm256_set1_epi8(0x20); /* [ ] become { } */
     low = _mm256_or_si256(low, fold);
     high = _mm256_or_si256(high, fold);
-    uint64_t open = avx2_equal(low, high, '{');
-    uint64_t close = avx2_equal(low, high, '}');
+    uint64_t open = avx2_equal(low, high, '{') >> drop;
+    uint64_t close = avx2_equal(low, high, '}') >> drop;
     __m128i product =
         _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)quote), _mm_set1_epi8((char)0xff), 0);
     uint64_t inside = (uint64_t)_mm_cvtsi128_si64(product) ^ s->in_string;
@@ -263,12 +292,13 @@ AVX2 INLINE size_t avx2_block(struct json_skip *s, const uint8_t *bytes, size_t 
     return count_brackets(s, open & ~inside, close & ~inside, n);
 }
 
-AVX2 INLINE size_t avx2_string_block(struct json_skip *s, const uint8_t *bytes, size_t n)
+AVX2 INLINE size_t avx2_string_block(struct json_skip *s, const uint8_t *bytes, size_t n,
+                                     unsigned drop)
 {
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
-    uint64_t quote = avx2_equal(low, high, '"');
-    quote &= ~escaped_bytes(avx2_equal(low, high, '\\'), &s->escaped, n);
+    uint64_t quote = avx2_equal(low, high, '"') >> drop;
+    quote &= ~escaped_bytes(avx2_equal(low, high, '\\') >> drop, &s->escaped, n);
     if (quote == 0)
         return n;
     s->in_string = 0;
@@ -281,16 +311,16 @@ AVX2 static size_t avx2_container(struct json_skip *skip, const uint8_t *bytes, 
     struct json_skip s = *skip; /* in registers */
     size_t at = 0;
     for (; n - at >= BLOCK; at += BLOCK) {
-        size_t used = avx2_block(&s, bytes + at, BLOCK);
+        size_t used = avx2_block(&s, bytes + at, BLOCK, 0);
         if (stopped(&s)) {
             *skip = s;
             return at + used;
         }
     }
     if (at < n) {
-        uint8_t last[BLOCK];
-        pad(last, bytes + at, n - at);
-        at += avx2_block(&s, last, n - at);
+        uint8_t room[BLOCK];
+        struct tail tail = tail_of(room, bytes, n, at);
+        at += avx2_block(&s, tail.block, n - at, tail.drop);
     }
     *skip = s;
     return at;
@@ -300,15 +330,15 @@ AVX2 static size_t avx2_string(struct json_skip *s, const uint8_t *bytes, size_t
 {
     size_t at = 0;
     for (; n - at >= BLOCK; at += BLOCK) {
-        size_t used = avx2_string_block(s, bytes + at, BLOCK);
+        size_t used = avx2_string_block(s, bytes + at, BLOCK, 0);
         if (!s->in_string)
             return at + used;
     }
     if (at == n)
         return n;
-    uint8_t last[BLOCK];
-    pad(last, bytes + at, n - at);
-    return at + avx2_string_block(s, last, n - at);
+    uint8_t room[BLOCK];
+    struct tail tail = tail_of(room, bytes, n, at);
+    return at + avx2_string_block(s, tail.block, n - at, tail.drop);
 }
 
 static const struct json_skip_ops avx2 = {"avx2", avx2_container, avx2_string};
