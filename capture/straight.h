@@ -31,10 +31,16 @@ static inline uint32_t straight_be32(const uint8_t *p)
     return value;
 }
 
+/* In words as they are read soon: from stores of other sizes that would have to wait. */
 static inline void straight_endpoint(struct endpoint *ep, const uint8_t *address, uint16_t port)
 {
-    *ep = (struct endpoint){.port = port, .family = 4};
-    memcpy(ep->addr, address, 4);
+    uint64_t words[2] = {0, 0};
+    memcpy(words, address, 4);
+    memcpy(ep->addr, &words[0], 8);
+    memcpy(ep->addr + 8, &words[1], 8);
+    ep->port = port;
+    ep->family = 4;
+    ep->zero = 0;
 }
 
 /* Reads all headers of p. False: another packet, or one with an error; nothing was written. */
