@@ -44,6 +44,38 @@ static unsigned page_index(const struct histogram *h, unsigned octave)
     return (unsigned)__builtin_popcountll(h->octaves & ((UINT64_C(1) << octave) - 1));
 }
 
+static uint32_t add_saturated(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+/* ---- counting in buckets, see the header */
+
+static void count_waiting(uint32_t *bucket)
+{
+    if (bucket)
+        *bucket = add_saturated(*bucket, 1);
+}
+
+static inline void count_soon(struct histogram_queue *q, uint32_t *bucket)
+{
+    uint32_t **place = &q->bucket[q->next++ % HISTOGRAM_QUEUE];
+    __builtin_prefetch(bucket, 1);
+    count_waiting(*place);
+    *place = bucket;
+}
+
+void histogram_settle(const struct budget *budget)
+{
+    struct histogram_queue *q = budget->queue;
+    for (unsigned i = 0; q && i < HISTOGRAM_QUEUE; i++) {
+        count_waiting(q->bucket[i]);
+        q->bucket[i] = NULL;
+    }
+}
+
+/* ---- pages */
+
 static struct histogram_page *add_page(struct histogram *h, struct budget *budget, unsigned octave)
 {
     if (budget->pages == 0) {
@@ -51,6 +83,7 @@ static struct histogram_page *add_page(struct histogram *h, struct budget *budge
         return NULL;
     }
     unsigned n = (unsigned)__builtin_popcountll(h->octaves);
+    histogram_settle(budget); /* pages move */
     struct histogram_page *pages = realloc(h->pages, (n + 1) * sizeof(*pages));
     if (!pages)
         return NULL;
@@ -71,19 +104,16 @@ static inline struct histogram_page *page_of(struct histogram *h, struct budget 
     return add_page(h, budget, octave);
 }
 
-static uint32_t add_saturated(uint32_t a, uint32_t b)
-{
-    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
-}
-
 /* Counts a value in its page; false: there is none. */
 static inline bool place(struct histogram *h, struct budget *budget, int64_t ns)
 {
     unsigned octave, sub;
     locate((uint64_t)ns, &octave, &sub);
     struct histogram_page *page = page_of(h, budget, octave);
-    if (page)
-        page->count[sub] = add_saturated(page->count[sub], 1);
+    if (page && budget->queue)
+        count_soon(budget->queue, &page->count[sub]);
+    else if (page)
+        count_waiting(&page->count[sub]);
     return page != NULL;
 }
 

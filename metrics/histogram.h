@@ -20,6 +20,18 @@ struct histogram_page {
     uint32_t count[HISTOGRAM_SUB];
 };
 
+/*
+ * Which bucket a duration falls into is known only when it is counted, and among those of many
+ * servers and tools it is rarely in the caches. So with a queue a value is counted in its bucket
+ * some values later; until then histogram_settle() is owed.
+ */
+#define HISTOGRAM_QUEUE 8
+
+struct histogram_queue {
+    uint32_t *bucket[HISTOGRAM_QUEUE]; /* one more is to be counted in each; NULL: none */
+    unsigned next;
+};
+
 struct histogram {
     __int128 sum;              /* ns */
     unsigned __int128 squares; /* of ns, modulo 2^128: see histogram.c */
@@ -33,6 +45,10 @@ struct histogram {
 /* Adds one duration; a negative one (time ran backwards) counts as 0. O(1). False: its page could
  * not be had. */
 bool histogram_record(struct histogram *h, struct budget *budget, int64_t ns);
+
+/* Counts what waits in the budget's queue, if it has one: before pages of its histograms are read
+ * or freed. */
+void histogram_settle(const struct budget *budget);
 
 /* For a duration that another histogram, which will be merged into h, missed: h takes it into a
  * page of its own if it can. */
@@ -56,6 +72,7 @@ bool histogram_percentile(const struct histogram *h, uint32_t per_mille, int64_t
 bool histogram_percentiles(const struct histogram *h, const uint32_t per_mille[], size_t n,
                            int64_t ret_ns[]);
 
-void histogram_fini(struct histogram *h); /* frees; empty and usable afterwards */
+/* Frees; its budget was settled, or is not used any more. Empty and usable afterwards. */
+void histogram_fini(struct histogram *h);
 
 #endif

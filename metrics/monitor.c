@@ -412,6 +412,7 @@ struct monitor *monitor_new(const struct monitor_config *config, struct limits_h
         (struct budget){hit, cap[LIMIT_ID_TABLE_ROWS], cap[LIMIT_ID_HISTOGRAM_PAGES]};
     hash_key_random(&m->total_budget.hash);
     m->server_budget.hash = m->total_budget.hash;
+    m->total_budget.queue = m->server_budget.queue = &m->queue;
     m->width_ns = bandwidth_width(m->config.window_ns);
     m->first_ns = INT64_MAX;
     m->last_ns = INT64_MIN;

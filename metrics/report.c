@@ -140,6 +140,8 @@ static json_t *servers(struct report_view *v)
 
 static struct report_view view_of(const struct monitor *m)
 {
+    histogram_settle(&m->total_budget);
+    histogram_settle(&m->server_budget);
     bool server = m->config.perspective == PERSPECTIVE_SERVER;
     return (struct report_view){
         .m = m, .received = server ? DIR_C2S : DIR_S2C, .sent = server ? DIR_S2C : DIR_C2S};
@@ -157,7 +159,7 @@ static json_t *finished(const struct report_view *v, json_t *object)
 static void put_total(struct report_view *v, json_t *object)
 {
     const struct monitor *m = v->m;
-    struct budget budget = {m->hit, UINT32_MAX, UINT32_MAX, m->total_budget.hash};
+    struct budget budget = {m->hit, UINT32_MAX, UINT32_MAX, m->total_budget.hash, NULL};
     struct tables total = m->total;
     protocol_init_sum(&total.protocol, &budget);
     bool done = protocol_add_whole(&total.protocol, &m->total.protocol);

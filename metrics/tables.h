@@ -50,10 +50,11 @@ struct monitor {
     struct monitor_config config; /* zeros replaced by the defaults */
     struct event_sink sink;
     struct limits_hit *hit;
-    struct budget total_budget;  /* of `total` */
-    struct budget server_budget; /* of all servers together */
-    int64_t width_ns;            /* of a bandwidth bucket */
-    int64_t bucket;              /* of the latest packet, and the time where it begins */
+    struct budget total_budget;   /* of `total` */
+    struct budget server_budget;  /* of all servers together */
+    struct histogram_queue queue; /* of both */
+    int64_t width_ns;             /* of a bandwidth bucket */
+    int64_t bucket;               /* of the latest packet, and the time where it begins */
     int64_t bucket_ns;
     int64_t first_ns, last_ns; /* of all packets; first > last: none yet */
     struct tables total;       /* its protocol: what was not counted at a server for it */

@@ -135,6 +135,32 @@ Test(histogram, merging_equals_recording_into_one)
     histogram_fini(&merged);
 }
 
+Test(histogram, what_waits_in_a_queue_is_counted_when_it_is_settled)
+{
+    struct histogram_queue queue = {0};
+    struct budget waiting = {&hit, 1000, 1000, .queue = &queue};
+    struct histogram at_once[3] = {{0}}, soon[3] = {{0}};
+    for (int i = 0; i < 5000; i++) {
+        int64_t value = (int64_t)(next_random() >> (20 + next_random() % 40));
+        histogram_record(&at_once[i % 3], &budget, value);
+        histogram_record(&soon[i % 3], &waiting, value);
+    }
+    histogram_record_missed(&at_once[0], &budget, 77);
+    histogram_record_missed(&soon[0], &waiting, 77);
+    cr_assert_neq(queue.next % HISTOGRAM_QUEUE, 0, "the last ones wait anywhere in the queue");
+    histogram_settle(&waiting);
+    histogram_settle(&waiting); /* once is enough */
+    histogram_settle(&budget);  /* nothing waits */
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(at_once[i].octaves, soon[i].octaves);
+        for (int page = 0; page < __builtin_popcountll(soon[i].octaves); page++)
+            cr_assert_arr_eq(soon[i].pages[page].count, at_once[i].pages[page].count,
+                             sizeof(soon[i].pages[page].count));
+        histogram_fini(&at_once[i]);
+        histogram_fini(&soon[i]);
+    }
+}
+
 Test(histogram, without_memory_exact_figures_stay_and_percentiles_are_unknown)
 {
     for (uint64_t n = 1;; n++) {
