@@ -118,9 +118,9 @@ static uint8_t field_of(const struct sse *s)
 }
 
 /* The name of a field is complete. */
-static void begin_value(struct sse *s, const struct sse_sink *sink)
+static void begin_value(struct sse *s, const struct sse_sink *sink, uint8_t field)
 {
-    s->field = field_of(s);
+    s->field = field;
     s->any_field = true;
     s->value_bad = false;
     switch (s->field) {
@@ -227,7 +227,7 @@ static void line_end(struct sse *s, const struct sse_sink *sink)
             blank_line(s, sink);
             break;
         }
-        begin_value(s, sink);
+        begin_value(s, sink, field_of(s));
         end_value(s);
         break;
     case STATE_SPACE:
@@ -253,7 +253,7 @@ static void name_byte(struct sse *s, const struct sse_sink *sink, uint8_t c)
     } else if (s->name_len == 0) {
         s->state = STATE_IGNORE;
     } else {
-        begin_value(s, sink);
+        begin_value(s, sink, field_of(s));
         s->state = STATE_SPACE;
     }
 }
@@ -277,22 +277,25 @@ static bool bom_byte(struct sse *s, uint8_t c)
  * would come to the same. */
 static size_t known_name(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
 {
-    size_t length = 0;
+    size_t length;
+    uint8_t field;
     if (s->name_len > 0 || s->resync)
         return 0;
-    if (n >= 5 && memcmp(p, "data:", 5) == 0)
-        length = 4;
-    else if (n >= 6 && memcmp(p, "event:", 6) == 0)
+    if (n >= 5 && memcmp(p, "data:", 5) == 0) {
         length = 5;
-    else if (n >= 3 && memcmp(p, "id:", 3) == 0)
-        length = 2;
-    else
+        field = FIELD_DATA;
+    } else if (n >= 6 && memcmp(p, "event:", 6) == 0) {
+        length = 6;
+        field = FIELD_EVENT;
+    } else if (n >= 3 && memcmp(p, "id:", 3) == 0) {
+        length = 3;
+        field = FIELD_ID;
+    } else {
         return 0;
-    memcpy(s->name, p, length);
-    s->name_len = (uint8_t)length;
-    begin_value(s, sink);
+    }
+    begin_value(s, sink, field);
     s->state = STATE_SPACE;
-    return length + 1;
+    return length;
 }
 
 /* Consumes the rest of the current line as far as it is there; returns how much. */

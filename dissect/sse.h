@@ -47,6 +47,7 @@ struct sse {
     uint64_t number; /* of a `retry` line under way */
     struct hash_key hash;
     struct limits_hit *hit;
+    bool resync; /* after a gap: looking for a blank line */
     char type[LIMIT_SSE_FIELD];
     char name[8];
     uint8_t name_len;
@@ -55,7 +56,6 @@ struct sse {
     bool after_cr;
     bool any_field;
     bool value_bad; /* the line under way holds an id or retry value that does not count */
-    bool resync;    /* after a gap: looking for a blank line */
 };
 
 /* At the start of a stream; hash is copied, hit must outlive s. */

@@ -145,6 +145,16 @@ static void take_event(struct tracker *t, const struct record *r)
         channel_announce(t, ch, r->u.event.endpoint_hash);
 }
 
+/* Of what is said about the connection as a whole. */
+static struct event_origin origin_of_conn(const struct record *r)
+{
+    return (struct event_origin){.conn_id = r->conn_id,
+                                 .client = r->client,
+                                 .server = r->server,
+                                 .transport = r->transport,
+                                 .version = ""};
+}
+
 static void take_finding(struct tracker *t, const struct record *r)
 {
     enum finding finding = r->u.finding.finding;
@@ -168,18 +178,11 @@ static void take_finding(struct tracker *t, const struct record *r)
         ch->masks[r->u.finding.dir] = true; /* for channel_admits() to tell */
     if (!mcp && !(link && link->mcp))
         return;
-    struct event_finding e = {.type = finding_name(finding),
+    struct event_finding e = {.origin = mcp ? emit_origin(ch, NULL) : origin_of_conn(r),
+                              .type = finding_name(finding),
                               .amount = finding == FINDING_GAP ? 1 : r->u.finding.amount,
                               .dir = r->u.finding.dir,
                               .at = r->at};
-    if (mcp)
-        e.origin = emit_origin(ch, NULL);
-    else
-        e.origin = (struct event_origin){.conn_id = r->conn_id,
-                                         .client = r->client,
-                                         .server = r->server,
-                                         .transport = r->transport,
-                                         .version = ""};
     if (e.amount)
         t->sink->finding(t->sink->ctx, &e);
 }

@@ -40,13 +40,6 @@ void protocol_init(struct protocol *p, uint32_t max_types, struct budget *budget
                     LIMIT_ID_NAMES, budget);
 }
 
-static void count_error(struct protocol *p, const char *type, uint64_t amount)
-{
-    struct label *label = labels_get(&p->errors, type, strlen(type));
-    if (label)
-        ((struct protocol_count *)label->value)->count += amount;
-}
-
 void protocol_init_sum(struct protocol *p, struct budget *budget)
 {
     protocol_init(p, UINT32_MAX, budget);
@@ -266,15 +259,27 @@ void protocol_operation(struct protocol *p, const struct event_operation *e)
         histogram_record(&row->wait, p->budget, e->wait_ns);
 }
 
-void protocol_finding(struct protocol *p, const struct event_finding *e)
+static bool is_incomplete(const char *type)
 {
     static const enum finding incomplete[] = {FINDING_LOST_MESSAGE, FINDING_TRUNCATED_JSON,
                                               FINDING_UNFINISHED_EVENT, FINDING_TRUNCATED_BODY};
-    count_error(p, e->type, e->amount);
     for (size_t i = 0; i < sizeof(incomplete) / sizeof(incomplete[0]); i++) {
-        if (strcmp(e->type, finding_name(incomplete[i])) == 0)
-            p->incomplete_messages += e->amount;
+        if (strcmp(type, finding_name(incomplete[i])) == 0)
+            return true;
     }
+    return false;
+}
+
+void protocol_finding(struct protocol *p, const struct event_finding *e)
+{
+    if (!p->latest_error || strcmp(p->latest_error->text, e->type) != 0) {
+        p->latest_error = labels_get(&p->errors, e->type, strlen(e->type));
+        p->latest_incomplete = is_incomplete(e->type);
+    }
+    if (p->latest_error)
+        ((struct protocol_count *)p->latest_error->value)->count += e->amount;
+    if (p->latest_incomplete)
+        p->incomplete_messages += e->amount;
 }
 
 const char *protocol_version(const struct protocol *p)
