@@ -377,6 +377,12 @@ static inline void world_handshake(struct world *w)
     world_flags(w, CLIENT, 0, 0, TCP_ACK);
 }
 
+static inline void world_open_from(struct world *w, uint8_t host)
+{
+    w->client_host = host;
+    world_handshake(w);
+}
+
 /* Forgets the log so far. */
 static inline void world_clear(struct world *w)
 {

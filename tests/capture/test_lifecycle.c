@@ -512,84 +512,6 @@ Test(lifecycle, first_packet_is_a_reset)
     expect_end("midstream closed:reset c:end:reset s:end:reset gone ");
 }
 
-/* ---- a full table ---- */
-
-static void open_from(uint8_t host)
-{
-    w.client_host = host;
-    world_handshake(&w);
-}
-
-Test(lifecycle, full_table_drops_the_oldest)
-{
-    world_finish(&w);
-    world_init(&w, &(struct engine_config){.max_flows = 3});
-    open_from(11);
-    open_from(12);
-    open_from(13);
-    w.now_ns += 5 * SECOND;
-    w.client_host = 11;
-    world_send(&w, CLIENT, 0, 0, "a");
-    world_clear(&w);
-    open_from(14);
-    expect_log("closed:pruned c:end:idle s:end:idle gone opened established ");
-    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 1);
-    world_clear(&w);
-    w.client_host = 11;
-    world_send(&w, CLIENT, 1, 0, "b");
-    expect_log("c[b] ");
-    cr_assert_eq(engine_open_connections(w.engine), 3);
-}
-
-Test(lifecycle, full_table_drops_lingering_and_half_open_first)
-{
-    world_finish(&w);
-    world_init(&w, &(struct engine_config){.max_flows = 3});
-    open_from(11);
-    w.client_host = 12;
-    world_flags(&w, CLIENT, (uint32_t)-1, 0, TCP_SYN);
-    open_from(13);
-    world_flags(&w, CLIENT, 0, 0, TCP_FIN | TCP_ACK);
-    world_flags(&w, SERVER, 0, 1, TCP_FIN | TCP_ACK);
-    world_clear(&w);
-    open_from(14);
-    expect_log("gone opened established ");
-    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 0);
-    world_clear(&w);
-    open_from(15);
-    expect_log("closed:pruned c:end:idle s:end:idle gone opened established ");
-    cr_assert_eq(w.last.endpoint[0].addr[3], 15);
-    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 1);
-}
-
-/* What the listener has for connections counts with them. */
-Test(lifecycle, bytes_of_all_drop_the_oldest)
-{
-    uint64_t listener_bytes = 0;
-    world_finish(&w);
-    world_init(&w, &(struct engine_config){.max_bytes = 4 * LIMITS_FLOW_BYTES,
-                                           .listener_bytes = &listener_bytes});
-    for (uint8_t host = 11; host < 16; host++) {
-        open_from(host);
-        w.now_ns += 2 * SECOND;
-    }
-    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 1);
-    cr_assert_eq(engine_open_connections(w.engine), 4);
-    listener_bytes = LIMITS_FLOW_BYTES + 1;
-    world_clear(&w);
-    world_send(&w, CLIENT, 0, 0, "a");
-    expect_log("closed:pruned c:end:idle s:end:idle gone closed:pruned c:end:idle s:end:idle gone "
-               "c[a] ");
-    listener_bytes = 100 * LIMITS_FLOW_BYTES;
-    world_clear(&w);
-    world_send(&w, CLIENT, 1, 0, "b");
-    expect_log("closed:pruned c:end:idle s:end:idle gone c[b] ");
-    world_clear(&w);
-    world_send(&w, CLIENT, 2, 0, "c"); /* one always goes on */
-    expect_log("c[c] ");
-    cr_assert_eq(w.hit.count[LIMIT_ID_FLOWS], 4);
-}
-
 /* ---- odd clocks ---- */
 
 Test(lifecycle, absurd_time_stamp_does_not_spoil_what_follows)
@@ -613,7 +535,7 @@ Test(lifecycle, absurd_time_stamp_does_not_spoil_what_follows)
 Test(lifecycle, finish_is_in_order_of_appearance)
 {
     for (uint8_t host = 11; host < 14; host++)
-        open_from(host);
+        world_open_from(&w, host);
     w.client_host = 11;
     world_flags(&w, CLIENT, 0, 0, TCP_FIN | TCP_ACK);
     world_flags(&w, SERVER, 0, 1, TCP_FIN | TCP_ACK);

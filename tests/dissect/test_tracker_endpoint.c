@@ -38,6 +38,18 @@ static struct world *joined(uint64_t streams)
     return w;
 }
 
+/* Two clients that count alike, each answered before the other one asks. */
+static void ask_in_turn(struct world *w)
+{
+    static const char *const ids[] = {"1", "2", "3"};
+    for (int i = 0; i < 3; i++) {
+        post(w, 41, ids[i]);
+        answer(w, 1, ids[i]);
+        post(w, 42, ids[i]);
+        answer(w, 2, ids[i]);
+    }
+}
+
 Test(tracker_endpoint, two_answers_tie_a_stream)
 {
     static const int statuses[] = {202, 204, 200};
@@ -99,13 +111,7 @@ Test(tracker_endpoint, one_answer_proves_nothing)
 Test(tracker_endpoint, a_response_before_its_request_refutes)
 {
     struct world *w = joined(2);
-    static const char *const ids[] = {"1", "2", "3"};
-    for (int i = 0; i < 3; i++) {
-        post(w, 41, ids[i]);
-        answer(w, 1, ids[i]);
-        post(w, 42, ids[i]);
-        answer(w, 2, ids[i]);
-    }
+    ask_in_turn(w);
     world_wait(w);
     cr_expect_eq(world_count(w, " result s"), 6, "%s", w->log);
     cr_expect_eq(world_count(w, "name=a http=0"), 0);
@@ -203,13 +209,7 @@ static struct world *announced(uint64_t streams)
 Test(tracker_endpoint, another_target_than_the_announced)
 {
     struct world *w = announced(2);
-    static const char *const ids[] = {"1", "2", "3"};
-    for (int i = 0; i < 3; i++) {
-        post(w, 41, ids[i]);
-        answer(w, 1, ids[i]);
-        post(w, 42, ids[i]);
-        answer(w, 2, ids[i]);
-    }
+    ask_in_turn(w);
     world_wait(w);
     cr_expect_eq(world_count(w, " result s1 name=a"), 3, "%s", w->log);
     cr_expect_eq(world_count(w, " result s2 name=b"), 3, "%s", w->log);

@@ -313,8 +313,8 @@ static const char *join(size_t first)
     return world.log;
 }
 
-/* Events of a stream that began long ago, and exchanges whose fields are known from before. */
-Test(http2_loss, joined)
+/* Stream 1 has begun when stream 31 asks: the number of that segment. */
+static size_t stream_before_request_31(void)
 {
     h2_init(&h);
     h2_segment(&h, DIR_C2S);
@@ -324,6 +324,13 @@ Test(http2_loss, joined)
     size_t first = h.count;
     h2_segment(&h, DIR_C2S);
     ask(31);
+    return first;
+}
+
+/* Events of a stream that began long ago, and exchanges whose fields are known from before. */
+Test(http2_loss, joined)
+{
+    size_t first = stream_before_request_31();
     h2_segment(&h, DIR_S2C);
     h2_data(&h, 1, 0, h2_event(2));
     h2_headers(&h, 31, 0, H2_SSE);
@@ -342,14 +349,7 @@ Test(http2_loss, joined_at_each_kind_of_line)
     static const char *const lines[] = {"event: message\n", "id: 7\n", "retry: 5\n",
                                         ": comment\n",      "data:\n", "x: y\n"};
     for (size_t i = 0; i < 6; i++) {
-        h2_init(&h);
-        h2_segment(&h, DIR_C2S);
-        ask(1);
-        h2_segment(&h, DIR_S2C);
-        h2_headers(&h, 1, 0, H2_SSE);
-        size_t first = h.count;
-        h2_segment(&h, DIR_C2S);
-        ask(31);
+        size_t first = stream_before_request_31();
         h2_segment(&h, DIR_S2C);
         char event[256];
         snprintf(event, sizeof(event), "%s%s", lines[i], h2_event(2) + strlen("event: message\n"));

@@ -45,33 +45,6 @@ static void add_begin(struct hash_stream *seen, const struct record_begin *b)
     hash_stream_feed(seen, b->version, strlen(b->version));
 }
 
-static void add_message(struct hash_stream *seen, const struct message *m)
-{
-    uint64_t facts[] = {(uint64_t)m->first.ts_ns,
-                        (uint64_t)m->last.ts_ns,
-                        m->bytes,
-                        m->id.type,
-                        m->id.hash,
-                        m->cancels.type,
-                        m->cancels.hash,
-                        m->event_id,
-                        (uint64_t)m->error_code,
-                        m->flags,
-                        m->kind,
-                        m->dir,
-                        m->method,
-                        m->squirrel,
-                        m->text_used,
-                        m->capabilities};
-    ADD(facts);
-    for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
-        size_t n;
-        const char *text = message_text(m, (enum message_text)i, &n);
-        ADD(n);
-        hash_stream_feed(seen, text, n);
-    }
-}
-
 static void add_links(struct hash_stream *seen, const struct record_links *l)
 {
     uint64_t facts[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};
@@ -99,7 +72,7 @@ static void on_record(void *ctx, struct record *r)
         add_links(seen, &r->u.links);
         break;
     case RECORD_MESSAGE:
-        add_message(seen, &r->u.message);
+        sequence_message(seen, &r->u.message);
         break;
     case RECORD_EVENT: {
         const struct record_event *e = &r->u.event;

@@ -19,34 +19,9 @@ static void take(void *ctx, const struct message *m)
 {
     struct seen *seen = ctx;
     const struct record_links *l = &seen->rpc->links;
-    uint64_t facts[] = {(uint64_t)m->first.ts_ns,
-                        m->first.packet,
-                        (uint64_t)m->last.ts_ns,
-                        m->last.packet,
-                        m->bytes,
-                        m->id.type,
-                        m->id.hash,
-                        m->cancels.type,
-                        m->cancels.hash,
-                        m->event_id,
-                        (uint64_t)m->error_code,
-                        m->flags,
-                        m->kind,
-                        m->dir,
-                        m->method,
-                        m->squirrel,
-                        m->text_used,
-                        m->capabilities,
-                        seen->rpc->linked};
-    hash_stream_feed(&seen->stream, facts, sizeof(facts));
-    for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
-        size_t n;
-        const char *text = message_text(m, (enum message_text)i, &n);
-        if (text + n > m->text + m->text_used)
-            abort();
-        hash_stream_feed(&seen->stream, &n, sizeof(n));
-        hash_stream_feed(&seen->stream, text, n);
-    }
+    uint64_t places[] = {m->first.packet, m->last.packet, seen->rpc->linked};
+    hash_stream_feed(&seen->stream, places, sizeof(places));
+    sequence_message(&seen->stream, m);
     if (!seen->rpc->linked)
         return;
     uint64_t links[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};

@@ -2,9 +2,12 @@
 #ifndef TESTS_FUZZ_SEQUENCE_H
 #define TESTS_FUZZ_SEQUENCE_H
 
+#include "base/hash.h"
+#include "dissect/message.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -60,6 +63,36 @@ static inline bool sequence_next(struct sequence *s)
         memcpy(s->text, from, s->n);
     }
     return true;
+}
+
+/* Adds what m says, all but where it was. */
+static inline void sequence_message(struct hash_stream *seen, const struct message *m)
+{
+    uint64_t facts[] = {(uint64_t)m->first.ts_ns,
+                        (uint64_t)m->last.ts_ns,
+                        m->bytes,
+                        m->id.type,
+                        m->id.hash,
+                        m->cancels.type,
+                        m->cancels.hash,
+                        m->event_id,
+                        (uint64_t)m->error_code,
+                        m->flags,
+                        m->kind,
+                        m->dir,
+                        m->method,
+                        m->squirrel,
+                        m->text_used,
+                        m->capabilities};
+    hash_stream_feed(seen, facts, sizeof(facts));
+    for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
+        size_t n;
+        const char *text = message_text(m, (enum message_text)i, &n);
+        if (text + n > m->text + m->text_used)
+            abort();
+        hash_stream_feed(seen, &n, sizeof(n));
+        hash_stream_feed(seen, text, n);
+    }
 }
 
 #endif
