@@ -71,7 +71,7 @@ bool channel_unproven(const struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return false;
-    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    const struct tracker_link *link = channel_link(t, ch);
     return ch->kept || !link || !link->proven;
 }
 
@@ -79,14 +79,14 @@ void channel_prove(struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return;
-    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    struct tracker_link *link = channel_link(t, ch);
     if (link)
         link->proven = true;
 }
 
 void channel_refute(struct tracker *t, struct channel *ch)
 {
-    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    struct tracker_link *link = channel_link(t, ch);
     if (link)
         link->refuted = true;
     ch->flags |= CHANNEL_UNCERTAIN;
@@ -96,7 +96,7 @@ static bool is_refuted(const struct tracker *t, const struct channel *ch)
 {
     if (!(ch->flags & CHANNEL_JOINED))
         return false;
-    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    const struct tracker_link *link = channel_link(t, ch);
     return link && link->refuted;
 }
 
@@ -115,15 +115,8 @@ static void tell_masks(struct tracker *t, struct channel *ch)
 /* What is known of its connection, which spoke JSON-RPC; NULL: out of memory. */
 static struct tracker_link *link_of(struct tracker *t, const struct channel *ch)
 {
-    uint64_t conn_id = ch->key.conn_id;
-    struct tracker_link *link = tracker_link_find(t, conn_id);
-    void *entry;
-    if (link)
-        return link;
-    if (table_insert(t->links, &conn_id, &entry) == 0)
-        return tracker_near(t, conn_id)->link = entry;
-    t->forgot = true;
-    return NULL;
+    struct tracker_link *link = channel_link(t, ch);
+    return link ? link : tracker_link_add(t, ch->key.conn_id, ch->slot);
 }
 
 /* Without memory later channels prove themselves. */
@@ -200,6 +193,7 @@ static struct channel *make(struct tracker *t, const struct record *r)
     ch->client = r->client;
     ch->server = r->server;
     ch->transport = r->transport;
+    ch->slot = r->slot;
     return ch;
 }
 
@@ -230,7 +224,7 @@ void channel_begin(struct tracker *t, const struct record *r)
     if (!(ch->flags & (CHANNEL_HAS_SESSION | CHANNEL_STUB)) && ch->method == HTTP_METHOD_POST &&
         has_path(ch)) {
         struct session_key key = session_key_endpoint(ch, ch->target_hash);
-        ch->announced = channel_is_http(ch) && session_find(t, &key);
+        ch->announced = t->targets > 0 && channel_is_http(ch) && session_find(t, &key);
     }
     ch->lossy = in_unknown_session(ch);
     ch->modern = modern_head(ch);
@@ -267,7 +261,7 @@ static bool is_orphan_of_mcp(const struct tracker *t, const struct channel *ch,
 {
     if (m->dir != DIR_S2C || !channel_is_http(ch) || !(ch->flags & CHANNEL_STUB))
         return false;
-    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    const struct tracker_link *link = channel_link(t, ch);
     if (!link || !link->mcp || link->foreign)
         return false;
     struct channel_path key = {.server = ch->server, .shared = 1};
@@ -287,10 +281,11 @@ static void drop(struct tracker *t, struct channel *ch, const struct message *m)
         return;
     link->foreign |= ch->foreign;
     note_shared(t, ch, link);
-    if (ch->foreign)
-        link->foreign_bytes += bytes;
-    else
-        link->unproven_bytes += bytes;
+    struct tracker_odd *odd = bytes > 0 ? tracker_odd(t, link) : NULL;
+    if (odd && ch->foreign)
+        odd->foreign_bytes += bytes;
+    else if (odd)
+        odd->unproven_bytes += bytes;
 }
 
 bool channel_prove_mcp(struct tracker *t, struct channel *ch, const struct message *m)

@@ -30,6 +30,7 @@ struct channel {
     uint64_t method_hash;         /* Mcp-Method and Mcp-Name, as in struct record_begin */
     uint64_t name_hash;
     uint64_t identity_hash; /* of the client, as its latest modern request names it */
+    uint32_t slot;          /* of its connection: as in struct conn */
     char version[CHANNEL_VERSION_BYTES];
     uint16_t flags;    /* enum channel_flag, of the request head */
     uint16_t status;   /* 0: no response head yet */
@@ -68,6 +69,12 @@ _Static_assert(sizeof(struct channel_path) == 32, "no padding: compared as bytes
 static inline bool channel_is_http(const struct channel *ch)
 {
     return ch->transport == TRANSPORT_HTTP1 || ch->transport == TRANSPORT_HTTP2;
+}
+
+/* What is known of its connection; NULL: it did not speak JSON-RPC, or is gone. */
+static inline struct tracker_link *channel_link(const struct tracker *t, const struct channel *ch)
+{
+    return tracker_link_find(t, ch->key.conn_id, ch->slot);
 }
 
 /* A stream that goes on where another one broke off. */

@@ -41,7 +41,7 @@ static void tell(struct tracker *t, struct event_message *e)
 static uint64_t event_scope(const struct tracker *t, const struct channel *ch)
 {
     if ((ch->flags & CHANNEL_STUB) && !session_named(ch->session)) {
-        const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+        const struct tracker_link *link = channel_link(t, ch);
         if (link && link->scope)
             return link->scope;
     }
@@ -167,7 +167,7 @@ static bool request_again(const struct tracker *t, const struct channel *ch,
 static bool is_retry(const struct tracker *t, const struct pending *twin, const struct channel *ch,
                      const struct message *m)
 {
-    const struct tracker_link *link = tracker_link_find(t, twin->conn_id);
+    const struct tracker_link *link = tracker_link_find(t, twin->conn_id, twin->conn_slot);
     bool open = twin->channel && (twin->channel->status != 0 || !link || !link->closed);
     size_t name_len, twin_len;
     const char *name = message_text(m, MESSAGE_TEXT_NAME, &name_len);
@@ -239,7 +239,7 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
  * since that was not seen. */
 static bool has_one_session(const struct tracker *t, const struct channel *ch)
 {
-    const struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    const struct tracker_link *link = channel_link(t, ch);
     return link && !link->mixed && !(ch->flags & CHANNEL_REQUEST_MISSING) && ch->session &&
            link->scope == ch->session->scope;
 }

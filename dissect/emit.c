@@ -26,6 +26,7 @@ struct event_origin emit_origin(const struct channel *ch, const char *version)
                                  .client = ch->client,
                                  .server = ch->server,
                                  .transport = ch->transport,
+                                 .slot = ch->slot,
                                  .session = ch->session ? ch->session->number : 0,
                                  .version = version && version[0] ? version : emit_version(ch)};
 }
@@ -80,7 +81,7 @@ void emit_message(struct tracker *t, struct event_message *e)
 {
     uint64_t conn_id = e->origin.conn_id;
     if (conn_id != t->latest_speaker) {
-        struct tracker_link *link = tracker_link_find(t, conn_id);
+        struct tracker_link *link = tracker_link_find(t, conn_id, e->origin.slot);
         e->speaker = !link         ? EVENT_SPEAKER_UNKNOWN
                      : link->spoke ? EVENT_SPEAKER_KNOWN
                                    : EVENT_SPEAKER_NEW;
@@ -124,6 +125,7 @@ struct event_origin emit_pending_origin(const struct pending *p)
                                  .client = p->client,
                                  .server = p->server,
                                  .transport = p->transport,
+                                 .slot = p->conn_slot,
                                  .session = s ? s->number : p->session_number,
                                  .version = p->version[0] ? p->version
                                             : s           ? s->names->version

@@ -20,6 +20,7 @@ struct event_origin {
     uint64_t conn_id;
     struct endpoint client, server;
     uint8_t transport;   /* enum record_transport */
+    uint32_t slot;       /* of the connection: as in struct conn */
     uint64_t session;    /* 1, 2, ... in order of appearance; 0 = none known */
     const char *version; /* protocol revision of the session or message; "" = not known */
 };

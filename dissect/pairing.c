@@ -164,6 +164,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->server = ch->server;
     p->target_hash = ch->target_hash;
     p->conn_id = ch->key.conn_id;
+    p->conn_slot = ch->slot;
     p->channel_number = ch->key.number;
     p->transport = ch->transport;
     p->request = m->last;

@@ -56,6 +56,7 @@ struct pending {
     int64_t deadline_ns;
     char *overflow; /* the texts when they do not fit into `text`: id, name, method */
     uint32_t channel_number;
+    uint32_t conn_slot; /* as in struct conn */
     uint8_t dir, method, transport;
     uint8_t id_len, name_len, method_len;
     bool lossy;           /* losses may have swallowed its answer, or it may be over */

@@ -76,22 +76,33 @@ struct session *session_find(const struct tracker *t, const struct session_key *
     return table_find(t->sessions, &hash);
 }
 
-/* The session that the connection had before, if that is the one of the key; else NULL. */
-static struct session *known_session(const struct tracker_near *near, const struct session_key *key,
-                                     const struct channel *ch)
+static void begin(struct tracker *t, struct session *s, const struct session_key *key,
+                  const struct channel *ch)
 {
-    struct session *s = near->session;
-    bool same = s && key->kind == SESSION_KIND_ID && near->session_conn == ch->key.conn_id &&
-                near->session_value == key->value && s->key == near->session_hash &&
-                memcmp(&s->server, &key->server, sizeof(s->server)) == 0;
+    s->scope = ++t->last_scope;
+    s->conn_id = ch->key.conn_id;
+    s->client = ch->client;
+    s->server = key->server;
+    s->kind = (uint8_t)key->kind;
+    s->transport = ch->transport;
+    s->names = &names_none;
+    t->targets += key->kind == SESSION_KIND_ENDPOINT;
+}
+
+/* The session of that value that the connection had before; NULL: it had none, or another one. */
+static struct session *known_session(const struct tracker_link *link, const struct session_key *key)
+{
+    struct session *s = link->session;
+    bool same = s && link->session_value == key->value && s->scope == link->session_scope &&
+                s->key != 0 && memcmp(&s->server, &key->server, sizeof(s->server)) == 0;
     return same ? s : NULL;
 }
 
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
-    struct tracker_near *near = tracker_near(t, ch->key.conn_id);
-    struct session *s = known_session(near, key, ch);
+    struct tracker_link *link = key->kind == SESSION_KIND_ID ? channel_link(t, ch) : NULL;
+    struct session *s = link ? known_session(link, key) : NULL;
     if (s) {
         table_touch(t->sessions, s);
         return s;
@@ -104,23 +115,15 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
         return NULL;
     }
     s = entry;
-    if (key->kind == SESSION_KIND_ID) {
-        near->session = s;
-        near->session_hash = hash;
-        near->session_value = key->value;
-        near->session_conn = ch->key.conn_id;
-    }
-    if (!added) {
+    if (!added)
         table_touch(t->sessions, s);
-        return s;
+    else
+        begin(t, s, key, ch);
+    if (link) {
+        link->session = s;
+        link->session_value = key->value;
+        link->session_scope = s->scope;
     }
-    s->scope = ++t->last_scope;
-    s->conn_id = ch->key.conn_id;
-    s->client = ch->client;
-    s->server = key->server;
-    s->kind = (uint8_t)key->kind;
-    s->transport = ch->transport;
-    s->names = &names_none;
     return s;
 }
 
@@ -128,6 +131,7 @@ void session_remove(struct tracker *t, struct session *s)
 {
     endpoint_forget(t, s);
     names_release(t, &s->names);
+    t->targets -= s->kind == SESSION_KIND_ENDPOINT;
     table_remove(t->sessions, s);
 }
 
@@ -155,7 +159,7 @@ void session_leave(struct tracker *t, struct channel *ch)
 /* Remembers whether a connection carries one session or several. */
 static void note_link(const struct tracker *t, const struct session *s, const struct channel *ch)
 {
-    struct tracker_link *link = tracker_link_find(t, ch->key.conn_id);
+    struct tracker_link *link = channel_link(t, ch);
     if (!link || !session_named(s))
         return;
     if (link->scope == 0)
@@ -386,4 +390,5 @@ void session_evict(void *tracker, void *entry)
     }
     session_farewell(t, s);
     names_release(t, &s->names);
+    t->targets -= s->kind == SESSION_KIND_ENDPOINT;
 }

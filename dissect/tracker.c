@@ -58,6 +58,68 @@ bool tracker_lost_since(const struct tracker *t, const struct endpoint *client,
     return loss && loss->packet >= packet;
 }
 
+/* ---- what is known of connections */
+
+static bool link_room(struct tracker *t, uint32_t slab)
+{
+    if (slab < t->link_slabs)
+        return true;
+    size_t room = t->link_slabs ? t->link_slabs : TRACKER_LINKS;
+    while (room <= slab)
+        room *= 2;
+    struct tracker_link **links = realloc(t->links, room * sizeof(*links));
+    if (!links)
+        return false;
+    memset(links + t->link_slabs, 0, (room - t->link_slabs) * sizeof(*links));
+    t->links = links;
+    t->link_slabs = (uint32_t)room;
+    return true;
+}
+
+static void link_remove(struct tracker_link *link)
+{
+    free(link->odd);
+    memset(link, 0, sizeof(*link));
+}
+
+struct tracker_link *tracker_link_add(struct tracker *t, uint64_t conn_id, uint32_t slot)
+{
+    uint32_t slab = slot / TRACKER_LINKS;
+    if (link_room(t, slab) && !t->links[slab])
+        t->links[slab] = calloc(TRACKER_LINKS, sizeof(struct tracker_link));
+    if (slab >= t->link_slabs || !t->links[slab]) {
+        t->forgot = true;
+        return NULL;
+    }
+    struct tracker_link *link = &t->links[slab][slot % TRACKER_LINKS];
+    if (link->conn_id > conn_id)
+        return NULL;
+    link_remove(link);
+    link->conn_id = conn_id;
+    return link;
+}
+
+struct tracker_odd *tracker_odd(struct tracker *t, struct tracker_link *link)
+{
+    if (!link->odd)
+        link->odd = calloc(1, sizeof(*link->odd));
+    if (!link->odd)
+        t->forgot = true;
+    return link->odd;
+}
+
+static void links_free(struct tracker *t)
+{
+    for (uint32_t slab = 0; slab < t->link_slabs; slab++) {
+        for (uint32_t i = 0; t->links[slab] && i < TRACKER_LINKS; i++)
+            free(t->links[slab][i].odd);
+        free(t->links[slab]);
+    }
+    free(t->links);
+}
+
+/* ---- records */
+
 static void arrive(struct tracker *t, const struct stream_pos *at)
 {
     t->at = *at;
@@ -78,11 +140,12 @@ static void note_hidden_loss(struct tracker *t, const struct record *r, struct t
     uint64_t lost = 0;
     for (int side = 0; side < DIR_COUNT; side++)
         lost += r->u.conn.side[side].lost_bytes + r->u.conn.side[side].truncated_bytes;
-    if (lost <= (link ? link->told_bytes : 0))
+    if (lost <= (link && link->odd ? link->odd->told_bytes : 0))
         return;
     tracker_note_loss(t, &r->client, &r->server);
-    if (link)
-        link->told_bytes = lost;
+    struct tracker_odd *odd = link ? tracker_odd(t, link) : NULL;
+    if (odd)
+        odd->told_bytes = lost;
 }
 
 static void take_conn(struct tracker *t, const struct record *r)
@@ -91,15 +154,16 @@ static void take_conn(struct tracker *t, const struct record *r)
         legs_missed(t, &r->client, &r->server);
     if (r->conn_event == CONN_EVENT_GONE && r->u.conn.midstream && r->u.conn.whole)
         legs_whole(t, &r->client, &r->server);
-    struct tracker_link *link = tracker_link_find(t, r->conn_id);
+    struct tracker_link *link = tracker_link_find(t, r->conn_id, r->slot);
+    const struct tracker_odd *odd = link ? link->odd : NULL;
     struct event_connection e = {.event = r->conn_event,
                                  .conn = &r->u.conn,
                                  .transport = r->transport,
                                  .content = r->u.content,
                                  .mcp = link && link->mcp,
                                  .spoke = link && link->spoke,
-                                 .foreign_bytes = link ? link->foreign_bytes : 0,
-                                 .unproven_bytes = link ? link->unproven_bytes : 0,
+                                 .foreign_bytes = odd ? odd->foreign_bytes : 0,
+                                 .unproven_bytes = odd ? odd->unproven_bytes : 0,
                                  .noted = r->u.noted,
                                  .at = r->at};
     t->sink->connection(t->sink->ctx, &e);
@@ -108,7 +172,7 @@ static void take_conn(struct tracker *t, const struct record *r)
         link->closed = true;
     if (link && r->conn_event == CONN_EVENT_GONE) {
         t->latest_speaker = 0;
-        table_remove(t->links, link);
+        link_remove(link);
     }
 }
 
@@ -170,9 +234,10 @@ static void take_finding(struct tracker *t, const struct record *r)
     } else if (finding == FINDING_UNDECODABLE && ch) {
         ch->opaque = true;
     }
-    struct tracker_link *link = of_connection ? tracker_link_find(t, r->conn_id) : NULL;
-    if (link && finding == FINDING_GAP)
-        link->told_bytes += r->u.finding.amount;
+    struct tracker_link *link = of_connection ? tracker_link_find(t, r->conn_id, r->slot) : NULL;
+    struct tracker_odd *odd = link && finding == FINDING_GAP ? tracker_odd(t, link) : NULL;
+    if (odd)
+        odd->told_bytes += r->u.finding.amount;
     bool mcp = ch && ch->mcp;
     if (ch && !mcp && finding == FINDING_BAD_MASK)
         ch->masks[r->u.finding.dir] = true; /* for channel_admits() to tell */
@@ -268,7 +333,6 @@ static bool make_tables(struct tracker *t)
     t->near = calloc(TRACKER_NEAR, sizeof(*t->near));
     t->channels = make_table(
         t, PLAN(cap[LIMIT_ID_EXCHANGES], struct channel, struct channel_key, channel_evict));
-    t->links = make_table(t, PLAN(cap[LIMIT_ID_FLOWS], struct tracker_link, uint64_t, NULL));
     t->sessions = make_table(t, PLAN(sessions, struct session, uint64_t, session_evict));
     t->names = make_table(
         t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
@@ -293,7 +357,7 @@ static bool make_tables(struct tracker *t)
         make_table(t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operations_leg, uint64_t, NULL));
     t->joined = make_table(
         t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct legs_joined, struct tracker_peers, NULL));
-    return t->near && t->channels && t->links && t->sessions && t->names && t->pending && t->ids &&
+    return t->near && t->channels && t->sessions && t->names && t->pending && t->ids &&
            t->answered && t->seen && t->endpoints && t->strays && t->losses && t->operations &&
            t->operation_keys && t->joined && t->facts && t->operation_legs;
 }
@@ -357,10 +421,10 @@ void tracker_free(struct tracker *t)
     if (t->pending && t->answered)
         pairing_fini(t);
     table_free(t->channels);
-    table_free(t->links);
-    for (struct session *s = t->sessions ? table_oldest(t->sessions) : NULL; s;
+    for (struct session *s = t->targets > 0 ? table_oldest(t->sessions) : NULL; s;
          s = table_next(t->sessions, s))
         endpoint_forget(t, s);
+    links_free(t);
     table_free(t->sessions);
     table_free(t->names);
     table_free(t->pending);

@@ -46,7 +46,6 @@ struct tracker {
     struct limits_hit *hit;
     struct record_sink record_sink;
     struct table *channels;       /* struct channel */
-    struct table *links;          /* struct tracker_link */
     struct table *sessions;       /* struct session */
     struct table *names;          /* names.c */
     struct table *pending;        /* struct pending; a list without keys */
@@ -73,21 +72,33 @@ struct tracker {
     bool operations_forgot;  /* something that waits for input was dropped or is not known */
     void *names_idle;        /* names.c */
     uint32_t names_idle_count;
-    struct session *untied;    /* HTTP+SSE targets without a stream (endpoint.h), newest first */
-    struct tracker_near *near; /* TRACKER_NEAR of them, by the low bits of conn_id */
-    struct stream_pos at;      /* of the latest record */
-    int64_t now_ns;            /* latest time so far: never runs backwards */
+    struct session *untied;      /* HTTP+SSE targets without a stream (endpoint.h), newest first */
+    uint32_t targets;            /* sessions of kind SESSION_KIND_ENDPOINT */
+    struct tracker_near *near;   /* TRACKER_NEAR of them, by the low bits of conn_id */
+    struct tracker_link **links; /* by slot, in slabs of TRACKER_LINKS; NULL: none spoke there */
+    uint32_t link_slabs;
+    struct stream_pos at; /* of the latest record */
+    int64_t now_ns;       /* latest time so far: never runs backwards */
     uint64_t last_scope, last_seq;
     bool forgot; /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
 };
 
-/* A connection that spoke JSON-RPC. */
-struct tracker_link {
-    uint64_t conn_id;
+/* What few connections have: bytes that are not MCP, or lost. */
+struct tracker_odd {
     uint64_t told_bytes;     /* lost, as far as it is known here */
     uint64_t foreign_bytes;  /* of messages that are no MCP */
     uint64_t unproven_bytes; /* of messages that came before anything showed whether they are */
+};
+
+/* A connection that spoke JSON-RPC. Its slot is another one's when it is gone, so conn_id tells
+ * whether it is that of the connection that is meant. */
+struct tracker_link {
+    uint64_t conn_id;        /* 0: nobody's */
+    struct tracker_odd *odd; /* NULL: nothing */
+    struct session *session; /* the latest of kind SESSION_KIND_ID, of which the next two are: as */
+    uint64_t session_value;  /* long as it is in the table (its key is not 0) and its scope is */
+    uint64_t session_scope;  /* the same it is what a look-up of session_value would find */
     uint64_t scope : 57;     /* of the first session on it that has a name; 0: none yet */
     bool mcp : 1;
     bool foreign : 1; /* it carries requests that are no MCP */
@@ -97,19 +108,16 @@ struct tracker_link {
     bool refuted : 1; /* an exchange brought another one's answer */
     bool closed : 1;  /* by FIN or RST; its channels may end later */
 };
-_Static_assert(sizeof(struct tracker_link) == 40, "one for each connection that speaks MCP");
+_Static_assert(sizeof(struct tracker_link) == 48, "one for each connection that speaks MCP");
+
+#define TRACKER_LINKS 64u /* in a slab; a power of two */
 
 /* Where the entries of a connection were found last, so that most records need no look into the
  * tables. Each is compared by its key before it is used, because it may be another one by now, of
  * another connection, too; a removed one has no key (base/table.h). */
 struct tracker_near {
     struct channel *channel;
-    struct tracker_link *link;
     struct channel_path *path;
-    struct session *session; /* of kind SESSION_KIND_ID; its key is session_hash, */
-    uint64_t session_hash;   /* which is made of the value and the server of the connection */
-    uint64_t session_value;
-    uint64_t session_conn;
 };
 
 #define TRACKER_NEAR                                                                               \
@@ -121,13 +129,22 @@ static inline struct tracker_near *tracker_near(const struct tracker *t, uint64_
 }
 
 /* What is known of a connection that spoke MCP; NULL: it did not, or was forgotten. */
-static inline struct tracker_link *tracker_link_find(const struct tracker *t, uint64_t conn_id)
+static inline struct tracker_link *tracker_link_find(const struct tracker *t, uint64_t conn_id,
+                                                     uint32_t slot)
 {
-    struct tracker_near *near = tracker_near(t, conn_id);
-    if (!near->link || near->link->conn_id != conn_id)
-        near->link = table_find(t->links, &conn_id);
-    return near->link;
+    uint32_t slab = slot / TRACKER_LINKS;
+    if (slab >= t->link_slabs || !t->links[slab])
+        return NULL;
+    struct tracker_link *link = &t->links[slab][slot % TRACKER_LINKS];
+    return link->conn_id == conn_id ? link : NULL;
 }
+
+/* That of a connection that has none yet. NULL: out of memory, or it is gone and a later one has
+ * its slot. */
+struct tracker_link *tracker_link_add(struct tracker *t, uint64_t conn_id, uint32_t slot);
+
+/* For writing; NULL: out of memory. */
+struct tracker_odd *tracker_odd(struct tracker *t, struct tracker_link *link);
 
 /* Two hosts: a client's address, its port zero, and a server endpoint. */
 struct tracker_peers {

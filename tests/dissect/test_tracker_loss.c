@@ -541,6 +541,29 @@ Test(tracker_loss, responses_of_a_gateway)
     }
 }
 
+/* What is told late of one that is gone says nothing about the one that has its slot now. */
+Test(tracker_loss, the_slot_of_a_connection_that_is_gone)
+{
+    struct world *w = world_new(0, 0);
+    w->slots = 4;
+    world_initialize(w, 1, 1, 5);
+    foreign_call(w, 1, 2, "1");
+    world_gone(w, 1);
+    cr_expect(w->gone.mcp && w->gone.spoke && w->gone.foreign_bytes > 0);
+    foreign_call(w, 5, 1, "1");
+    foreign_call(w, 1, 3, "2");
+    world_call(w, 1, 4, 5, "3");
+    world_gone(w, 5);
+    cr_expect(!w->gone.mcp && !w->gone.spoke && w->gone.foreign_bytes > 0);
+    world_call(w, 9, 1, 5, "4");
+    world_gone(w, 9);
+    cr_expect(w->gone.mcp && w->gone.spoke && w->gone.foreign_bytes == 0);
+    world_gone(w, 9);
+    cr_expect(!w->gone.mcp && !w->gone.spoke, "it was forgotten");
+    cr_expect_eq(world_count(w, "s open"), 1, "the session is found by any: %s", w->log);
+    world_free(w);
+}
+
 /* On a connection of their own they say nothing about the server. */
 Test(tracker_loss, other_protocols_beside_mcp)
 {

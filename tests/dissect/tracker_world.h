@@ -31,6 +31,7 @@ struct world {
     struct event_sink sink;
     struct stream_pos now;
     uint32_t server_port, client_host;
+    uint32_t slots; /* of connections, each the low bits of their numbers; 0: one for each */
     uint8_t transport;
     char log[1 << 16];
     size_t len;
@@ -171,6 +172,7 @@ static struct record world_record(struct world *w, enum record_type type, uint64
     struct record r = {.type = type,
                        .transport = w->transport,
                        .channel = channel,
+                       .slot = w->slots ? (uint32_t)conn % w->slots : (uint32_t)conn,
                        .conn_id = conn,
                        .client = {{10, 0, 0, (uint8_t)w->client_host}, (uint16_t)conn, 4, 0},
                        .server = {{10, 0, 1, 1}, (uint16_t)w->server_port, 4, 0},

@@ -119,6 +119,7 @@ static void make_record(struct record *r, const uint8_t *b, struct stream_pos *a
     at->ts_ns += (int8_t)b[1] * INT64_C(1000000000);
     *r = (struct record){.type = b[0] % (RECORD_END + 1),
                          .transport = b[0] >> 7 ? TRANSPORT_NONE : TRANSPORT_HTTP1,
+                         .slot = b[0] >> 3 & 1, /* some follow one another */
                          .conn_id = 1 + (b[0] >> 3 & 3),
                          .channel = b[0] >> 5 & 3,
                          .client = {{1}, b[0] >> 3 & 3, 4, 0},
