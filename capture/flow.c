@@ -273,6 +273,7 @@ void flow_remove(struct flow_table *t, struct flow *f)
         link = &at(t, *link)->chain;
     *link = f->chain;
     list_unlink(t, f);
+    f->list = FLOW_LIST_COUNT;
     f->chain = t->free_list;
     t->free_list = f->self;
     t->count--;
@@ -316,37 +317,42 @@ static uint32_t merge(const struct flow_table *t, uint32_t a, uint32_t b)
     return first;
 }
 
-/* Cuts off what is in order already. */
-static uint32_t take_run(const struct flow_table *t, uint32_t *rest)
+/* From *index on, what is in order by its place already: then no place was given again. Leaves *index
+ * behind it. NONE: there is no more. */
+static uint32_t take_run(const struct flow_table *t, uint32_t *index)
 {
-    uint32_t first = *rest;
-    struct flow *last = at(t, first);
-    while (last->newer != NONE && at(t, last->newer)->conn.id > last->conn.id)
-        last = at(t, last->newer);
-    *rest = last->newer;
-    last->newer = NONE;
+    uint32_t first = NONE, *end = &first;
+    uint64_t last_id = 0;
+    for (; *index < t->fresh; ++*index) {
+        struct flow *f = at(t, *index);
+        if (f->list == FLOW_LIST_COUNT)
+            continue;
+        if (f->conn.id < last_id)
+            break;
+        last_id = f->conn.id;
+        *end = *index;
+        end = &f->newer;
+    }
+    *end = NONE;
     return first;
 }
 
 /* Merge sort: sorted[k] is NONE or of 2^k runs. */
 void flow_sort(struct flow_table *t)
 {
-    uint32_t sorted[SORT_ROOM] = {NONE}, all = NONE;
-    for (int list = 0; list < FLOW_LIST_COUNT; list++) {
-        uint32_t rest = t->lists[list].oldest;
-        while (rest != NONE) {
-            uint32_t run = take_run(t, &rest);
-            int k = 0;
-            for (; sorted[k] != NONE; k++) {
-                run = merge(t, sorted[k], run);
-                sorted[k] = NONE;
-            }
-            sorted[k] = run;
+    uint32_t sorted[SORT_ROOM] = {NONE}, all = NONE, index = NONE + 1, run;
+    while ((run = take_run(t, &index)) != NONE) {
+        int k = 0;
+        for (; sorted[k] != NONE; k++) {
+            run = merge(t, sorted[k], run);
+            sorted[k] = NONE;
         }
-        t->lists[list] = (struct list){NONE, NONE, 0};
+        sorted[k] = run;
     }
     for (int k = 0; k < SORT_ROOM; k++)
         all = merge(t, sorted[k], all);
+    for (int list = 0; list < FLOW_LIST_COUNT; list++)
+        t->lists[list] = (struct list){NONE, NONE, 0};
     while (all != NONE) {
         struct flow *f = at(t, all);
         all = f->newer;

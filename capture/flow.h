@@ -57,7 +57,7 @@ struct flow {
     uint32_t reset_packets; /* packets of both sides up to the RST */
     uint32_t rtt_us;        /* of the handshake; before: from the first SYN to the latest */
     uint32_t self;          /* flow.c: index, from 1 on; dense, given again when removed */
-    uint8_t list;           /* enum flow_list */
+    uint8_t list;           /* enum flow_list; FLOW_LIST_COUNT: removed */
 };
 _Static_assert(sizeof(struct flow) <= 344, "a million flows are to fit into 350 MB");
 
