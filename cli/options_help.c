@@ -123,5 +123,5 @@ void options_help_command(FILE *stream, enum command command)
 void options_version(FILE *stream)
 {
     fprintf(stream, "mcpmeter %s\n%s\njansson %s\n%s\nJSON scanner: %s\n", version_program(),
-            source_libraries(), version_jansson(), version_openssl(), json_simd_name());
+            source_libraries(), version_jansson(), version_community_id(), json_simd_name());
 }

@@ -14,7 +14,7 @@ const char *version_jansson(void)
     return jansson_version_str();
 }
 
-const char *version_openssl(void)
+const char *version_community_id(void)
 {
     return community_id_library();
 }

@@ -11,6 +11,6 @@ const char *version_program(void);
 const char *version_jansson(void);
 
 /* The library of Community IDs, by name and version. */
-const char *version_openssl(void);
+const char *version_community_id(void);
 
 #endif

@@ -4,16 +4,15 @@
  * address, protocol, a zero byte, their ports; base64 behind "1:". The lower end is the one with
  * the lower address, of equal ones with the lower port, so both directions have the same id.
  *
- * The only user of libcrypto. Where SHA-1 is not to be had (a restricted build of the library) the
- * id is empty.
+ * The only user of nettle.
  */
 #include "metrics/event_line.h"
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <nettle/base64.h>
+#include <nettle/sha1.h>
+#include <nettle/version.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SHA1_BYTES   20
 #define PROTOCOL_TCP 6
 #define INPUT_MAX    (2 + 2 * 16 + 2 + 4)
 
@@ -47,17 +46,20 @@ const char *community_id(const struct endpoint *a, const struct endpoint *b,
     input[used++] = 0;
     used += put_port(input + used, a->port);
     used += put_port(input + used, b->port);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    char base64[4 * (SHA1_BYTES + 2) / 3 + 1];
-    text[0] = '\0';
-    if (!EVP_Digest(input, used, digest, NULL, EVP_sha1(), NULL))
-        return text;
-    EVP_EncodeBlock((unsigned char *)base64, digest, SHA1_BYTES);
+    struct sha1_ctx sha1;
+    uint8_t digest[SHA1_DIGEST_SIZE];
+    char base64[BASE64_ENCODE_RAW_LENGTH(SHA1_DIGEST_SIZE) + 1] = "";
+    sha1_init(&sha1);
+    sha1_update(&sha1, used, input);
+    sha1_digest(&sha1, sizeof(digest), digest);
+    base64_encode_raw(base64, sizeof(digest), digest);
     snprintf(text, COMMUNITY_ID_BYTES, "1:%s", base64);
     return text;
 }
 
 const char *community_id_library(void)
 {
-    return OpenSSL_version(OPENSSL_VERSION);
+    static char text[32];
+    snprintf(text, sizeof(text), "nettle %d.%d", nettle_version_major(), nettle_version_minor());
+    return text;
 }

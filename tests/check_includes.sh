@@ -44,8 +44,8 @@ offences() {
             bad("jansson lives in metrics and cli")
         if (header ~ /^libnet/ && room != "pcaps")
             bad("libnet lives under pcaps")
-        if (header ~ /^openssl\// && room != "metrics" && room != "tests")
-            bad("libcrypto lives in metrics")
+        if (header ~ /^nettle\// && room != "metrics" && room != "tests")
+            bad("nettle lives in metrics")
     }'
 }
 
@@ -70,7 +70,7 @@ prove 'cli/main.c:1:#include <pcap/pcap.h>'
 prove 'dissect/json.c:1:#include <jansson.h>'
 prove 'capture/ip.c:1:#include <libnet.h>'
 prove 'tests/base/test_buf.c:1:#include <libnet.h>'
-prove 'cli/main.c:1:#include <openssl/evp.h>'
+prove 'cli/main.c:1:#include <nettle/sha1.h>'
 
 files=$(find base capture dissect metrics cli pcaps tests -name node_modules -prune -o \
     \( -name '*.[ch]' -o -name '*.def' \) -print)

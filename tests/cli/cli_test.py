@@ -114,7 +114,7 @@ class Help(Case):
         with open(os.path.join(SOURCE, "VERSION"), encoding="ascii") as file:
             self.assertEqual(version, "mcpmeter " + file.read().strip())
         self.assertIn('"%s"' % version, self.manual())
-        for library in ("libpcap", "zlib", "zstd", "jansson", "OpenSSL"):
+        for library in ("libpcap", "zlib", "zstd", "jansson", "nettle"):
             self.assertRegex(run("--version").stdout.decode(), r"(?m)^%s \d+\.\d" % library)
         for command in COMMANDS:
             self.assertIn("\n.B %s\n" % command, self.manual())
