@@ -384,7 +384,7 @@ static int copy_packets(struct source *s, struct batch *b, uint32_t max_packets)
 static int fill(struct source *s, struct batch *b, uint32_t max_packets)
 {
     struct source_file *only = s->heap_count == 1 ? &s->files[s->heap[0]] : NULL;
-    if (only && only->plain.stream)
+    if (only && only->block.stream)
         source_file_fill(only, &s->pool.broken, b, max_packets);
     return b->count > 0 ? 1 : copy_packets(s, b, max_packets);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One capture file as packets, by libpcap: pcap (either byte order, micro- or nanoseconds) and
- * pcapng, always in nanoseconds. libpcap reads every header; the records of a plain pcap file are
- * read in blocks (source_plain.h), and by libpcap from the first one on that is not as usual.
+ * pcapng, always in nanoseconds. libpcap reads every header; the records of a pcap file that is
+ * the only one are read in blocks (source_block.h), and by libpcap from the first one on that is
+ * not as usual.
  *
  * The filter is applied here, not by libpcap, so that packets are counted as they are in the file
  * and a cut can be told by packet number.
@@ -99,8 +100,8 @@ int source_file_open(struct source_file *f, struct source_stream_pool *pool,
         f->stream = NULL;
     }
     f->packets = 0;
-    if (result == 0 && source_stream_is_direct(f->stream))
-        source_plain_begin(&f->plain, f->stream, f->pcap);
+    if (result == 0 && options->keep)
+        source_block_begin(&f->block, f->stream, f->pcap);
     return result;
 }
 
@@ -140,19 +141,12 @@ static void describe_end(struct source_file *f, const char *text, char *problem)
                  name, f->packets, text);
 }
 
-/* libpcap reads on where the plain reader stopped. */
-static int leave_plain(struct source_file *f)
-{
-    return fseeko(pcap_file(f->pcap), (off_t)source_plain_end(&f->plain), SEEK_SET);
-}
-
 /* The next record, by libpcap. Returns 1, or what pcap_next_ex() does at an end. */
 static int next_record(struct source_file *f, struct packet *ret_packet)
 {
     struct pcap_pkthdr *header;
     const u_char *data;
-    if (f->plain.stream && leave_plain(f) != 0)
-        return PCAP_ERROR;
+    source_block_end(&f->block);
     int result = pcap_next_ex(f->pcap, &header, &data);
     if (result != 1)
         return result;
@@ -196,16 +190,16 @@ static bool passes(const struct bpf_program *filter, const struct packet *p)
 void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
                       uint32_t max)
 {
-    while (b->count == 0 && source_plain_load(&f->plain, b->memory)) {
+    while (b->count == 0 && source_block_load(&f->block, b->memory)) {
         struct packet *p = b->packets;
-        while (b->count < max && source_plain_next(&f->plain, p)) {
+        while (b->count < max && source_block_next(&f->block, p)) {
             f->packets++;
             p->link_type = f->head.link_type;
             if (!f->filter || passes(f->filter, p))
                 p = &b->packets[++b->count];
         }
-        b->used = b->count > 0 ? (uint32_t)(f->plain.end - b->memory) : 0;
-        source_plain_unload(&f->plain, b->count == max);
+        b->used = b->count > 0 ? (uint32_t)(f->block.end - b->memory) : 0;
+        source_block_unload(&f->block, b->count == max);
         if (atomic_load_explicit(broken, memory_order_relaxed))
             break;
     }
@@ -234,7 +228,7 @@ enum source_file_result source_file_read(struct source_file *f, const atomic_boo
 
 void source_file_close(struct source_file *f)
 {
-    source_plain_end(&f->plain);
+    source_block_end(&f->block);
     if (f->pcap)
         pcap_close(f->pcap); /* and the FILE */
     source_stream_close(f->stream);

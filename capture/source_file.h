@@ -3,7 +3,7 @@
 #define CAPTURE_SOURCE_FILE_H
 
 #include "capture/batch.h"
-#include "source_plain.h"
+#include "source_block.h"
 #include "source_stream.h"
 #include <pcap/pcap.h>
 
@@ -13,7 +13,7 @@ struct source_file {
     struct source_stream_input input;
     struct source_stream *stream;     /* NULL while closed, or when read from a foreign FILE */
     pcap_t *pcap;                     /* NULL while closed */
-    struct source_plain plain;        /* reads the records as long as they are the usual case */
+    struct source_block block;        /* reads the records as long as they are the usual case */
     const struct bpf_program *filter; /* packets that do not match are skipped; may be NULL */
     struct packet head;               /* for the merge: the packet read last, and the link type */
     uint64_t packets;                 /* read so far, those skipped included */

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A capture file as a stdio stream: see source_stream.h. Follows RFC 1952 (gzip, members one after
- * another) and RFC 8878 (zstd, frames one after another, skippable ones too).
+ * A capture file as a stdio stream: see source_stream.h.
  *
  * The stream is a fopencookie() whose read function takes raw bytes from a descriptor and either
- * hands them on, or through zlib or libzstd. The first four bytes decide which. Descriptors of
+ * hands them on, or decoded (source_coding.h). The first four bytes decide which. Descriptors of
  * regular files are kept in a list from newest to oldest use; opening one more than the pool
  * allows closes the oldest, whose stream opens its file again, at its offset, when it is read next.
  *
- * Where reading may wait (pipes), stdio has no buffer; this file has it instead, and can tell what
- * is there already.
- *
- * Limits: a zstd window above 128 MiB is refused by libzstd's default. What follows a complete gzip
- * member or zstd frame and is no further one is padding and ignored, as gzip(1) does.
+ * Bytes that were read and are still to come lie in a buffer of this file, `ahead`: what was given
+ * back, and where reading may wait (pipes), what stdio would hold, which has no buffer there; so it
+ * can be told what is there already. A regular file that is not compressed is read at `offset`, and
+ * giving back is going back.
  *
  * A break request is noticed at the next read; a stream that waits for a pipe looks for it five
  * times a second, so that it does not depend on how the signal was installed.
@@ -20,6 +18,10 @@
 #define _GNU_SOURCE 1 /* fopencookie() */
 #include "source_stream.h"
 #include "base/err.h"
+#include "base/limits.h"
+#include "capture/batch.h"
+#include "source_coding.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -27,14 +29,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
-#define INPUT_BYTES 65536 /* compressed bytes read at once: a few blocks of either coding */
-#define MAGIC_BYTES 4
-#define POLL_MS     200
-
-enum coding { CODING_PLAIN, CODING_GZIP, CODING_ZSTD };
+#define POLL_MS   200
+#define SIP_BYTES 4 /* at once, until the file's header was read: all of it is in such units */
 
 struct source_stream {
     struct source_stream_pool *pool;
@@ -44,20 +41,15 @@ struct source_stream {
     uint64_t offset;
     int fd; /* -1: closed for now */
     int error_number;
-    enum coding coding;
+    struct source_coding coding;
     enum source_stream_end end;
-    uint8_t magic[MAGIC_BYTES]; /* plain streams: bytes still to be handed on first */
-    size_t magic_at, magic_len;
-    bool direct;  /* stdio reads the descriptor itself */
-    bool inside;  /* a gzip member or zstd frame has begun and not ended */
-    bool pending; /* the decoder may hold output that did not fit */
-    bool padding; /* only padding is left */
-    uint8_t *in;
-    size_t in_at, in_len;
-    size_t ahead_at, ahead_len; /* in stdio_buffer, if that is not stdio's */
-    size_t buffer_bytes;        /* of stdio_buffer */
-    z_stream zlib;
-    ZSTD_DCtx *zstd;
+    bool sips;           /* stdio gets no more than was asked for, which is noted in `opening` */
+    bool pending;        /* the decoder may hold output that did not fit */
+    size_t buffer_bytes; /* of stdio_buffer; read ahead of stdio at most */
+    uint8_t *ahead;      /* NULL: neither is the only one nor waits */
+    size_t ahead_at, ahead_end, ahead_room; /* the bytes in it; how large it is */
+    uint8_t *opening;                       /* NULL: nothing is to be noted, or it was too much */
+    size_t opening_bytes;
 };
 
 /* ---- the pool ---- */
@@ -131,8 +123,6 @@ static int attach(struct source_stream *s)
         errno = EISDIR;
         goto fail;
     }
-    if (s->offset && lseek(fd, (off_t)s->offset, SEEK_SET) < 0)
-        goto fail;
     s->fd = fd;
     if (input->regular)
         pool_link(s);
@@ -170,6 +160,12 @@ static bool wait_readable(const struct source_stream *s)
     return false;
 }
 
+static bool is_readable(const struct source_stream *s)
+{
+    struct pollfd pfd = {.fd = s->fd, .events = POLLIN};
+    return poll(&pfd, 1, 0) > 0;
+}
+
 /* Bytes as they are in the file. Returns their number, 0 at the end, -1 on failure. */
 static ssize_t read_raw(struct source_stream *s, void *out, size_t n)
 {
@@ -182,11 +178,12 @@ static ssize_t read_raw(struct source_stream *s, void *out, size_t n)
         pool_unlink(s);
         pool_link(s);
     }
+    bool waits = source_stream_waits(s);
     ssize_t got;
     do {
-        if (!s->input->regular && !wait_readable(s))
+        if (waits && !wait_readable(s))
             return fail(s, EINTR);
-        got = read(s->fd, out, n);
+        got = waits ? read(s->fd, out, n) : pread(s->fd, out, n, (off_t)s->offset);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN) && !broken(s));
     if (got < 0)
         return fail(s, errno);
@@ -194,124 +191,107 @@ static ssize_t read_raw(struct source_stream *s, void *out, size_t n)
     return got;
 }
 
-static ssize_t read_plain(struct source_stream *s, char *out, size_t n)
-{
-    size_t left = s->magic_len - s->magic_at;
-    if (left == 0)
-        return read_raw(s, out, n);
-    size_t take = left < n ? left : n;
-    memcpy(out, s->magic + s->magic_at, take);
-    s->magic_at += take;
-    return (ssize_t)take;
-}
-
-static void damaged(struct source_stream *s)
-{
-    s->end = SOURCE_STREAM_DAMAGED;
-    s->padding = true;
-}
-
-/* One step of inflate(). Returns the bytes written to out. */
-static size_t step_gzip(struct source_stream *s, char *out, size_t n)
-{
-    if (!s->inside && s->in[s->in_at] != 0x1f) {
-        s->padding = true;
-        return 0;
-    }
-    s->inside = true;
-    s->zlib.next_in = s->in + s->in_at;
-    s->zlib.avail_in = (uInt)(s->in_len - s->in_at);
-    s->zlib.next_out = (Bytef *)out;
-    s->zlib.avail_out = (uInt)n;
-    int result = inflate(&s->zlib, Z_NO_FLUSH);
-    s->in_at = s->in_len - s->zlib.avail_in;
-    if (result == Z_STREAM_END) {
-        s->inside = false;
-        inflateReset(&s->zlib);
-    } else if (result != Z_OK && result != Z_BUF_ERROR) {
-        damaged(s);
-    }
-    return n - s->zlib.avail_out;
-}
-
-static size_t step_zstd(struct source_stream *s, char *out, size_t n)
-{
-    uint8_t first = s->in[s->in_at];
-    if (!s->inside && first != 0x28 && (first & 0xf0) != 0x50) {
-        s->padding = true;
-        return 0;
-    }
-    ZSTD_inBuffer input = {s->in, s->in_len, s->in_at};
-    ZSTD_outBuffer output = {out, n, 0};
-    size_t result = ZSTD_decompressStream(s->zstd, &output, &input);
-    s->in_at = input.pos;
-    if (ZSTD_isError(result))
-        damaged(s);
-    else
-        s->inside = result != 0;
-    return output.pos;
-}
-
 /* Refills the empty input buffer. Returns 1, 0 at the end, -1 on failure. */
 static int refill(struct source_stream *s)
 {
-    ssize_t got = read_raw(s, s->in, INPUT_BYTES);
+    ssize_t got = read_raw(s, s->coding.in, SOURCE_CODING_INPUT_BYTES);
     if (got < 0)
         return -1;
     if (got == 0) {
-        s->padding = true;
-        if (s->inside)
+        s->coding.over = true;
+        if (s->coding.inside)
             s->end = SOURCE_STREAM_CUT;
         return 0;
     }
-    s->in_at = 0;
-    s->in_len = (size_t)got;
+    s->coding.in_at = 0;
+    s->coding.in_end = (size_t)got;
     return 1;
 }
 
 /* Decompressed bytes: as many as one filling of the input buffer gives, at least one. */
-static ssize_t read_coded(struct source_stream *s, char *out, size_t n)
+static ssize_t read_coded(struct source_stream *s, uint8_t *out, size_t n)
 {
+    struct source_coding *c = &s->coding;
     size_t done = 0;
-    while (done < n && !s->padding) {
-        if (s->in_at == s->in_len && !s->pending) {
+    while (done < n && !c->over) {
+        if (c->in_at == c->in_end && !s->pending) {
             if (done > 0)
                 break;
             int filled = refill(s);
             if (filled <= 0)
                 return filled;
         }
-        done += s->coding == CODING_GZIP ? step_gzip(s, out + done, n - done)
-                                         : step_zstd(s, out + done, n - done);
-        s->pending = s->inside && done == n;
+        done += source_coding_step(c, out + done, n - done);
+        s->pending = c->inside && done == n;
     }
+    if (c->damaged)
+        s->end = SOURCE_STREAM_DAMAGED;
     return (ssize_t)done;
 }
 
-static ssize_t read_any(struct source_stream *s, char *out, size_t n)
+static bool is_coded(const struct source_stream *s)
+{
+    return s->coding.kind != SOURCE_CODING_NONE;
+}
+
+/* Past what is ahead. */
+static ssize_t read_fresh(struct source_stream *s, uint8_t *out, size_t n)
 {
     if (s->end == SOURCE_STREAM_FAILED)
         return -1;
-    return s->coding == CODING_PLAIN ? read_plain(s, out, n) : read_coded(s, out, n);
+    return is_coded(s) ? read_coded(s, out, n) : read_raw(s, out, n);
+}
+
+/* Reads as much as stdio does at once. Compressed data is always decoded in such pieces, so that
+ * how far damaged data is good does not depend on who reads. */
+static ssize_t fill_ahead(struct source_stream *s)
+{
+    ssize_t got = read_fresh(s, s->ahead, s->buffer_bytes);
+    if (got > 0) {
+        s->ahead_at = 0;
+        s->ahead_end = (size_t)got;
+    }
+    return got;
+}
+
+static size_t take_ahead(struct source_stream *s, void *out, size_t n)
+{
+    size_t left = s->ahead_end - s->ahead_at;
+    size_t take = left < n ? left : n;
+    if (take > 0)
+        memcpy(out, s->ahead + s->ahead_at, take);
+    s->ahead_at += take;
+    return take;
+}
+
+/* Keeps a copy of what libpcap reads to open the file, unless it is too long. */
+static void note_opening(struct source_stream *s, const char *bytes, size_t n)
+{
+    if (s->opening && n > LIMIT_DESCRIPTIONS - s->opening_bytes) {
+        free(s->opening);
+        s->opening = NULL;
+        s->opening_bytes = 0;
+    }
+    if (!s->opening)
+        return;
+    memcpy(s->opening + s->opening_bytes, bytes, n);
+    s->opening_bytes += n;
 }
 
 static ssize_t cookie_read(void *cookie, char *out, size_t n)
 {
     struct source_stream *s = cookie;
-    if (!source_stream_waits(s))
-        return read_any(s, out, n);
-    if (s->ahead_at == s->ahead_len) {
-        ssize_t got = read_any(s, s->stdio_buffer, s->buffer_bytes);
-        if (got <= 0)
-            return got;
-        s->ahead_at = 0;
-        s->ahead_len = (size_t)got;
-    }
-    size_t left = s->ahead_len - s->ahead_at;
-    size_t take = left < n ? left : n;
-    memcpy(out, s->stdio_buffer + s->ahead_at, take);
-    s->ahead_at += take;
-    return (ssize_t)take;
+    if (s->sips && n > SIP_BYTES)
+        n = SIP_BYTES;
+    ssize_t got = 1;
+    bool direct = !source_stream_waits(s) && !(s->sips && is_coded(s));
+    if (s->ahead_at == s->ahead_end)
+        got = direct ? read_fresh(s, (uint8_t *)out, n) : fill_ahead(s);
+    if (got > 0 && s->ahead_at < s->ahead_end)
+        got = (ssize_t)take_ahead(s, out, n);
+    if (s->sips && got > 0)
+        note_opening(s, out, (size_t)got);
+    return got;
 }
 
 void source_stream_close(struct source_stream *s)
@@ -323,70 +303,46 @@ void source_stream_close(struct source_stream *s)
         park(s);
     else if (s->fd > STDIN_FILENO)
         close(s->fd);
-    if (s->coding == CODING_GZIP)
-        inflateEnd(&s->zlib);
-    ZSTD_freeDCtx(s->zstd);
-    free(s->in);
+    source_coding_end(&s->coding);
+    free(s->ahead);
+    free(s->opening);
     free(s->stdio_buffer);
     free(s);
 }
 
 /* ---- opening ---- */
 
-/* Compressions that this program does not take off, told by their magic. */
-static const struct {
-    uint8_t magic[MAGIC_BYTES];
-    uint8_t len;
-    const char *name;
-} foreign[] = {
-    {{'B', 'Z', 'h'}, 3, "bzip2"},
-    {{0xfd, '7', 'z', 'X'}, 4, "xz"},
-    {{0x04, 0x22, 0x4d, 0x18}, 4, "lz4"},
-    {{'P', 'K', 3, 4}, 4, "zip"},
-};
-
-/* Reads the magic and prepares its decoder. Returns 0 or an error with text. */
+/* Reads the first bytes and prepares their decoder. Returns 0 or an error with text. */
 static int choose_coding(struct source_stream *s, const char *name, char *error)
 {
+    uint8_t magic[SOURCE_CODING_MAGIC_BYTES];
+    size_t n = 0;
     ssize_t got = 1;
-    while (s->magic_len < MAGIC_BYTES && got > 0) {
-        got = read_raw(s, s->magic + s->magic_len, MAGIC_BYTES - s->magic_len);
+    while (n < sizeof(magic) && got > 0) {
+        got = read_raw(s, magic + n, sizeof(magic) - n);
         if (got > 0)
-            s->magic_len += (size_t)got;
+            n += (size_t)got;
     }
     if (got < 0) {
         snprintf(error, SOURCE_ERROR_BYTES, "%s: %s", name, strerror(s->error_number));
         return s->error_number == EINTR ? ERR_INTERRUPTED : ERR_IO;
     }
-    if (s->magic_len == 0) {
+    if (n == 0) {
         snprintf(error, SOURCE_ERROR_BYTES, "%s: the file is empty", name);
         return ERR_FORMAT;
     }
-    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
-        if (s->magic_len < foreign[i].len || memcmp(s->magic, foreign[i].magic, foreign[i].len))
-            continue;
+    const char *foreign = source_coding_foreign(magic, n);
+    if (foreign) {
         snprintf(error, SOURCE_ERROR_BYTES, "%s: compressed with %s, which is not read here", name,
-                 foreign[i].name);
+                 foreign);
         return ERR_FORMAT;
     }
-    bool gzip = s->magic_len >= 2 && s->magic[0] == 0x1f && s->magic[1] == 0x8b;
-    bool zstd = s->magic_len == 4 &&
-                ((s->magic[0] == 0x28 && s->magic[1] == 0xb5) ||
-                 ((s->magic[0] & 0xf0) == 0x50 && s->magic[1] == 0x2a)) &&
-                s->magic[2] == (s->magic[0] == 0x28 ? 0x2f : 0x4d);
-    if (!gzip && !zstd)
-        return 0;
-    s->in = malloc(INPUT_BYTES);
-    if (zstd)
-        s->zstd = ZSTD_createDCtx();
-    if (!s->in || (zstd && !s->zstd) || (gzip && inflateInit2(&s->zlib, 15 + 16) != Z_OK)) {
+    int result = source_coding_begin(&s->coding, magic, n);
+    if (result < 0)
         snprintf(error, SOURCE_ERROR_BYTES, "%s: out of memory", name);
-        return ERR_NOMEM;
-    }
-    s->coding = gzip ? CODING_GZIP : CODING_ZSTD;
-    memcpy(s->in, s->magic, s->magic_len);
-    s->in_len = s->magic_len;
-    return 0;
+    else if (!is_coded(s))
+        source_stream_unread(s, magic, n);
+    return result;
 }
 
 static int open_failed(const char *name, char *error)
@@ -412,26 +368,39 @@ static int open_failed(const char *name, char *error)
     return ERR_IO;
 }
 
-/* The stdio stream of s. Without need for any of what the cookie does, stdio gets a descriptor of
- * its own: its way to read from that is faster than the one from a cookie. NULL: out of memory. */
-static FILE *make_file(struct source_stream *s, const struct source_stream_options *options)
+static FILE *make_file(struct source_stream *s)
 {
     cookie_io_functions_t functions = {.read = cookie_read};
-    FILE *file = NULL;
-    s->direct = options->keep && s->coding == CODING_PLAIN && s->input->regular;
-    if (!s->direct) {
-        file = fopencookie(s, "r", functions);
-    } else if (lseek(s->fd, 0, SEEK_SET) == 0) {
-        int fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
-        file = fd < 0 ? NULL : fdopen(fd, "r");
-        if (!file && fd >= 0)
-            close(fd);
-    }
+    FILE *file = fopencookie(s, "r", functions);
     if (file && source_stream_waits(s))
         setvbuf(file, NULL, _IONBF, 0);
     else if (file)
         setvbuf(file, s->stdio_buffer, _IOFBF, s->buffer_bytes);
     return file;
+}
+
+/* A stream with its buffers, nothing opened yet. NULL: out of memory. */
+static struct source_stream *new_stream(const struct source_stream_options *options)
+{
+    struct source_stream *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->fd = -1;
+    s->sips = options->keep;
+    s->buffer_bytes = options->buffer_bytes;
+    s->ahead_room = options->buffer_bytes;
+    if (options->keep) /* and whatever is given back */
+        s->ahead_room += BATCH_MEMORY_BYTES + LIMIT_DESCRIPTIONS;
+    s->stdio_buffer = malloc(options->buffer_bytes);
+    s->ahead = malloc(s->ahead_room);
+    s->opening = options->keep ? malloc(LIMIT_DESCRIPTIONS) : NULL;
+    if (s->stdio_buffer && s->ahead && (s->opening || !options->keep))
+        return s;
+    free(s->stdio_buffer);
+    free(s->ahead);
+    free(s->opening);
+    free(s);
+    return NULL;
 }
 
 int source_stream_open(struct source_stream_pool *pool, struct source_stream_input *input,
@@ -440,21 +409,15 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
 {
     char name[SOURCE_STREAM_NAME_BYTES];
     source_stream_name(input->path, name);
-    struct source_stream *s = calloc(1, sizeof(*s));
-    char *buffer = malloc(options->buffer_bytes);
-    if (!s || !buffer) {
-        free(s);
-        free(buffer);
+    struct source_stream *s = new_stream(options);
+    if (!s) {
         snprintf(error, SOURCE_ERROR_BYTES, "%s: out of memory", name);
         return ERR_NOMEM;
     }
     s->pool = pool;
     s->input = input;
-    s->stdio_buffer = buffer;
-    s->buffer_bytes = options->buffer_bytes;
-    s->fd = -1;
     int result = attach(s) == 0 ? choose_coding(s, name, error) : open_failed(name, error);
-    FILE *file = result == 0 ? make_file(s, options) : NULL;
+    FILE *file = result == 0 ? make_file(s) : NULL;
     if (!file) {
         if (result == 0)
             snprintf(error, SOURCE_ERROR_BYTES, "%s: %s", name, strerror(errno));
@@ -468,27 +431,54 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
 
 /* ---- past stdio ---- */
 
-bool source_stream_is_direct(const struct source_stream *s)
+size_t source_stream_opened(struct source_stream *s, const uint8_t **ret_bytes)
 {
-    return s->direct;
+    s->sips = false;
+    *ret_bytes = s->opening;
+    return s->opening_bytes;
 }
 
-void source_stream_magic(const struct source_stream *s, uint32_t *ret_magic)
+size_t source_stream_place(const struct source_stream *s)
 {
-    memcpy(ret_magic, s->magic, sizeof(*ret_magic));
+    return is_coded(s) ? 0 : (size_t)(s->offset - (s->ahead_end - s->ahead_at)) % BATCH_PAGE_BYTES;
 }
 
-ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint64_t offset)
+ssize_t source_stream_read(struct source_stream *s, uint8_t *out, size_t n)
 {
-    ssize_t got;
-    do {
-        if (broken(s))
-            return -1;
-        got = pread(s->fd, out, n, (off_t)offset);
-    } while (got < 0 && errno == EINTR);
-    if (got > 0 && offset + (uint64_t)got > s->offset)
-        s->offset = offset + (uint64_t)got;
-    return got;
+    if (is_coded(s) && s->ahead_at == s->ahead_end) {
+        ssize_t got = fill_ahead(s);
+        if (got <= 0)
+            return got;
+    }
+    size_t done = take_ahead(s, out, n);
+    bool waits = source_stream_waits(s);
+    if (done == n || (done > 0 && (is_coded(s) || (waits && !is_readable(s)))))
+        return (ssize_t)done;
+    ssize_t got = read_fresh(s, out + done, n - done);
+    return done == 0 ? got : (ssize_t)done + (got > 0 ? got : 0);
+}
+
+void source_stream_insert(struct source_stream *s, const uint8_t *bytes, size_t n)
+{
+    size_t left = s->ahead_end - s->ahead_at;
+    assert(n <= s->ahead_room - left);
+    if (s->ahead_at < n) {
+        if (left > 0)
+            memmove(s->ahead + s->ahead_room - left, s->ahead + s->ahead_at, left);
+        s->ahead_end = s->ahead_room;
+        s->ahead_at = s->ahead_room - left;
+    }
+    s->ahead_at -= n;
+    if (n > 0)
+        memcpy(s->ahead + s->ahead_at, bytes, n);
+}
+
+void source_stream_unread(struct source_stream *s, const uint8_t *bytes, size_t n)
+{
+    if (!is_coded(s) && !source_stream_waits(s))
+        s->offset -= n;
+    else
+        source_stream_insert(s, bytes, n);
 }
 
 /* ---- asking ---- */
@@ -500,8 +490,8 @@ bool source_stream_waits(const struct source_stream *s)
 
 size_t source_stream_ahead(const struct source_stream *s, const uint8_t **ret_bytes)
 {
-    *ret_bytes = (const uint8_t *)s->stdio_buffer + s->ahead_at;
-    return s->ahead_len - s->ahead_at;
+    *ret_bytes = s->ahead + s->ahead_at;
+    return s->ahead_end - s->ahead_at;
 }
 
 enum source_stream_end source_stream_end(const struct source_stream *s)
@@ -516,14 +506,12 @@ int source_stream_errno(const struct source_stream *s)
 
 const char *source_stream_coding(const struct source_stream *s)
 {
-    static const char *const names[] = {"", "gzip", "zstd"};
-    return names[s->coding];
+    return source_coding_name(&s->coding);
 }
 
 uint64_t source_stream_offset(const struct source_stream *s)
 {
-    off_t at = s->direct ? lseek(s->fd, 0, SEEK_CUR) : -1; /* shared with stdio's descriptor */
-    return at < (off_t)s->offset ? s->offset : (uint64_t)at;
+    return s->offset;
 }
 
 const char *source_stream_name(const char *path, char text[SOURCE_STREAM_NAME_BYTES])

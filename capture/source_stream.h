@@ -49,7 +49,7 @@ enum source_stream_end {
 
 struct source_stream_options {
     size_t buffer_bytes;
-    bool keep; /* it is the only one: its descriptor may stay open, which is a little faster */
+    bool keep; /* it is the only one: it may be read past stdio */
 };
 
 /* Opens input. *ret_file is to be closed first, then *ret_stream. On failure writes one line into
@@ -60,22 +60,36 @@ int source_stream_open(struct source_stream_pool *pool, struct source_stream_inp
                        struct source_stream **ret_stream, FILE **ret_file);
 void source_stream_close(struct source_stream *s); /* NULL is allowed */
 
-/* True if the file's own bytes can be read with source_stream_read_at(): it is not compressed and
- * its descriptor stays open. */
-bool source_stream_is_direct(const struct source_stream *s);
+/* Of a stream that is the only one (`keep`): until this is called, stdio reads no more ahead than 4
+ * bytes, so that past it can be gone on where its reader is. *ret_bytes: what was read up to here,
+ * borrowed from the stream. Returns how much that is, or 0 if it was more than LIMIT_DESCRIPTIONS.
+ */
+size_t source_stream_opened(struct source_stream *s, const uint8_t **ret_bytes);
 
-/* The first four bytes of the file as they lie in memory. */
-void source_stream_magic(const struct source_stream *s, uint32_t *ret_magic);
+/* ---- past stdio, while that has nothing in its buffer; of a stream that is the only one */
 
-/* Reads past the stdio stream, which keeps its place. Returns the bytes read, 0 at the end, -1 when
- * the system refused or the pool is broken; that is not remembered as the stream's end. */
-ssize_t source_stream_read_at(struct source_stream *s, void *out, size_t n, uint64_t offset);
+/* Where in a page of memory the next bytes are best put: as in the file, which the system copies
+ * fastest. */
+size_t source_stream_place(const struct source_stream *s);
+
+/* Reads what is in hand or there, decompressed; waits only if that is nothing, and notices no end
+ * before. Returns the bytes read, 0 at the end, -1 when it failed or the pool is broken. */
+ssize_t source_stream_read(struct source_stream *s, uint8_t *out, size_t n);
+
+/* Gives back the last n bytes that source_stream_read() has read: they will be read again, past
+ * stdio or by it. At most BATCH_MEMORY_BYTES at a time, before it is read on. */
+void source_stream_unread(struct source_stream *s, const uint8_t *bytes, size_t n);
+
+/* Has bytes read next that are none of the file's there: at most LIMIT_DESCRIPTIONS, once. */
+void source_stream_insert(struct source_stream *s, const uint8_t *bytes, size_t n);
+
+/* ---- asking */
 
 /* True if reading may wait for somebody who writes: it is no regular file. */
 bool source_stream_waits(const struct source_stream *s);
 
-/* Bytes, uncompressed, that were read but not taken by the stdio stream; only where reading may
- * wait. *ret_bytes is borrowed until that is read. Returns their number. */
+/* Bytes, uncompressed, that were read but not taken by the stdio stream: where reading may wait,
+ * all that there are. *ret_bytes is borrowed until that is read. Returns their number. */
 size_t source_stream_ahead(const struct source_stream *s, const uint8_t **ret_bytes);
 
 /* How it ended, if it did. */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CAPTURE_SOURCE_BLOCK_H
+#define CAPTURE_SOURCE_BLOCK_H
+
+#include "capture/packet.h"
+#include "source_stream.h"
+#include <pcap/pcap.h>
+
+/*
+ * Private to source*.c: the records of a pcap file, read in blocks, wherever it comes from. It
+ * knows the usual case alone: a whole record within the snap length. At anything else it stops for
+ * good, and libpcap, which has read the file's header before, reads on at that record and has the
+ * last word on it.
+ */
+
+struct source_block {
+    struct source_stream *stream; /* NULL: not in use */
+    uint8_t *block;               /* borrowed memory, while a block is read */
+    uint8_t *at, *end;            /* in the block: bytes that were not given out yet */
+    uint32_t block_bytes;         /* how much to read at once: whole pages */
+    uint32_t max_bytes;           /* of a record's data */
+    uint32_t unit_ns;             /* of a record's fraction of a second */
+    bool swapped;                 /* its header is in the other byte order */
+};
+
+/* Begins behind the file header that pcap has read from the stream, which is the only one. False:
+ * it is no such file; it goes on as before. */
+bool source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
+
+/* Reads a block to memory, BATCH_MEMORY_BYTES on a page's boundary, that begins with a whole
+ * record; waits no longer than until there is one. False: what comes is not the usual case, or
+ * cannot be read. */
+bool source_block_load(struct source_block *r, uint8_t *memory);
+
+/* The next record of the block, without its number and link type; its data is the block's. False:
+ * no whole usual record is left in the block. */
+bool source_block_next(struct source_block *r, struct packet *ret_packet);
+
+/* Leaves the block, and what was not given out to the next one. more: there was more to give than
+ * was wanted. */
+void source_block_unload(struct source_block *r, bool more);
+
+/* Gives up, no block being read: pcap reads what was not given out. */
+void source_block_end(struct source_block *r);
+
+#endif
