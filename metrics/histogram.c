@@ -142,6 +142,7 @@ void histogram_record_missed(struct histogram *h, struct budget *budget, int64_t
 bool histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from)
 {
     bool complete = true;
+    histogram_settle(budget);
     if (from->count > 0 && (h->count == 0 || from->min < h->min))
         h->min = from->min;
     if (from->count > 0 && (h->count == 0 || from->max > h->max))

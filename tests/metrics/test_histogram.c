@@ -161,6 +161,24 @@ Test(histogram, what_waits_in_a_queue_is_counted_when_it_is_settled)
     }
 }
 
+Test(histogram, what_waits_is_merged)
+{
+    struct histogram_queue queue = {0};
+    struct budget waiting = {&hit, 1000, 1000, .queue = &queue};
+    struct histogram from = {0}, merged = {0};
+    for (int64_t ms = 1; ms <= 3; ms++)
+        histogram_record(&from, &waiting, ms * 1000000);
+    cr_assert(histogram_merge(&merged, &waiting, &from));
+    for (int i = 0; i < 4; i++)
+        histogram_record(&from, &waiting, 1000000);
+    cr_assert(histogram_merge(&merged, &waiting, &from)); /* its pages are there by now */
+    int64_t most_ns;
+    cr_assert(histogram_percentile(&merged, 600, &most_ns)); /* of 1, 1, 1, 1, 1, 1, 2, 2, 3, 3 */
+    cr_assert(most_ns >= 900000 && most_ns <= 1100000, "%lld", (long long)most_ns);
+    histogram_fini(&from);
+    histogram_fini(&merged);
+}
+
 Test(histogram, without_memory_exact_figures_stay_and_percentiles_are_unknown)
 {
     for (uint64_t n = 1;; n++) {
