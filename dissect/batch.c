@@ -27,7 +27,8 @@ void batch_check(struct tracker *t, const struct channel *ch, const struct messa
 {
     if (!(m->flags & MESSAGE_IN_BATCH))
         return;
-    struct event_origin origin = emit_origin(ch, version);
+    struct event_origin origin;
+    emit_origin(ch, version, &origin);
     const char *known = known_version(ch, version);
     bool wrong = known[0] && strcmp(known, WITH_BATCHES) != 0;
     if ((m->flags & MESSAGE_FIRST_IN_BATCH) && wrong)

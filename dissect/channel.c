@@ -106,7 +106,8 @@ static void tell_masks(struct tracker *t, struct channel *ch)
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         if (!ch->masks[dir])
             continue;
-        struct event_origin origin = emit_origin(ch, NULL);
+        struct event_origin origin;
+        emit_origin(ch, NULL, &origin);
         emit_finding(t, &origin, finding_name(FINDING_BAD_MASK), (enum dir)dir, &t->at);
         ch->masks[dir] = false;
     }
@@ -215,8 +216,7 @@ void channel_begin(struct tracker *t, const struct record *r)
     ch->name_hash = begin->name_hash;
     ch->flags = begin->flags;
     ch->method = begin->method;
-    size_t n = strnlen(begin->version, sizeof(begin->version));
-    tracker_copy_text(ch->version, sizeof(ch->version), begin->version, n);
+    memcpy(ch->version, begin->version, sizeof(ch->version) - 1);
     if (!(ch->flags & (CHANNEL_MCP_HEADER | CHANNEL_STUB)) && channel_is_http(ch) && has_path(ch)) {
         struct channel_path key = path_of(ch);
         ch->known_path = table_find(t->endpoints, &key) != NULL;

@@ -126,21 +126,18 @@ static void name_number(struct event_message *what, uint8_t method)
 }
 
 /* The event of a message, about to be told. */
-static struct event_message telling_of(const struct channel *ch, const struct message *m,
-                                       const char *version)
+static void make_telling(const struct channel *ch, const struct message *m, const char *version,
+                         struct event_message *ret_what)
 {
-    struct event_message what = {.origin = emit_origin(ch, version),
-                                 .message = m,
-                                 .method = "?",
-                                 .method_len = 1,
-                                 .delayed = ch->kept};
+    *ret_what =
+        (struct event_message){.message = m, .method = "?", .method_len = 1, .delayed = ch->kept};
+    emit_origin(ch, version, &ret_what->origin);
     if (m->kind != MESSAGE_REQUEST && m->kind != MESSAGE_NOTIFICATION)
-        return what;
+        return;
     if (m->method == METHOD_OTHER)
-        what.method = message_text(m, MESSAGE_TEXT_METHOD, &what.method_len);
+        ret_what->method = message_text(m, MESSAGE_TEXT_METHOD, &ret_what->method_len);
     else
-        name_number(&what, m->method);
-    return what;
+        name_number(ret_what, m->method);
 }
 
 /* A response has the method of its request. */
@@ -184,7 +181,8 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
     bool usable = pairing_usable_id(&m->id);
     struct session *s = ch->session;
     struct pending *twin = s && usable ? pairing_twin(t, s, ch, m->dir, m->id.hash) : NULL;
-    struct event_message what = telling_of(ch, m, version);
+    struct event_message what;
+    make_telling(ch, m, version, &what);
     what.redelivered = request_again(t, ch, m, seen, twin);
     tell(t, &what);
     if (what.redelivered && usable && s) {
@@ -224,7 +222,8 @@ static void take_notification(struct tracker *t, struct channel *ch, const struc
 {
     bool seen = event_seen(t, ch, m);
     modern_accept(t, ch, m, NULL);
-    struct event_message what = telling_of(ch, m, version);
+    struct event_message what;
+    make_telling(ch, m, version, &what);
     what.redelivered = is_copy(ch, m, seen);
     tell(t, &what);
     if (m->method == METHOD_N_SUBSCRIPTIONS_ACK)
@@ -316,7 +315,8 @@ static void answer(struct tracker *t, struct channel *ch, const struct message *
         channel_prove(t, ch);
     session_learn(t, ch, m, (enum method)p->method);
     modern_accept(t, ch, m, p);
-    struct event_message what = telling_of(ch, m, p->version);
+    struct event_message what;
+    make_telling(ch, m, p->version, &what);
     name_request(&what, p);
     tell(t, &what);
     struct pairing_outcome o = outcome_of(ch, m);
@@ -340,7 +340,8 @@ static bool is_refusal(const struct tracker *t, const struct channel *ch, const 
 
 static void refuse(struct tracker *t, struct channel *ch, const struct message *m)
 {
-    struct event_message what = telling_of(ch, m, NULL);
+    struct event_message what;
+    make_telling(ch, m, NULL, &what);
     struct pending *p = ch->waiting.first;
     if (p && !p->next && p->dir == DIR_C2S)
         name_request(&what, p);
@@ -379,7 +380,8 @@ static bool request_would_be_known(const struct tracker *t, const struct channel
 static void take_stray(struct tracker *t, struct channel *ch, const struct message *m, bool seen,
                        bool final)
 {
-    struct event_message what = telling_of(ch, m, NULL);
+    struct event_message what;
+    make_telling(ch, m, NULL, &what);
     struct answered *a = NULL;
     if (ch->session && pairing_usable_id(&m->id))
         a = pairing_answered(t, ch->session, ch, dir_other(m->dir), m->id.hash);

@@ -153,7 +153,8 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
 {
     size_t n;
     const char *id = message_text(m, MESSAGE_TEXT_ID, &n);
-    struct telling what = {.origin = emit_origin(ch, NULL), .m = m};
+    struct telling what = {.m = m};
+    emit_origin(ch, NULL, &what.origin);
     tell(t, &what);
     if (!pairing_usable_id(&m->id))
         return;
@@ -168,7 +169,9 @@ static void take_request(struct tracker *t, struct channel *ch, const struct mes
 
 static void take_notification(struct tracker *t, struct channel *ch, const struct message *m)
 {
-    tell(t, &(struct telling){.origin = emit_origin(ch, NULL), .m = m});
+    struct telling what = {.m = m};
+    emit_origin(ch, NULL, &what.origin);
+    tell(t, &what);
     bool answered = m->squirrel == SQUIRREL_TYPE_NOTIFICATION && ch->transport == TRANSPORT_LINES;
     if (answered && m->dir == DIR_C2S && pairing_usable_id(&m->id))
         wait_for_answer(t, ch, m, PENDING_OWES_NOTHING);
@@ -187,7 +190,8 @@ static void take_orphan(struct tracker *t, struct channel *ch, const struct mess
 {
     if (!in_order(ch))
         doubt_waiting(ch, dir_other((enum dir)m->dir));
-    struct telling what = {.origin = emit_origin(ch, NULL), .m = m, .orphan = true};
+    struct telling what = {.m = m, .orphan = true};
+    emit_origin(ch, NULL, &what.origin);
     const struct rpc_id *id = pairing_usable_id(&m->cancels) ? &m->cancels : &m->id;
     struct answered *a = NULL;
     if (ch->session && pairing_usable_id(id))
@@ -209,7 +213,9 @@ static void take_response(struct tracker *t, struct channel *ch, const struct me
         take_orphan(t, ch, m);
         return;
     }
-    tell(t, &(struct telling){.origin = emit_origin(ch, NULL), .m = m});
+    struct telling what = {.m = m};
+    emit_origin(ch, NULL, &what.origin);
+    tell(t, &what);
     if (!p || (m->flags & MESSAGE_INTERIM))
         return;
     bool result = m->kind == MESSAGE_RESULT;

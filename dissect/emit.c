@@ -20,15 +20,15 @@ const char *emit_version(const struct channel *ch)
     return s ? s->names->version : "";
 }
 
-struct event_origin emit_origin(const struct channel *ch, const char *version)
+void emit_origin(const struct channel *ch, const char *version, struct event_origin *ret_origin)
 {
-    return (struct event_origin){.conn_id = ch->key.conn_id,
-                                 .client = ch->client,
-                                 .server = ch->server,
-                                 .transport = ch->transport,
-                                 .slot = ch->slot,
-                                 .session = ch->session ? ch->session->number : 0,
-                                 .version = version && version[0] ? version : emit_version(ch)};
+    ret_origin->conn_id = ch->key.conn_id;
+    ret_origin->client = ch->client;
+    ret_origin->server = ch->server;
+    ret_origin->transport = ch->transport;
+    ret_origin->slot = ch->slot;
+    ret_origin->session = ch->session ? ch->session->number : 0;
+    ret_origin->version = version && version[0] ? version : emit_version(ch);
 }
 
 void emit_finding(struct tracker *t, const struct event_origin *origin, const char *type,
@@ -42,7 +42,8 @@ void emit_status(struct tracker *t, const struct channel *ch)
 {
     char type[TYPE_BYTES];
     snprintf(type, sizeof(type), "http:%u", (unsigned)ch->status);
-    struct event_origin origin = emit_origin(ch, NULL);
+    struct event_origin origin;
+    emit_origin(ch, NULL, &origin);
     emit_finding(t, &origin, type, DIR_S2C, &t->at);
 }
 
@@ -118,18 +119,16 @@ void emit_session(struct tracker *t, struct session *s, enum session_event event
     names_change(t, &s->names, &now);
 }
 
-struct event_origin emit_pending_origin(const struct pending *p)
+void emit_pending_origin(const struct pending *p, struct event_origin *ret_origin)
 {
     const struct session *s = pairing_session(p);
-    return (struct event_origin){.conn_id = p->conn_id,
-                                 .client = p->client,
-                                 .server = p->server,
-                                 .transport = p->transport,
-                                 .slot = p->conn_slot,
-                                 .session = s ? s->number : p->session_number,
-                                 .version = p->version[0] ? p->version
-                                            : s           ? s->names->version
-                                                          : ""};
+    ret_origin->conn_id = p->conn_id;
+    ret_origin->client = p->client;
+    ret_origin->server = p->server;
+    ret_origin->transport = p->transport;
+    ret_origin->slot = p->conn_slot;
+    ret_origin->session = s ? s->number : p->session_number;
+    ret_origin->version = p->version[0] ? p->version : s ? s->names->version : "";
 }
 
 void emit_exchange(struct tracker *t, const struct pending *p,
@@ -138,8 +137,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
     const struct method_info *info = method_info(p->method);
     const struct message *m = outcome->answer;
     const char *text = p->overflow ? p->overflow : p->text;
-    struct event_exchange e = {.origin = emit_pending_origin(p),
-                               .id = text,
+    struct event_exchange e = {.id = text,
                                .id_len = p->id_len,
                                .name = p->name_len ? text + p->id_len : NULL,
                                .name_len = p->name_len,
@@ -153,6 +151,7 @@ void emit_exchange(struct tracker *t, const struct pending *p,
                                .request_bytes = p->bytes,
                                .request = p->request,
                                .at = outcome->at};
+    emit_pending_origin(p, &e.origin);
     e.method = pairing_method(p, &e.method_len);
     e.number = pairing_number(p);
     if (m) {

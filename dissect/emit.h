@@ -11,11 +11,12 @@
  * first. */
 const char *emit_version(const struct channel *ch);
 
-/* Where something on a channel happened. version: borrowed; NULL: that of session or channel. */
-struct event_origin emit_origin(const struct channel *ch, const char *version);
+/* Where something on a channel happened. version: borrowed; NULL: that of session or channel.
+ * Written in place: each message has one, and a copy would wait for what was stored just before. */
+void emit_origin(const struct channel *ch, const char *version, struct event_origin *ret_origin);
 
 /* Where a waiting request was sent. */
-struct event_origin emit_pending_origin(const struct pending *p);
+void emit_pending_origin(const struct pending *p, struct event_origin *ret_origin);
 
 /* A protocol error on a channel. type: borrowed for the call. */
 void emit_finding(struct tracker *t, const struct event_origin *origin, const char *type,

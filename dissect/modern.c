@@ -58,7 +58,7 @@ bool modern_head(const struct channel *ch)
     if (!channel_is_http(ch) || ch->announced)
         return false;
     return (ch->flags & (CHANNEL_HAS_METHOD | CHANNEL_HAS_NAME)) != 0 ||
-           (ch->version[0] != '\0' && is_modern(ch->version, strlen(ch->version)));
+           (ch->version[VERSION_BYTES] == '\0' && is_modern(ch->version, VERSION_BYTES));
 }
 
 static uint64_t identity_of(const struct tracker *t, const struct message *m)
@@ -233,7 +233,8 @@ void modern_end(struct tracker *t, const struct channel *ch, struct pending *p,
     }
     bool lost = p->lossy || tracker_lost_since(t, &p->client, &p->server, p->request.packet);
     if (p->acknowledged && how == CHANNEL_END_CLOSED && !lost) {
-        struct event_origin origin = emit_origin(ch, p->version);
+        struct event_origin origin;
+        emit_origin(ch, p->version, &origin);
         emit_finding(t, &origin, "stream:dropped", DIR_S2C, &t->at);
     }
     if (!p->acknowledged && how == CHANNEL_END_ABORTED && !lost)

@@ -122,7 +122,8 @@ void operation_set_origin(struct operation *op, const struct event_origin *origi
 
 static void set_origin_of(struct operation *op, const struct pending *p)
 {
-    struct event_origin origin = emit_pending_origin(p);
+    struct event_origin origin;
+    emit_pending_origin(p, &origin);
     operation_set_origin(op, &origin);
 }
 

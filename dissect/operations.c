@@ -160,7 +160,8 @@ static void copy_pending(struct fact *f, const struct pending *p)
     size_t name_len, method_len;
     const char *name = pairing_name(p, &name_len);
     const char *method = pairing_method(p, &method_len);
-    struct event_origin origin = emit_pending_origin(p);
+    struct event_origin origin;
+    emit_pending_origin(p, &origin);
     f->p = *p;
     f->p.channel = NULL;
     f->p.session = NULL;
@@ -215,7 +216,8 @@ void operations_notification(struct tracker *t, const struct channel *ch, const 
     struct fact *f = fact_new(t, FACT_NOTIFICATION, m->last.ts_ns);
     if (!f)
         return;
-    struct event_origin origin = emit_origin(ch, NULL);
+    struct event_origin origin;
+    emit_origin(ch, NULL, &origin);
     f->p = (struct pending){.client = ch->client,
                             .server = ch->server,
                             .conn_id = origin.conn_id,

@@ -93,7 +93,8 @@ uint64_t tasks_request(struct tracker *t, const struct pending *p, const struct 
     if (!is_task_method(p->method))
         return 0;
     struct operation_key key = task_key(&p->client, &p->server, p->dir, l->task_hash);
-    struct event_origin origin = emit_pending_origin(p);
+    struct event_origin origin;
+    emit_pending_origin(p, &origin);
     struct operation *op = task_get(t, &key, &origin, &p->request);
     return op ? op->seq : 0;
 }
@@ -217,7 +218,8 @@ void tasks_notification(struct tracker *t, const struct fact *f)
     const struct pending *p = &f->p;
     enum dir asked = dir_other((enum dir)p->dir);
     struct operation_key key = task_key(&p->client, &p->server, asked, f->links.task_hash);
-    struct event_origin origin = emit_pending_origin(p);
+    struct event_origin origin;
+    emit_pending_origin(p, &origin);
     struct operation *op = task_get(t, &key, &origin, &p->request);
     if (op)
         take_evidence(t, op, &f->links, &p->request);
