@@ -532,7 +532,8 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
               const struct stream_pos *at)
 {
     enum json_result result;
-    const uint8_t *text = r->memo && r->json.offset == 0 ? bytes : NULL;
+    bool begins = r->memo && r->json.offset == 0 && json_end(&r->json) == JSON_END_EMPTY;
+    const uint8_t *text = begins ? bytes : NULL;
     size_t known = text ? rpc_memo_find(r, bytes, n, at) : 0;
     if (known > 0) {
         if (!r->hold)

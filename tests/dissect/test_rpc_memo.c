@@ -137,6 +137,7 @@ static const struct {
     {PROGRESS("1", "20", "7", "\"first\",\"_meta\":{\"progressToken\":1}"), false},
     {"[" PROGRESS("1", "20", "7", "\"first\"") "]", false},
     {" " PROGRESS("1", "20", "7", "\"first\""), false},
+    {"x" PROGRESS("1", "20", "7", "\"first\""), false}, /* bad before what a cut begins with */
     {"\xef\xbb\xbf" PROGRESS("1", "20", "7", "\"first\""), false},
     {"{\"method\":\"notifications/progress\"," V "}", false},
     {"{\"method\":\"notifications/progreso\",\"params\":{\"progress\":1,\"total\":20,"
