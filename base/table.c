@@ -5,7 +5,7 @@
  * finds its node by division. Hashes and bucket chains lie in an array of their own, so that a walk
  * along a chain does not touch the nodes that it passes by: in a table of many megabytes each would
  * be a miss of the cache. Buckets double when there are as many entries as buckets. Removed nodes
- * go to a free list that reuses the bucket link.
+ * go to a free list that reuses the link to the older one.
  *
  * Limits: max_entries; at most one slab more than is in use.
  */
@@ -17,12 +17,13 @@
 #include <string.h>
 
 #define NIL           UINT32_MAX
+#define NOT_CHAINED   (UINT32_MAX - 1) /* of a node that is free */
 #define SLAB_SHIFT    6
 #define SLAB_NODES    (1u << SLAB_SHIFT)
 #define FIRST_BUCKETS 64u
 
 struct node {
-    uint32_t older, newer;
+    uint32_t older, newer; /* older: the next one, in the free list */
     uint32_t self;
     uint32_t zero; /* keeps the entry 8-byte aligned */
 };
@@ -30,7 +31,7 @@ struct node {
 /* The other half of a node, by its index. */
 struct link {
     uint32_t hash;
-    uint32_t chain; /* next in the bucket, or in the free list */
+    uint32_t chain; /* next in the bucket */
 };
 
 struct table {
@@ -70,7 +71,7 @@ static uint32_t hash_key32(const struct table *t, const void *key)
 
 struct table *table_new(const struct table_config *config)
 {
-    assert(config->max_entries > 0 && config->max_entries < NIL);
+    assert(config->max_entries > 0 && config->max_entries < NOT_CHAINED);
     assert(config->key_bytes <= config->entry_bytes);
     struct table *t = calloc(1, sizeof(*t));
     if (!t)
@@ -162,11 +163,12 @@ static void grow_buckets(struct table *t)
         return;
     memset(buckets, 0xff, count * sizeof(*buckets));
     uint32_t mask = (uint32_t)(count - 1);
-    for (uint32_t i = t->oldest; i != NIL;) {
+    for (uint32_t i = 0; i < t->fresh; i++) {
         struct link *link = &t->links[i];
+        if (link->chain == NOT_CHAINED)
+            continue;
         link->chain = buckets[link->hash & mask];
         buckets[link->hash & mask] = i;
-        i = node_at(t, i)->newer;
     }
     free(t->buckets);
     t->buckets = buckets;
@@ -203,7 +205,7 @@ static struct node *take_node(struct table *t)
 {
     if (t->free_list != NIL) {
         struct node *n = node_at(t, t->free_list);
-        t->free_list = t->links[n->self].chain;
+        t->free_list = n->older;
         return n;
     }
     if (t->fresh >> SLAB_SHIFT == t->slab_count && add_slab(t) < 0)
@@ -290,7 +292,8 @@ void table_remove(struct table *t, void *entry)
         memset(entry, 0, t->config.key_bytes);
     }
     list_unlink(t, n);
-    t->links[n->self].chain = t->free_list;
+    t->links[n->self].chain = NOT_CHAINED;
+    n->older = t->free_list;
     t->free_list = n->self;
     t->count--;
 }

@@ -26,6 +26,7 @@
  * Limits: LIMIT_SESSIONS, the one that was silent for longest is dropped and closed.
  */
 #include "session.h"
+#include "base/err.h"
 #include "channel.h"
 #include "emit.h"
 #include "endpoint.h"
@@ -98,6 +99,17 @@ static struct session *known_session(const struct tracker_link *link, const stru
     return same ? s : NULL;
 }
 
+static bool is_draft(const struct session *s)
+{
+    return s && s->kind == SESSION_KIND_DRAFT;
+}
+
+/* A draft is there as long as its channel is in it. */
+static bool is_new(const struct session_key *key, const struct channel *ch)
+{
+    return key->kind == SESSION_KIND_DRAFT && !is_draft(ch->session);
+}
+
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
@@ -109,7 +121,11 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
     }
     uint64_t hash = hash_of(t, key);
     void *entry;
-    int added = table_take(t->sessions, &hash, &entry);
+    int added = 1;
+    if (!is_new(key, ch))
+        added = table_take(t->sessions, &hash, &entry);
+    else if (table_insert(t->sessions, &hash, &entry) < 0)
+        added = ERR_NOMEM;
     if (added < 0) {
         t->forgot = true;
         return NULL;
@@ -227,11 +243,6 @@ void session_adopt(struct tracker *t, struct session *s, const struct channel *c
 {
     if (ch->session && ch->session->kind == SESSION_KIND_DRAFT && !s->names->client_name[0])
         copy_party(t, s, ch->session);
-}
-
-static bool is_draft(const struct session *s)
-{
-    return s && s->kind == SESSION_KIND_DRAFT;
 }
 
 void session_identify(struct tracker *t, struct channel *ch, uint64_t session_hash)
