@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 /*
- * Where packets come from: capture files or a live interface, all through libpcap (and only here).
+ * Where packets come from: capture files or a live interface, through libpcap (and only here). Of a
+ * file that is the only one, what is as usual is read without it, several times as fast; packets,
+ * times, errors and ends are the same.
  *
  * Files: pcap and pcapng of either byte order, in micro- or nanoseconds, plain or compressed with
  * gzip or zstd (told by their magic, not their name), "-" for standard input. Several files are one

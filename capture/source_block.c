@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Records of pcap files (pcap-savefile(5), version 2.4) without a copy and without a call of stdio
- * for each: a third of the time of libpcap's loop for a file, a twentieth for a pipe.
+ * Records of pcap (pcap-savefile(5), version 2.4) and pcapng files (source_pcapng.h) without a copy
+ * and without a call of stdio for each: a third of the time of libpcap's loop for a file, a
+ * twentieth for a pipe.
  *
  * Blocks of the stream are read straight into the memory of batches, of a file that is not
  * compressed to the same place of a page as in the file, which the system copies fastest. The
@@ -9,21 +10,31 @@
  * one. How much is read at once follows how much was taken of it, so that streams of small records
  * are not read several times.
  *
- * Not read here, but by libpcap: other versions and magic numbers, records that are longer than the
- * file's snap length or the usual maximum, and the end of a file, proper or not.
+ * Not read here, but by libpcap: other versions and magic numbers, link types whose records libpcap
+ * changes, records that are longer than the file's snap length or the usual maximum, and the end of
+ * a file, proper or not.
  */
 #include "source_block.h"
 #include "capture/batch.h"
 #include "source_file.h"
+#include "source_pcapng.h"
 #include <string.h>
 
-#define RECORD_BYTES 262144 /* data of a record: libpcap's maximum for the usual link types */
-#define HEAD_BYTES   16     /* of a record */
-#define FILE_BYTES   24     /* header of the file */
-#define PAGE_BYTES   BATCH_PAGE_BYTES
+#define DATA_BYTES 262144 /* of a record: libpcap's maximum for the usual link types */
+#define HEAD_BYTES 16     /* of a record of pcap */
+#define FILE_BYTES 24     /* header of a pcap file */
+#define PAGE_BYTES BATCH_PAGE_BYTES
+#define RECORD_BYTES                                                                               \
+    (BATCH_MEMORY_BYTES - PAGE_BYTES) /* a block holds that, wherever it begins                    \
+                                       */
 
-_Static_assert(PAGE_BYTES + HEAD_BYTES + RECORD_BYTES <= BATCH_MEMORY_BYTES,
-               "a block holds the longest record, wherever it begins");
+_Static_assert(HEAD_BYTES + DATA_BYTES <= RECORD_BYTES, "a block holds the longest record");
+
+enum look {
+    LOOK_WHOLE, /* a record of a length that is possible */
+    LOOK_CUT,   /* the beginning of one, or of what may be one */
+    LOOK_ODD
+};
 
 static uint32_t load(const struct source_block *r, const uint8_t *p)
 {
@@ -32,34 +43,53 @@ static uint32_t load(const struct source_block *r, const uint8_t *p)
     return r->swapped ? __builtin_bswap32(value) : value;
 }
 
-bool source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap)
+/* libpcap corrects what some systems put into records of these. */
+static bool is_corrected(int link_type)
 {
-    const uint8_t *opening;
-    int snap = pcap_snapshot(pcap);
-    if (source_stream_opened(stream, &opening) != FILE_BYTES)
-        return false;
-    struct source_block new = {.block_bytes = BATCH_BYTES, .swapped = pcap_is_swapped(pcap) != 0};
-    uint32_t magic = load(&new, opening);
-    if ((magic != 0xa1b2c3d4 && magic != 0xa1b23c4d) || snap <= 0 ||
-        pcap_major_version(pcap) != 2 || pcap_minor_version(pcap) != 4)
-        return false;
-    new.stream = stream;
-    new.max_bytes = snap < RECORD_BYTES ? (uint32_t)snap : RECORD_BYTES;
-    new.unit_ns = magic == 0xa1b23c4d ? 1 : 1000;
-    *r = new;
-    return true;
+    return link_type == DLT_USB_LINUX || link_type == DLT_USB_LINUX_MMAPPED ||
+           link_type == DLT_NFLOG;
 }
 
-/* Does the block hold the whole next record? *ret_captured: the length of its data, as far as it is
- * known, else 0. */
-static inline bool is_whole(const struct source_block *r, uint32_t *ret_captured)
+static bool begin_pcap(struct source_block *r, const uint8_t *opening, pcap_t *pcap)
+{
+    int snap = pcap_snapshot(pcap);
+    uint32_t magic = load(r, opening);
+    r->max_bytes = snap < DATA_BYTES ? (uint32_t)snap : DATA_BYTES;
+    r->unit_ns = magic == 0xa1b23c4d ? 1 : 1000;
+    return (magic == 0xa1b2c3d4 || magic == 0xa1b23c4d) && snap > 0 &&
+           pcap_major_version(pcap) == 2 && pcap_minor_version(pcap) == 4;
+}
+
+void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap)
+{
+    const uint8_t *opening;
+    size_t n = source_stream_opened(stream, &opening);
+    *r = (struct source_block){.block_bytes = BATCH_BYTES, .swapped = pcap_is_swapped(pcap) != 0};
+    if (n == 0 || is_corrected(pcap_datalink(pcap)))
+        return;
+    if (n > FILE_BYTES)
+        r->ng = source_pcapng_new(opening, n, pcap);
+    if (r->ng || (n == FILE_BYTES && begin_pcap(r, opening, pcap)))
+        r->stream = stream;
+}
+
+/* At the next record. *ret_bytes: its length, if it is whole. */
+static inline enum look look(const struct source_block *r, uint32_t *ret_bytes)
 {
     size_t left = (size_t)(r->end - r->at);
-    *ret_captured = 0;
-    if (left < HEAD_BYTES)
-        return false;
-    *ret_captured = load(r, r->at + 8);
-    return *ret_captured <= r->max_bytes && *ret_captured <= left - HEAD_BYTES;
+    if (left < (r->ng ? SOURCE_PCAPNG_HEAD_BYTES : HEAD_BYTES))
+        return LOOK_CUT;
+    if (r->ng) {
+        *ret_bytes = source_pcapng_length(r->ng, r->at);
+        if (*ret_bytes == 0 || *ret_bytes > RECORD_BYTES)
+            return LOOK_ODD;
+    } else {
+        uint32_t captured = load(r, r->at + 8);
+        *ret_bytes = HEAD_BYTES + captured;
+        if (captured > r->max_bytes)
+            return LOOK_ODD;
+    }
+    return *ret_bytes <= left ? LOOK_WHOLE : LOOK_CUT;
 }
 
 static void leave_block(struct source_block *r)
@@ -70,37 +100,63 @@ static void leave_block(struct source_block *r)
 
 bool source_block_load(struct source_block *r, uint8_t *memory)
 {
-    uint32_t captured;
+    uint32_t record;
+    enum look next = r->odd ? LOOK_ODD : LOOK_CUT;
     const uint8_t *limit = memory + r->block_bytes;
     r->block = r->at = r->end = memory + source_stream_place(r->stream);
-    do {
+    while (next == LOOK_CUT) {
         if (r->end >= limit) /* a longer record than those before */
             limit = memory + BATCH_MEMORY_BYTES;
         ssize_t got = source_stream_read(r->stream, r->end, (size_t)(limit - r->end));
         if (got <= 0)
             break;
         r->end += got;
-        if (is_whole(r, &captured))
-            return true;
-    } while (captured <= r->max_bytes);
+        next = look(r, &record);
+    }
+    if (next == LOOK_WHOLE)
+        return true;
     leave_block(r);
     return false;
 }
 
-bool source_block_next(struct source_block *r, struct packet *ret_packet)
+static bool next_pcap(struct source_block *r, struct packet *ret_packet)
 {
-    uint32_t captured;
-    if (!is_whole(r, &captured))
+    uint32_t record;
+    if (look(r, &record) != LOOK_WHOLE)
         return false;
     const uint8_t *p = r->at;
-    uint32_t wire = load(r, p + 12);
+    uint32_t captured = record - HEAD_BYTES, wire = load(r, p + 12);
     ret_packet->data = p + HEAD_BYTES;
     ret_packet->captured_bytes = captured;
     ret_packet->wire_bytes = wire < captured ? captured : wire;
     int64_t fraction = (int32_t)load(r, p + 4); /* signed, as libpcap has it */
     ret_packet->ts_ns = source_file_time_ns(load(r, p), fraction * r->unit_ns);
-    r->at += HEAD_BYTES + captured;
+    r->at += record;
     return true;
+}
+
+static bool next_pcapng(struct source_block *r, struct packet *ret_packet)
+{
+    uint32_t record;
+    while (look(r, &record) == LOOK_WHOLE) {
+        switch (source_pcapng_read(r->ng, r->at, record, ret_packet)) {
+        case SOURCE_PCAPNG_ODD:
+            r->odd = true;
+            return false;
+        case SOURCE_PCAPNG_PACKET:
+            r->at += record;
+            return true;
+        case SOURCE_PCAPNG_NOTHING:
+            r->at += record;
+            break;
+        }
+    }
+    return false;
+}
+
+bool source_block_next(struct source_block *r, struct packet *ret_packet)
+{
+    return r->ng ? next_pcapng(r, ret_packet) : next_pcap(r, ret_packet);
 }
 
 void source_block_unload(struct source_block *r, bool more)
@@ -116,5 +172,11 @@ void source_block_unload(struct source_block *r, bool more)
 
 void source_block_end(struct source_block *r)
 {
+    const uint8_t *descriptions;
+    if (r->ng) {
+        size_t n = source_pcapng_descriptions(r->ng, &descriptions);
+        source_stream_insert(r->stream, descriptions, n);
+        source_pcapng_free(r->ng);
+    }
     *r = (struct source_block){0};
 }

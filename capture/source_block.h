@@ -7,28 +7,33 @@
 #include <pcap/pcap.h>
 
 /*
- * Private to source*.c: the records of a pcap file, read in blocks, wherever it comes from. It
- * knows the usual case alone: a whole record within the snap length. At anything else it stops for
- * good, and libpcap, which has read the file's header before, reads on at that record and has the
- * last word on it.
+ * Private to source*.c: the records of a pcap or pcapng file, read in blocks, wherever it comes
+ * from. It knows the usual case alone: a whole record within the snap length. At anything else it
+ * stops for good, and libpcap, which has read the file's header before, reads on at that record and
+ * has the last word on it.
  */
+
+struct source_pcapng;
 
 struct source_block {
     struct source_stream *stream; /* NULL: not in use */
+    struct source_pcapng *ng;     /* NULL: it is pcap */
     uint8_t *block;               /* borrowed memory, while a block is read */
     uint8_t *at, *end;            /* in the block: bytes that were not given out yet */
     uint32_t block_bytes;         /* how much to read at once: whole pages */
     uint32_t max_bytes;           /* of a record's data */
     uint32_t unit_ns;             /* of a record's fraction of a second */
     bool swapped;                 /* its header is in the other byte order */
+    bool odd;                     /* what comes next is not the usual case */
 };
 
-/* Begins behind the file header that pcap has read from the stream, which is the only one. False:
- * it is no such file; it goes on as before. */
-bool source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
+/* Begins behind the file header that pcap has read from the stream, which is the only one; unless
+ * it is no such file: then it is not in use afterwards. */
+void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
 
 /* Reads a block to memory, BATCH_MEMORY_BYTES on a page's boundary, that begins with a whole
- * record; waits no longer than until there is one. False: what comes is not the usual case, or
+ * record (of pcapng perhaps without a
+ * packet); waits no longer than until there is one. False: what comes is not the usual case, or
  * cannot be read. */
 bool source_block_load(struct source_block *r, uint8_t *memory);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One capture file as packets, by libpcap: pcap (either byte order, micro- or nanoseconds) and
- * pcapng, always in nanoseconds. libpcap reads every header; the records of a pcap file that is
- * the only one are read in blocks (source_block.h), and by libpcap from the first one on that is
- * not as usual.
+ * pcapng, always in nanoseconds. libpcap reads every header; the records of a file that is the only
+ * one are read in blocks (source_block.h), and by libpcap from the first one on that is not as
+ * usual.
  *
  * The filter is applied here, not by libpcap, so that packets are counted as they are in the file
  * and a cut can be told by packet number.

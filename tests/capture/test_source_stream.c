@@ -375,7 +375,8 @@ static void on_alarm(int number)
     source_break(waiting);
 }
 
-Test(source_stream, break_while_waiting_for_a_pipe)
+/* part: of the next packet that has come when it breaks. */
+static void break_while_waiting(size_t part)
 {
     const char *path = path_of("fifo");
     cr_assert_eq(mkfifo(path, 0600), 0);
@@ -385,6 +386,7 @@ Test(source_stream, break_while_waiting_for_a_pipe)
     cr_assert_eq(source_open_files(&path, 1, NULL, error, &waiting), 0, "%s", error);
     struct packet p;
     cr_assert_eq(batches_one(waiting, &p), 1, "packets come before a buffer is full");
+    cr_assert_eq(write(writer, plain.data + 24, part), (ssize_t)part);
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval soon = {.it_value = {.tv_usec = 50000}};
@@ -395,6 +397,14 @@ Test(source_stream, break_while_waiting_for_a_pipe)
     cr_assert_eq(status.cut_files, 0, "%s", status.cut);
     source_close(waiting);
     close(writer);
+    unlink(path);
+}
+
+Test(source_stream, break_while_waiting_for_a_pipe)
+{
+    break_while_waiting(0);
+    break_while_waiting(7);
+    break_while_waiting(25);
 }
 
 /* What a writer has sent so far is delivered, however it was cut; nothing is waited for. */
