@@ -103,8 +103,10 @@ static size_t link_bytes(uint8_t transport)
 /* Its transport is over, or has none. NULL is allowed. */
 static void link_free(struct dissector *d, struct link *l)
 {
-    if (l)
-        counted_free(&d->state_bytes, l, link_bytes(l->transport));
+    if (!l)
+        return;
+    counted_free(&d->state_bytes, l->noted, sizeof(*l->noted));
+    counted_free(&d->state_bytes, l, link_bytes(l->transport));
 }
 
 /* NULL, still probing, or at rest: out of memory. */
@@ -126,7 +128,7 @@ static bool employ(struct dissector *d, struct conn *c, struct link *l)
     if (!l->work)
         return false;
     l->work->transport = t;
-    l->work->tc = (struct transport_conn){&d->env, c, l->noted, &l->turned, l->named};
+    l->work->tc = (struct transport_conn){&d->env, c, &l->noted, &l->turned, l->named};
     return true;
 }
 
@@ -179,8 +181,9 @@ static void turn(struct dissector *d, struct conn *c, struct link *l, const stru
     next->ended = l->ended;
     next->joined = l->joined;
     l->work->transport->fini(l->work->state, CHANNEL_END_COMPLETE, at);
-    memcpy(next->noted, l->noted, sizeof(next->noted));
-    upgrade_settle(u, next->noted);
+    next->noted = l->noted;
+    l->noted = NULL;
+    upgrade_settle(u, &next->noted);
     link_drop(d, l);
     c->user = next;
 }
@@ -220,10 +223,7 @@ static bool end_transport(struct dissector *d, struct conn *c, struct link *l,
     if (wake(d, c, l))
         l->work->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
     dismiss(d, l);
-    bool any = false;
-    for (int i = 0; i < RECORD_NOTED_COUNT; i++)
-        any = any || l->noted[i] > 0;
-    return any;
+    return l->noted != NULL;
 }
 
 static void finish(struct dissector *d, struct conn *c, const struct stream_pos *at)
@@ -257,8 +257,8 @@ static void tell_conn(const struct dissector *d, struct conn *c, enum conn_event
     r.u.content = (uint8_t)content_of(c);
     memset(r.u.noted, 0, sizeof(r.u.noted));
     const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
-    if (l && l->transport != TRANSPORT_NONE)
-        memcpy(r.u.noted, l->noted, sizeof(l->noted));
+    if (l && l->transport != TRANSPORT_NONE && l->noted)
+        memcpy(r.u.noted, l->noted->bytes, sizeof(r.u.noted));
     d->env.sink.record(d->env.sink.ctx, &r);
 }
 
@@ -333,13 +333,14 @@ static bool start(struct dissector *d, struct conn *c, uint8_t transport,
     if (!l)
         return false;
     l->joined = old->joined;
-    memcpy(l->noted, old->noted, sizeof(l->noted));
     l->ended = old->ended;
     if (!employ(d, c, l) ||
         l->work->transport->init(l->work->state, &l->work->tc, l->joined) != 0) {
         link_drop(d, l);
         return false;
     }
+    l->noted = old->noted;
+    old->noted = NULL;
     c->user = l;
     struct kept *k = old->kept;
     for (int i = 0; k && i < DIR_COUNT; i++) {
@@ -361,13 +362,14 @@ static void leave(struct dissector *d, struct conn *c, uint8_t transport,
 }
 
 /* Bytes of that direction are not recognised, with what was kept in front of them. */
-static void pass(struct link *l, enum dir dir, size_t n)
+static void pass(const struct dissector *d, struct link *l, enum dir dir, size_t n)
 {
-    l->noted[RECORD_NOTED_UNREAD] += n;
-    if (!l->kept)
-        return;
-    l->noted[RECORD_NOTED_UNREAD] += l->kept->len[dir];
-    l->kept->len[dir] = 0;
+    if (l->kept) {
+        n += l->kept->len[dir];
+        l->kept->len[dir] = 0;
+    }
+    if (n > 0)
+        transport_add(&d->env, &l->noted, RECORD_NOTED_UNREAD, n);
 }
 
 /* A segment without a result. */
@@ -375,9 +377,10 @@ static void probed_in_vain(struct dissector *d, struct conn *c, const struct pro
                            const struct stream_pos *at)
 {
     struct link *l = c->user;
-    pass(l, p->dir, p->n);
-    if (l->joined && ++l->tries < 2 * LIMIT_PROBE_SEGMENTS)
+    if (l->joined && ++l->tries < 2 * LIMIT_PROBE_SEGMENTS) {
+        pass(d, l, p->dir, p->n);
         return;
+    }
     if (l->joined)
         limits_hit_add(d->env.hit, LIMIT_ID_PROBE_SEGMENTS);
     finish(d, c, at);
@@ -398,7 +401,7 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
     bool goes_on = l->latest == dir + 1;
     l->latest = (uint8_t)(dir + 1) & 3;
     if (goes_on && kept == 0 && l->tries >= LIMIT_PROBE_SEGMENTS) {
-        pass(l, dir, n);
+        pass(d, l, dir, n);
         return;
     }
     uint8_t whole[2 * LIMIT_PROBE_BYTES];
@@ -476,7 +479,7 @@ static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap
     if (!l)
         return;
     l->joined = true;
-    pass(l, dir, 0);
+    pass(ctx, l, dir, 0);
 }
 
 static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,

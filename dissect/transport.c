@@ -6,6 +6,7 @@
  * HTTP/2 for each stream, so their number is bounded over all connections.
  */
 #include "dissect/transport.h"
+#include "base/counted.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
 #include <stdlib.h>
@@ -14,6 +15,15 @@
 struct transport_spare_node {
     struct transport_spare_node *next;
 };
+
+void transport_add(const struct transport_env *env, struct noted **at, enum record_noted what,
+                   uint64_t n)
+{
+    if (!*at)
+        *at = counted_calloc(env->state_bytes, sizeof(**at));
+    if (*at)
+        (*at)->bytes[what] += n;
+}
 
 void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
                       const struct stream_pos *at, struct record *ret_record)

@@ -47,14 +47,19 @@ struct transport_env {
                                          aside: see base/counted.h; NULL: nobody counts */
 };
 
+/* What few connections have: bytes of theirs by what they are, if not what the connection is. */
+struct noted {
+    uint64_t bytes[RECORD_NOTED_COUNT];
+};
+
 /* One connection as its transport sees it. Lives as long as the state, while that is not at rest.
  */
 struct transport_conn {
     const struct transport_env *env;
     const struct conn *conn;
-    uint64_t *noted;   /* by enum record_noted, see transport_note(); NULL: nobody counts */
-    bool *turned;      /* set to ask for a call of release; NULL: nobody will */
-    uint8_t transport; /* enum record_transport */
+    struct noted **noted; /* see transport_note(); NULL: nobody counts */
+    bool *turned;         /* set to ask for a call of release; NULL: nobody will */
+    uint8_t transport;    /* enum record_transport */
 };
 
 enum probe_result {
@@ -157,12 +162,17 @@ static inline bool transport_one_way(const struct conn *c)
  * nobody asked and nobody answered. */
 bool transport_is_monologue(const struct conn *c);
 
+/* Adds to what was noted at *at, which is made when it is first needed, and counted. Without memory
+ * the bytes count as what the connection is. */
+void transport_add(const struct transport_env *env, struct noted **at, enum record_noted what,
+                   uint64_t n);
+
 /* Says what n payload bytes that were fed are, if not what the connection is (see record.h). */
 static inline void transport_note(const struct transport_conn *tc, enum record_noted what,
                                   uint64_t n)
 {
-    if (tc->noted)
-        tc->noted[what] += n;
+    if (tc->noted && n > 0)
+        transport_add(tc->env, tc->noted, what, n);
 }
 
 /* Whether what begins within another transport is encrypted (struct transport, encrypted). */

@@ -99,7 +99,7 @@ void upgrade_fini(struct upgrade *u, enum channel_end how, const struct stream_p
     counted_free(u->tc.env->state_bytes, u, sizeof(*u) + u->transport->state_bytes);
 }
 
-void upgrade_settle(struct upgrade *u, uint64_t *noted)
+void upgrade_settle(struct upgrade *u, struct noted **noted)
 {
     u->tc.noted = noted;
 }

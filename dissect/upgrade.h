@@ -17,7 +17,7 @@ struct upgrade;
 extern const struct transport transport_upgraded;
 
 /* Where its bytes are noted from now on; right behind the feed in which it was made. */
-void upgrade_settle(struct upgrade *u, uint64_t *noted);
+void upgrade_settle(struct upgrade *u, struct noted **noted);
 
 /* The first protocol of an Upgrade field's list that is a transport's token, versions and case
  * aside; TRANSPORT_NONE: none of them is. */

@@ -30,8 +30,8 @@ struct link {
         struct kept *kept; /* while probing; NULL: nothing kept */
         struct work *work; /* NULL: at rest */
     };
-    uint64_t noted[RECORD_NOTED_COUNT]; /* while probing: what was probed in vain, as unread */
-    uint8_t transport;                  /* place in transports[]; TRANSPORT_NONE: still probing */
+    struct noted *noted; /* while probing: what was probed in vain, as unread; NULL: nothing */
+    uint8_t transport;   /* place in transports[]; TRANSPORT_NONE: still probing */
     union {
         uint8_t tries; /* while probing */
         uint8_t named; /* then: what the connection is called, enum record_transport */

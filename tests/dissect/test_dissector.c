@@ -49,8 +49,8 @@ Test(dissector, replays_both_directions)
     open_conn(false);
     data(DIR_C2S, "POS", 3);
     data(DIR_S2C, "HTTP", 4);
-    data(DIR_C2S, CALL + 3, sizeof(CALL) - 4);
-    data(DIR_S2C, ANSWER + 4, sizeof(ANSWER) - 5);
+    data(DIR_C2S, &CALL[3], sizeof(CALL) - 4);
+    data(DIR_S2C, &ANSWER[4], sizeof(ANSWER) - 5);
     world_close(&world, &conn, STREAM_END_FIN);
     cr_expect_str_eq(world.log, WHOLE);
 }
@@ -70,7 +70,7 @@ Test(dissector, swaps_roles)
         cr_expect(conn.conn.roles_known);
         cr_expect_eq(conn_client(&conn.conn)->port, 50000);
         if (small)
-            data(DIR_S2C, CALL + 6, sizeof(CALL) - 7);
+            data(DIR_S2C, &CALL[6], sizeof(CALL) - 7);
         data(DIR_C2S, ANSWER, sizeof(ANSWER) - 1);
         world_close(&world, &conn, STREAM_END_FIN);
         cr_expect(strstr(world.log, "1 > request 1\n"), "%s", world.log);
@@ -345,7 +345,7 @@ Test(dissector, memory_of_connections_is_counted)
     cr_expect_eq(*sum, 0);
     data(DIR_C2S, "POS", 3);
     cr_expect_gt(*sum, 2 * LIMIT_PROBE_BYTES, "bytes that decide nothing yet");
-    data(DIR_C2S, CALL + 3, sizeof(CALL) - 4);
+    data(DIR_C2S, &CALL[3], sizeof(CALL) - 4);
     data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
     uint64_t idle = *sum;
     cr_expect(0 < idle && idle < 200, "%llu", (unsigned long long)idle);

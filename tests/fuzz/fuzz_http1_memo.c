@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct one {
     struct conn conn;
     struct transport_conn tc;
-    uint64_t noted[RECORD_NOTED_COUNT];
+    struct noted *noted;
     bool turned;
     void *state, *rest;
 };
@@ -105,7 +105,7 @@ static void begin(struct reading *r, uint8_t options)
         o->conn.id = i + 1;
         o->conn.midstream = joined;
         o->conn.side[0].packets = o->conn.side[1].packets = 1;
-        o->tc = (struct transport_conn){&r->env, &o->conn, o->noted, &o->turned, TRANSPORT_HTTP1};
+        o->tc = (struct transport_conn){&r->env, &o->conn, &o->noted, &o->turned, TRANSPORT_HTTP1};
         o->state = calloc(1, transport_http1.state_bytes);
         o->rest = calloc(1, transport_http1.rest_bytes);
         if (!o->state || !o->rest || transport_http1.init(o->state, &o->tc, joined) < 0)
@@ -141,7 +141,9 @@ static uint64_t end(struct reading *r, const struct stream_pos *at)
         transport_http1.fini(o->state, CHANNEL_END_CLOSED, at);
         free(o->state);
         free(o->rest);
-        ADD(o->noted);
+        for (int what = 0; o->noted && what < RECORD_NOTED_COUNT; what++)
+            ADD(o->noted->bytes[what]);
+        free(o->noted);
     }
     transport_spare_free(&r->spare);
     ADD(r->hit);
