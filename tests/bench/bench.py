@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check
 import corpora
 import growth
+import inputs
 import instructions
 import limits
 import others
@@ -55,6 +56,9 @@ def parse():
                    help="does the time grow with bytes and packets alone? With --write: "
                    "tests/bench/GROWTH.md")
     p.add_argument("--limits", action="store_true", help="does --memory-limit hold?")
+    p.add_argument("--inputs", action="store_true",
+                   help="is a capture as fast from a pipe, compressed or as pcapng? With --write "
+                   "as Markdown")
     p.add_argument("--instructions", action="store_true",
                    help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
                    "with --write: record them there")
@@ -235,6 +239,8 @@ def main():
         return growth.main(args)
     if args.limits:
         return limits.main(args)
+    if args.inputs:
+        return inputs.main(args)
     results, rivals = [], []
     for corpus in args.corpus:
         if sys.stderr.isatty():
@@ -250,6 +256,7 @@ def main():
         write_results(args, results, rivals)
     if args.quick:
         failed |= limits.main(args) != 0
+        failed |= inputs.main(args) != 0
     return 1 if failed else 0
 
 
