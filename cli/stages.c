@@ -56,6 +56,7 @@ struct stages {
     const struct record_sink *sink;
     struct front *front;
     struct limits_hit front_hit;
+    struct dissector_memo *memo; /* of all shards, with one thread; else NULL */
     struct shard shards[STAGES_SHARDS];
     struct slot slots[SLOTS_MAX];
     uint32_t threads, slot_count;
@@ -388,7 +389,7 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     h->stages = s;
     struct record_sink sink = {h, say_record, s->sink->packet ? say_packet : NULL};
     struct dissector_config dissector = {
-        .hash = config->hash, .shards = STAGES_SHARDS, .caps = caps};
+        .hash = config->hash, .memo = s->memo, .shards = STAGES_SHARDS, .caps = caps};
     h->dissector = dissector_new(&dissector, &sink, &h->hit);
     if (!h->dissector)
         return false;
@@ -427,6 +428,8 @@ static bool build(struct stages *s, const struct stages_config *config)
         if (!s->slots[i].batch)
             return false;
     }
+    if (s->threads == 1)
+        s->memo = dissector_memo_new();
     for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
         if (!make_shard(s, config, k))
             return false;
@@ -455,6 +458,7 @@ void stages_free(struct stages *s)
         engine_free(s->shards[k].engine);
         dissector_free(s->shards[k].dissector);
     }
+    dissector_memo_free(s->memo);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) {
         batch_free(s->slots[i].batch);
         for (uint32_t k = 0; k < STAGES_SHARDS; k++)

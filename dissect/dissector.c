@@ -45,8 +45,14 @@ static const struct transport *const transports[UPGRADED + 1] = {
     [UPGRADED] = &transport_upgraded,
 };
 
+struct dissector_memo {
+    struct http1_memo heads;
+    struct rpc_memo texts;
+};
+
 struct dissector {
     struct transport_env env;
+    struct dissector_memo *own_memo;
     struct decoder_account decoders;
     struct transport_spare spare;
     struct work_spare states;
@@ -536,6 +542,16 @@ static void on_ahead(void *ctx, const struct conn *c)
         __builtin_prefetch((const void *)(line + at), 1);
 }
 
+struct dissector_memo *dissector_memo_new(void)
+{
+    return calloc(1, sizeof(struct dissector_memo));
+}
+
+void dissector_memo_free(struct dissector_memo *memo)
+{
+    free(memo);
+}
+
 struct dissector *dissector_new(const struct dissector_config *config,
                                 const struct record_sink *sink, struct limits_hit *hit)
 {
@@ -553,8 +569,13 @@ struct dissector *dissector_new(const struct dissector_config *config,
                                     .spare = &d->spare,
                                     .decoders = &d->decoders,
                                     .state_bytes = &d->state_bytes};
-    d->env.heads = calloc(1, sizeof(*d->env.heads)); /* without these, all is the same but speed */
-    d->env.texts = calloc(1, sizeof(*d->env.texts));
+    struct dissector_memo *memo = config->memo;
+    if (!memo)
+        memo = d->own_memo = dissector_memo_new();
+    if (memo) { /* without it, all is the same but speed */
+        d->env.heads = &memo->heads;
+        d->env.texts = &memo->texts;
+    }
     d->sink = (struct stream_sink){.ctx = d,
                                    .conn = on_conn,
                                    .data = on_data,
@@ -581,7 +602,6 @@ void dissector_free(struct dissector *d)
         return;
     transport_spare_free(&d->spare);
     work_spare_free(&d->states);
-    free(d->env.heads);
-    free(d->env.texts);
+    dissector_memo_free(d->own_memo);
     free(d);
 }

@@ -15,8 +15,17 @@
 
 struct dissector;
 
+/* What came before and is compared instead of read: heads and texts. */
+struct dissector_memo;
+
+/* NULL: out of memory. */
+struct dissector_memo *dissector_memo_new(void);
+void dissector_memo_free(struct dissector_memo *memo); /* NULL is allowed */
+
 struct dissector_config {
     struct hash_key hash;
+    struct dissector_memo *memo; /* for all dissectors of this key that one thread calls, which it
+                                    outlives; NULL: each has its own */
     uint32_t shards; /* as many dissectors share the caps on memory; 0: it is the only one */
     const struct limits_caps *caps; /* NULL: limits_constants; looked at by dissector_new() only */
 };

@@ -181,11 +181,14 @@ struct world_conn {
     struct stream_pos at;
 };
 
+/* Of the dissectors that are made next; NULL: each has its own. */
+static struct dissector_memo *world_memo;
+
 /* False: out of memory. */
 static inline bool world_open(struct world *w, struct world_conn *c, bool midstream)
 {
     memset(c, 0, sizeof(*c));
-    struct dissector_config config = {.hash = WORLD_KEY};
+    struct dissector_config config = {.hash = WORLD_KEY, .memo = world_memo};
     struct record_sink records = {w, world_record, NULL};
     c->d = dissector_new(&config, &records, &world_hit);
     if (!c->d)

@@ -43,6 +43,26 @@ Test(dissector, recognises_whole_and_byte_by_byte)
     cr_expect_str_eq(world.log, WHOLE);
 }
 
+/* Rounds on two dissectors in turns; the one that learned goes first. */
+Test(dissector, compares_with_what_another_one_learned)
+{
+    static struct world other_world;
+    struct world_conn other;
+    world_memo = dissector_memo_new();
+    open_conn(false);
+    data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    world_init(&other_world);
+    cr_assert(world_open(&other_world, &other, false));
+    world_data(&other, DIR_C2S, CALL, sizeof(CALL) - 1, 1);
+    world_close(&world, &conn, STREAM_END_FIN);
+    world_data(&other, DIR_S2C, ANSWER, sizeof(ANSWER) - 1, 2);
+    world_close(&other_world, &other, STREAM_END_FIN);
+    dissector_memo_free(world_memo);
+    cr_expect_str_eq(world.log, WHOLE);
+    cr_expect_str_eq(other_world.log, WHOLE);
+}
+
 /* Both directions hold undecided bytes when one of them decides. */
 Test(dissector, replays_both_directions)
 {
