@@ -42,6 +42,7 @@ static void set_texts(struct message *m, const struct rpc_memo_place *p,
                       const struct json_shape_value *values)
 {
     const struct message *kept = &p->message;
+    memset(m->text_off, 0, sizeof(m->text_off)); /* empty ones are nowhere behind the others */
     m->text_used = 0;
     if (p->id >= 0) {
         m->id.hash = (uint64_t)integer(&values[p->id]);

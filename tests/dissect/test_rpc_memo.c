@@ -25,6 +25,7 @@ static void log_message(void *ctx, const struct message *m)
     for (int i = 0; i < MESSAGE_TEXT_COUNT; i++) {
         size_t n;
         const char *p = message_text(m, i, &n);
+        cr_assert_leq(p + n, m->text + m->text_used);
         cuts_log(log, " [%.*s]", (int)n, p);
     }
     cuts_log(log, " squirrel=%u event=%llu;\n", m->squirrel, (unsigned long long)m->event_id);
@@ -272,6 +273,16 @@ Test(rpc_memo, ids_and_names)
         snprintf(text, sizeof(text), CALL("5", "%s"), quoted);
         cr_expect_eq(compare(&memo, text, strlen(text)), n <= JSON_SHAPE_NAME, "%zu", n);
     }
+}
+
+/* A text that is empty has no bytes behind those of the others, however short those are. */
+Test(rpc_memo, empty_texts)
+{
+#define INITIALIZE(id)                                                                             \
+    "{" V ",\"id\":" id ",\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"\"}}"
+    static struct rpc_memo memo;
+    feed(&memo, INITIALIZE("123456789"));
+    cr_expect(check(&memo, INITIALIZE("1")));
 }
 
 /* Nesting in an object that is passed over is as deep as it may be, and no deeper. */
