@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pieces of several HTTP/1.1 connections one after the other (sequence.h): with heads and texts
  * that are remembered, the records must be those of reading all. Options: the direction, which
- * connection, and a cut. */
+ * connection, and a cut; at 0: the piece is lost. */
 #include "dissect/coding.h"
 #include "dissect/http1_memo.h"
 #include "dissect/rpc_memo.h"
@@ -114,6 +114,14 @@ static void begin(struct reading *r, uint8_t options)
 }
 
 /* Between messages the state is put to rest and woken, as the dissector does. */
+static void rest(struct one *o)
+{
+    if (!transport_http1.rest(o->state, o->rest))
+        return;
+    memset(o->state, 0, transport_http1.state_bytes);
+    transport_http1.wake(o->state, &o->tc, o->rest);
+}
+
 static void feed(struct one *o, enum dir dir, const uint8_t *bytes, size_t n,
                  const struct stream_pos *at)
 {
@@ -125,10 +133,16 @@ static void feed(struct one *o, enum dir dir, const uint8_t *bytes, size_t n,
     memcpy(copy, bytes, n);
     transport_http1.feed(o->state, dir, copy, n, at);
     free(copy);
-    if (!transport_http1.rest(o->state, o->rest))
+    rest(o);
+}
+
+static void lose(struct one *o, enum dir dir, size_t n, const struct stream_pos *at)
+{
+    if (n == 0)
         return;
-    memset(o->state, 0, transport_http1.state_bytes);
-    transport_http1.wake(o->state, &o->tc, o->rest);
+    o->conn.side[dir].lost_bytes += n;
+    transport_http1.gap(o->state, dir, n, at);
+    rest(o);
 }
 
 static uint64_t end(struct reading *r, const struct stream_pos *at)
@@ -166,6 +180,10 @@ static uint64_t run(const uint8_t *data, size_t size, struct http1_memo *heads,
         size_t piece = s.options & 8 ? s.n * (s.options >> 4) / 16 : s.n;
         at.packet++;
         at.ts_ns += 1000;
+        if (s.options & 8 && s.options >> 4 == 0) {
+            lose(o, dir, s.n, &at);
+            continue;
+        }
         feed(o, dir, s.text, piece, &at);
         feed(o, dir, s.text + piece, s.n - piece, &at);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Texts one after the other (sequence.h): a parser that remembers those before must say the same
- * of each as one that reads it. Options: the direction, whether messages are held back, and a cut.
- */
+ * of each as one that reads it. Options: the direction, whether messages are held back, and the
+ * size of pieces; 0: the text comes whole and is revoked. */
 #include "dissect/rpc_memo.h"
 #include "sequence.h"
 #include <stdlib.h>
@@ -35,17 +35,18 @@ static uint64_t read_text(const struct sequence *s, struct rpc_memo *memo)
     struct limits_hit hit = {{0}};
     struct seen seen = {.rpc = &r};
     struct rpc_sink sink = {&seen, take};
-    size_t piece = s->options & 4 ? s->n * (s->options >> 3) / 32 : s->n;
+    bool revoked = s->options & 4 && s->options >> 3 == 0;
+    size_t piece = s->options & 4 && !revoked ? s->n * (s->options >> 3) / 32 : s->n;
     hash_stream_init(&seen.stream, &key);
     rpc_init(&r, s->options & 1 ? DIR_S2C : DIR_C2S, (s->options & 2) != 0, &key, &hit);
     rpc_remember(&r, memo);
     bool alive = true;
-    if (piece > 0)
-        alive = rpc_feed(&r, &sink, s->text, piece, &(struct stream_pos){5, 6});
-    if (s->n > piece)
-        alive = rpc_feed(&r, &sink, s->text + piece, s->n - piece, &(struct stream_pos){7, 8});
+    for (size_t at = 0, n; at < s->n; at += n) {
+        n = piece > 0 && piece < s->n - at ? piece : s->n - at;
+        alive = rpc_feed(&r, &sink, s->text + at, n, &(struct stream_pos){(int64_t)at, at + 1});
+    }
     bool complete = rpc_complete(&r), proves = rpc_proves(&r);
-    enum json_end end = rpc_end(&r, &sink, false);
+    enum json_end end = rpc_end(&r, &sink, revoked);
     uint64_t facts[] = {alive,      complete,  proves,        end,
                         r.messages, r.not_rpc, r.empty_array, r.json.elements};
     hash_stream_feed(&seen.stream, facts, sizeof(facts));
