@@ -146,13 +146,18 @@ static void dismiss(struct dissector *d, struct link *l)
     l->work = NULL;
 }
 
-static bool wake(struct dissector *d, struct conn *c, struct link *l)
+static bool wake(struct dissector *d, struct conn *c, struct link *l, const struct stream_pos *at)
 {
     if (l->work)
         return true;
     if (!employ(d, c, l))
         return false;
     l->work->transport->wake(l->work->state, &l->work->tc, l->rest);
+    for (int dir = 0; l->untold && dir < DIR_COUNT; dir++) {
+        if (l->untold >> dir & 1)
+            l->work->transport->end(l->work->state, (enum dir)dir, STREAM_END_CAPTURE, at);
+    }
+    l->untold = 0;
     return true;
 }
 
@@ -222,11 +227,10 @@ static inline bool is_over(const struct conn *c)
     return ((const struct link *)c->user)->over;
 }
 
-/* Ends the transport, which need not be able to wake. Whether anything was noted. */
-static bool end_transport(struct dissector *d, struct conn *c, struct link *l,
-                          const struct stream_pos *at)
+/* Ends the transport, which has nothing to end if it is at rest. Whether anything was noted. */
+static bool end_transport(struct dissector *d, struct link *l, const struct stream_pos *at)
 {
-    if (wake(d, c, l))
+    if (l->work)
         l->work->transport->fini(l->work->state, CHANNEL_END_CLOSED, at);
     dismiss(d, l);
     return l->noted != NULL;
@@ -238,7 +242,7 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
     uint8_t transport = transport_of(c);
     if (is_over(c))
         return;
-    if (l && l->transport != TRANSPORT_NONE && end_transport(d, c, l, at)) {
+    if (l && l->transport != TRANSPORT_NONE && end_transport(d, l, at)) {
         l->over = true;
         l->named = transport;
         return;
@@ -452,7 +456,7 @@ static void probe_data(struct dissector *d, struct conn *c, struct probe p,
 static struct link *awake(struct dissector *d, struct conn *c, const struct stream_pos *at)
 {
     struct link *l = c->user;
-    if (l && l->transport != TRANSPORT_NONE && !wake(d, c, l)) {
+    if (l && l->transport != TRANSPORT_NONE && !wake(d, c, l, at)) {
         finish(d, c, at);
         return NULL;
     }
@@ -495,7 +499,9 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     if (!l || is_over(c))
         return;
     l->ended |= (uint8_t)(1U << dir);
-    if (l->transport != TRANSPORT_NONE && (l = awake(ctx, c, at)) != NULL)
+    if (how == STREAM_END_CAPTURE && l->transport != TRANSPORT_NONE && !l->work)
+        l->untold |= (uint8_t)(1U << dir);
+    else if (l->transport != TRANSPORT_NONE && (l = awake(ctx, c, at)) != NULL)
         l->work->transport->end(l->work->state, dir, how, at);
     if (l && l->ended == BOTH_ENDED)
         finish(ctx, c, at);

@@ -118,8 +118,9 @@ struct transport {
     /* Ends open channels with how and frees what the state owns. */
     void (*fini)(void *state, enum channel_end how, const struct stream_pos *at);
     /* Right behind a feed: if nothing is under way, writes down what is to be known of the
-     * connection later, in rest_bytes; the state then owns nothing any more, and its memory goes to
-     * another connection. False: it goes on. NULL: it always does. */
+     * connection later, in rest_bytes; the state then owns nothing any more, has nothing to tell
+     * if that is all, and its memory goes to another connection. False: it goes on. NULL: it always
+     * does. */
     bool (*rest)(const void *state, void *ret_rest);
     /* Instead of init, before the next call: zeroed memory becomes the state that was put to rest.
      */

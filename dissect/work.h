@@ -39,8 +39,9 @@ struct link {
     bool turned;        /* see struct transport_conn; false again when that was seen to */
     uint8_t latest : 2; /* enum dir of the segment before, plus 1; 0: there was none */
     bool joined : 1;
-    bool over : 1;     /* it is kept for its notes alone */
-    uint8_t ended : 2; /* by direction */
+    bool over : 1;      /* it is kept for its notes alone */
+    uint8_t ended : 2;  /* by direction */
+    uint8_t untold : 2; /* the same: at rest when the capture ended; to be told when it wakes */
     uint8_t rest[];
 };
 _Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");

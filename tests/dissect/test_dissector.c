@@ -384,7 +384,7 @@ Test(dissector, memory_of_connections_is_counted)
 /* It can be that the memory is short when the last is to be told of a connection at rest. */
 Test(dissector, ends_while_it_rests)
 {
-    for (int event = 0; event < 3; event++) {
+    for (int event = 0; event < 4; event++) {
         open_conn(false);
         data(DIR_C2S, CALL, sizeof(CALL) - 1);
         data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
@@ -395,11 +395,31 @@ Test(dissector, ends_while_it_rests)
             world_gap(&conn, DIR_C2S, 10, 0);
         else if (event == 1)
             conn.sink->end(conn.sink->ctx, &conn.conn, DIR_C2S, STREAM_END_FIN, &conn.at);
+        else if (event == 2)
+            conn.sink->end(conn.sink->ctx, &conn.conn, DIR_C2S, STREAM_END_CAPTURE, &conn.at);
         else
             conn.sink->conn(conn.sink->ctx, &conn.conn, CONN_EVENT_GONE, &conn.at);
-        cr_expect(fail_alloc_stop());
+        cr_expect_eq(fail_alloc_stop(), event < 2, "nothing is to be told but of what is open");
         conn.sink->conn(conn.sink->ctx, &busy, CONN_EVENT_GONE, &conn.at);
         world_close(&world, &conn, STREAM_END_FIN);
         cr_expect_str_eq(world.log, WHOLE);
     }
+}
+
+/* What was held comes when the other direction ended with the capture, while all was at rest. */
+Test(dissector, wakes_when_the_capture_ends)
+{
+    static const char late[] = "HTTP/1.1 200 OK\r\nMcp-Session-Id: a\r\nContent-Type: "
+                               "application/json\r\nContent-Length: 99\r\n\r\n{\"jsonrpc\":";
+    open_conn(false);
+    data(DIR_C2S, CALL, sizeof(CALL) - 1);
+    data(DIR_S2C, ANSWER, sizeof(ANSWER) - 1);
+    conn.sink->end(conn.sink->ctx, &conn.conn, DIR_C2S, STREAM_END_CAPTURE, &conn.at);
+    cr_expect_str_eq(world.log, WHOLE);
+    data(DIR_S2C, late, sizeof(late) - 1);
+    conn.sink->end(conn.sink->ctx, &conn.conn, DIR_S2C, STREAM_END_CAPTURE, &conn.at);
+    world_close(&world, &conn, STREAM_END_CAPTURE);
+    cr_expect_str_eq(world.log, WHOLE "2 begin ? stub uncertain\n"
+                                      "2 head 200 json session uncertain\n"
+                                      "2 end capture\n");
 }
