@@ -121,10 +121,18 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 }
 
 /* The constants only help keys that are not random, in tests. */
+#define QUICK_0 UINT64_C(0x9e3779b97f4a7c15)
+#define QUICK_1 UINT64_C(0xc2b2ae3d27d4eb4f)
+
+uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b)
+{
+    const uint64_t k0 = key->k0 ^ QUICK_0, k1 = key->k1 ^ QUICK_1;
+    return fold(fold(a ^ k1, b ^ k0) ^ k0, k1);
+}
+
 uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n)
 {
-    const uint64_t k0 = key->k0 ^ UINT64_C(0x9e3779b97f4a7c15);
-    const uint64_t k1 = key->k1 ^ UINT64_C(0xc2b2ae3d27d4eb4f);
+    const uint64_t k0 = key->k0 ^ QUICK_0, k1 = key->k1 ^ QUICK_1;
     const uint8_t *p = data;
     uint64_t state = k0 ^ n;
     size_t left = n;

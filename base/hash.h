@@ -38,4 +38,7 @@ uint64_t hash_stream_end(const struct hash_stream *s);
  * decided by comparing the bytes. */
 uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n);
 
+/* The same of two words. */
+uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b);
+
 #endif

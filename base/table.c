@@ -64,9 +64,16 @@ static inline struct node *node_of(const void *entry)
     return (struct node *)(uintptr_t)entry - 1;
 }
 
-static uint32_t hash_key32(const struct table *t, const void *key)
+static inline uint32_t hash_key32(const struct table *t, const void *key)
 {
-    return (uint32_t)hash_quick(&t->config.hash, key, t->config.key_bytes);
+    uint64_t words[2] = {0};
+    if (t->config.key_bytes == sizeof(words))
+        memcpy(words, key, sizeof(words));
+    else if (t->config.key_bytes == sizeof(words[0]))
+        memcpy(words, key, sizeof(words[0]));
+    else
+        return (uint32_t)hash_quick(&t->config.hash, key, t->config.key_bytes);
+    return (uint32_t)hash_pair(&t->config.hash, words[0], words[1]);
 }
 
 struct table *table_new(const struct table_config *config)

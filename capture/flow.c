@@ -108,18 +108,18 @@ static uint32_t hash_of(const struct flow_table *t, const struct endpoint *a,
         a = b;
         b = swap;
     }
-    /* In words as they are read: from stores of other sizes that would have to wait. */
-    uint64_t words[5] = {(uint64_t)a->port << 16 | b->port};
-    if (a->family == 6) {
-        memcpy(words + 1, a->addr, 16);
-        memcpy(words + 3, b->addr, 16);
-        return (uint32_t)hash_quick(&t->hash, words, sizeof(words));
+    uint64_t ports = (uint64_t)a->port << 16 | b->port;
+    if (a->family != 6) {
+        uint32_t from, to;
+        memcpy(&from, a->addr, 4);
+        memcpy(&to, b->addr, 4);
+        return (uint32_t)hash_pair(&t->hash, ports, (uint64_t)from << 32 | to);
     }
-    uint32_t from, to;
-    memcpy(&from, a->addr, 4);
-    memcpy(&to, b->addr, 4);
-    words[1] = (uint64_t)from << 32 | to;
-    return (uint32_t)hash_quick(&t->hash, words, 16);
+    /* In words as they are read: from stores of other sizes that would have to wait. */
+    uint64_t words[5] = {ports};
+    memcpy(words + 1, a->addr, 16);
+    memcpy(words + 3, b->addr, 16);
+    return (uint32_t)hash_quick(&t->hash, words, sizeof(words));
 }
 
 static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
@@ -317,8 +317,8 @@ static uint32_t merge(const struct flow_table *t, uint32_t a, uint32_t b)
     return first;
 }
 
-/* From *index on, what is in order by its place already: then no place was given again. Leaves *index
- * behind it. NONE: there is no more. */
+/* From *index on, what is in order by its place already: then no place was given again. Leaves
+ * *index behind it. NONE: there is no more. */
 static uint32_t take_run(const struct flow_table *t, uint32_t *index)
 {
     uint32_t first = NONE, *end = &first;

@@ -79,15 +79,30 @@ Test(hash, quick_depends_on_key_length_and_every_bit)
     }
 }
 
+Test(hash, pair_depends_on_key_and_every_bit)
+{
+    struct hash_key other = {key.k0, key.k1 ^ 1};
+    uint64_t base = hash_pair(&key, 7, 9);
+    cr_assert_neq(base, hash_pair(&other, 7, 9));
+    cr_assert_neq(base, hash_pair(&key, 9, 7));
+    for (size_t bit = 0; bit < 64; bit++) {
+        cr_assert_neq(base, hash_pair(&key, 7 ^ UINT64_C(1) << bit, 9), "bit %zu", bit);
+        cr_assert_neq(base, hash_pair(&key, 7, 9 ^ UINT64_C(1) << bit), "bit %zu", bit);
+    }
+}
+
 /* Counting keys must spread over the low bits, which choose the bucket. */
 Test(hash, quick_spreads_counters)
 {
     enum { BUCKETS = 1024, KEYS = 16384 };
-    static unsigned fill[BUCKETS];
+    static unsigned fill[2][BUCKETS];
     for (uint64_t i = 0; i < KEYS; i++) {
         uint64_t words[2] = {7, i};
-        fill[hash_quick(&key, words, sizeof(words)) % BUCKETS]++;
+        fill[0][hash_quick(&key, words, sizeof(words)) % BUCKETS]++;
+        fill[1][hash_pair(&key, i, 0) % BUCKETS]++;
     }
-    for (int i = 0; i < BUCKETS; i++)
-        cr_assert(fill[i] > 0 && fill[i] < 48, "bucket %d holds %u", i, fill[i]);
+    for (int i = 0; i < 2 * BUCKETS; i++) {
+        unsigned n = fill[i / BUCKETS][i % BUCKETS];
+        cr_assert(n > 0 && n < 48, "bucket %d holds %u", i, n);
+    }
 }
