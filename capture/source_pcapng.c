@@ -245,12 +245,11 @@ static bool read_opening(struct source_pcapng *ng, const uint8_t *p, size_t left
 struct source_pcapng *source_pcapng_new(const uint8_t *opening, size_t n, pcap_t *pcap)
 {
     int snap = pcap_snapshot(pcap);
-    struct source_pcapng *ng = malloc(sizeof(*ng));
+    struct source_pcapng *ng = calloc(1, sizeof(*ng));
     if (!ng)
         return NULL;
     ng->swapped = pcap_is_swapped(pcap) != 0;
     ng->max_bytes = snap > 0 ? (uint32_t)snap : 0;
-    ng->count = ng->kept_bytes = 0;
     if (!read_opening(ng, opening, n)) {
         free(ng);
         return NULL;
