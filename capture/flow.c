@@ -17,9 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLAB_SHIFT 6
-#define SLAB_FLOWS (1u << SLAB_SHIFT)
-#define NONE       0u
+#define SLAB_SHIFT      6
+#define SLAB_FLOWS      (1u << SLAB_SHIFT)
+#define NONE            0u
+#define FLOW_MAX        ((1u << 29) - 1)
+#define FLOW_LINE_BYTES 64 /* of a cache */
 
 #define FIRST_BUCKETS 64u /* a power of two */
 #define SORT_ROOM     33  /* of 32-bit counts */
@@ -54,7 +56,7 @@ static inline struct flow *at(const struct flow_table *t, uint32_t index)
 
 struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash)
 {
-    assert(max_flows > 0);
+    assert(max_flows > 0 && max_flows <= FLOW_MAX);
     struct flow_table *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
@@ -170,7 +172,7 @@ struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
     uint32_t i = *t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
     if (i != NONE) {
         const char *line = (const char *)at(t, i);
-        for (size_t at = 0; at < sizeof(struct flow); at += 64)
+        for (size_t at = 0; at < sizeof(struct flow); at += FLOW_LINE_BYTES)
             __builtin_prefetch(line + at, 1);
     }
     i = *t->ahead[(turn - 2 * AHEAD_STEP) % AHEAD_ROOM];
@@ -180,7 +182,7 @@ struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 static void list_append(struct flow_table *t, struct flow *f, enum flow_list list)
 {
     struct list *l = &t->lists[list];
-    f->list = (uint8_t)list;
+    f->list = list & 7;
     f->older = l->newest;
     f->newer = NONE;
     if (l->newest != NONE)
@@ -215,7 +217,7 @@ static bool add_slab(struct flow_table *t)
         t->slabs = slabs;
         t->slab_room = room;
     }
-    struct flow *slab = malloc(SLAB_FLOWS * sizeof(*slab));
+    struct flow *slab = aligned_alloc(FLOW_LINE_BYTES, SLAB_FLOWS * sizeof(*slab));
     if (!slab)
         return false;
     t->slabs[t->slab_count++] = slab;
@@ -247,7 +249,7 @@ struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
         double_buckets(t);
     struct flow *f = at(t, index);
     memset(f, 0, sizeof(*f));
-    f->self = index;
+    f->self = index & FLOW_MAX;
     f->conn.endpoint[0] = *side0;
     f->conn.endpoint[1] = *side1;
     f->hash = hash_of(t, side0, side1);

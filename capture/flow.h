@@ -35,7 +35,8 @@ struct half {
     uint32_t isn;      /* sequence number of the SYN */
     uint32_t next;     /* sequence number of the next byte to deliver */
     uint32_t acked;    /* the peer's highest acknowledgement of this direction */
-    uint32_t flags;    /* enum half_flag */
+    uint16_t flags;    /* enum half_flag */
+    uint16_t packets;  /* up to the RST, as far as 16 bits go */
 };
 
 enum flow_list {
@@ -54,12 +55,11 @@ struct flow {
     struct half half[2]; /* by side, as conn.endpoint */
     int64_t left_ns;     /* earliest FIN or RST, once conn.leaver is known */
     int64_t since_ns;    /* latest packet time of the run, when it began to wait as its list says */
-    uint32_t reset_packets; /* packets of both sides up to the RST */
-    uint32_t rtt_us;        /* of the handshake; before: from the first SYN to the latest */
-    uint32_t self;          /* flow.c: index, from 1 on; dense, given again when removed */
-    uint8_t list;           /* enum flow_list; FLOW_LIST_COUNT: removed */
+    uint32_t rtt_us;     /* of the handshake; before: from the first SYN to the latest */
+    uint32_t self : 29;  /* flow.c: index, from 1 on; dense, given again when removed */
+    uint32_t list : 3;   /* enum flow_list; FLOW_LIST_COUNT: removed */
 };
-_Static_assert(sizeof(struct flow) <= 344, "a million flows are to fit into 350 MB");
+_Static_assert(sizeof(struct flow) == 320, "whole lines of the cache: there are very many");
 
 /* Who sent a packet to whom. */
 struct flow_key {

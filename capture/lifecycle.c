@@ -142,7 +142,8 @@ static void shut(struct lifecycle *l, struct flow *f, int64_t ts_ns)
 {
     f->conn.state = CONN_SHUT;
     f->conn.closed_ns = ts_ns;
-    f->reset_packets = (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
+    for (int side = 0; side < DIR_COUNT; side++)
+        f->half[side].packets = (uint16_t)f->conn.side[side].packets;
     reassembly_closed(&l->reassembly, f);
 }
 
@@ -430,7 +431,7 @@ static void see_ack(struct lifecycle *l, struct flow *f, int side, const struct 
     if (seg->window == 0)
         other->flags |= HALF_ZERO_WINDOW;
     else
-        other->flags &= ~(uint32_t)HALF_ZERO_WINDOW;
+        other->flags &= (uint16_t)~HALF_ZERO_WINDOW;
     if (!(seg->flags & (TCP_SYN | TCP_RST)))
         infer_start(l, f, side, seg);
     if (f->conn.state >= CONN_OPEN || plausible_ack(f, side, seg))
@@ -473,6 +474,15 @@ static void see_rst(struct lifecycle *l, struct flow *f, int side, const struct 
     }
 }
 
+/* Packets of both sides: few, for then it waits no more. */
+static uint32_t since_reset(const struct flow *f)
+{
+    uint32_t n = 0;
+    for (int side = 0; side < DIR_COUNT; side++)
+        n += (uint16_t)(f->conn.side[side].packets - f->half[side].packets);
+    return n;
+}
+
 void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
                        const struct tcp_segment *seg)
 {
@@ -504,8 +514,7 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
     if (seg->flags & TCP_RST)
         see_rst(l, f, side, seg);
     reassembly_settle(r, f);
-    uint32_t packets = (uint32_t)(f->conn.side[0].packets + f->conn.side[1].packets);
-    if (f->list == FLOW_RESET && packets - f->reset_packets >= RESET_WAIT_PACKETS)
+    if (f->list == FLOW_RESET && since_reset(f) >= RESET_WAIT_PACKETS)
         end_reset(l, f);
 }
 

@@ -471,7 +471,7 @@ void reassembly_accept(struct reassembly *r, struct flow *f, int side,
     struct half *half = &f->half[side];
     uint32_t seq = tcp_data_seq(seg);
     bool probe = seg->length_bytes == 1 && (half->flags & HALF_ZERO_WINDOW);
-    half->flags &= ~(uint32_t)(HALF_PROBED | HALF_ABSENT);
+    half->flags &= (uint16_t) ~(HALF_PROBED | HALF_ABSENT);
     half->flags |= probe ? HALF_PROBED : 0;
     if (is_plain(f, side, seg)) {
         struct run run = {seg->data, seq, seg->captured_bytes, seg->ts_ns};
