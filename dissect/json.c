@@ -336,6 +336,8 @@ static inline void note_passed(struct json_scan *s, const struct json_input *in,
 /* Whether a value that begins so, of a node, is noted. */
 static inline bool is_noted(const struct json_node *node, uint8_t first)
 {
+    if (node->flags & JSON_NODE_ANY)
+        return true;
     if (node->flags == 0)
         return node->children == 0 && (first == '{' || first == '[');
     if (first == '"')
@@ -352,7 +354,7 @@ static inline enum step take_member_value(struct json_scan *s, struct json_input
         return take_value(s, in);
     uint64_t from = position(s, in);
     struct json_passed passed = {.first = *in->at, .level = s->level};
-    passed.kept = node && node->flags != 0;
+    passed.kept = node ? node->flags & (JSON_NODE_NUMBERS | JSON_NODE_NAMES) : 0;
     const uint8_t *behind = unwanted ? json_scalar_behind(in->at, in->end) : NULL;
     if (behind) {
         in->at = behind;

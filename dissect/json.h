@@ -64,6 +64,8 @@ struct json_node {
 /* An integer, or a string, that is another one in texts of the same kind (json_shape.h). */
 #define JSON_NODE_NUMBERS 16
 #define JSON_NODE_NAMES   32
+/* Of a value only whether it is there matters. Without a text. */
+#define JSON_NODE_ANY 64
 
 /* Initializers for a node without and with children. */
 #define JSON_LEAF(name, slot, flags)                                                               \
@@ -107,12 +109,13 @@ struct json_slot {
 };
 
 /* A value in one piece of a member that the spec does not name, or of a node that keeps but the
- * type of an object or array, or is JSON_NODE_NUMBERS or _NAMES: where in the text it begins. */
+ * type of an object or array, or is JSON_NODE_NUMBERS, _NAMES or _ANY: where in the text it
+ * begins. */
 struct json_passed {
     uint32_t at, n;
     uint8_t first; /* its first byte */
     uint8_t level; /* objects entered around it */
-    bool kept;     /* it is one of the last two */
+    uint8_t kept;  /* JSON_NODE_NUMBERS and _NAMES, as the node has them */
 };
 
 enum json_result {

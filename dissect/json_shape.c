@@ -23,6 +23,12 @@ _Static_assert(JSON_SHAPE_BYTES <= LIMIT_JSON_VALUE, "no captured text of a shap
 _Static_assert(JSON_SHAPE_BYTES + JSON_MAX_PASSED * JSON_SHAPE_NAME <= LIMIT_JSON_TEXT,
                "all captured texts have room");
 
+/* Bytes of a marked string at most. */
+static size_t most_bytes(const struct json_passed *v)
+{
+    return v->kept & JSON_NODE_NUMBERS ? JSON_SHAPE_ID : JSON_SHAPE_NAME;
+}
+
 /* Whether the text that was just scanned can be kept; all of its values are noted then. */
 static bool is_fit(const struct json_scan *s)
 {
@@ -31,7 +37,7 @@ static bool is_fit(const struct json_scan *s)
         return false;
     for (unsigned i = 0; i < s->passed_count; i++) {
         const struct json_passed *v = &s->passed[i];
-        if (v->kept && v->n > JSON_SHAPE_NAME + 2) /* its quotes */
+        if (v->kept && v->n > most_bytes(v) + 2) /* its quotes */
             return false;
         bytes -= v->n;
     }
@@ -74,16 +80,20 @@ static const uint8_t *behind_number(const uint8_t *p, const uint8_t *end)
     return behind && behind - p <= NUMBER_BYTES ? behind : NULL;
 }
 
-/* Behind a string, p being behind its quote, of few bytes that all mean themselves. */
-static const uint8_t *behind_name(const uint8_t *p, const uint8_t *end)
+/* Behind a string, p being behind its quote, of few bytes that all mean themselves, also where they
+ * are written as JSON again. */
+static const uint8_t *behind_name(const uint8_t *p, const uint8_t *end, size_t most)
 {
     size_t n = json_text_plain(p, end);
     uint8_t any = 0;
-    if (n > JSON_SHAPE_NAME || p + n == end || p[n] != '"')
+    bool control = false;
+    if (n > most || p + n == end || p[n] != '"')
         return NULL;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         any |= p[i];
-    return any < 0x80 ? p + n + 1 : NULL;
+        control |= p[i] < 0x20;
+    }
+    return any < 0x80 && !control ? p + n + 1 : NULL;
 }
 
 /* The byte behind the value that begins at p < end, and may stand for another one; NULL: it may
@@ -94,7 +104,7 @@ static const uint8_t *behind_value(const struct json_passed *value, const uint8_
     if (value->first == '{' || value->first == '[')
         return *p == value->first ? behind_container(p, end, value->level) : NULL;
     if (value->kept && value->first == '"')
-        return *p == '"' ? behind_name(p + 1, end) : NULL;
+        return *p == '"' ? behind_name(p + 1, end, most_bytes(value)) : NULL;
     if (value->kept)
         return behind_number(p, end);
     const uint8_t *behind = json_scalar_behind(p, end);

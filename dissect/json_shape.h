@@ -26,13 +26,14 @@ struct json_shape {
 bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const uint8_t *text);
 
 /* A marked value: an integer of at most 15 digits, or what is between the quotes of a string of
- * ASCII without escapes. */
+ * printable ASCII without escapes; it is of the same of the two as the kept one. */
 struct json_shape_value {
     const uint8_t *p;
     size_t n;
 };
 
 #define JSON_SHAPE_NAME 128 /* bytes of such a string at most */
+#define JSON_SHAPE_ID   62  /* the same where it may be an integer as well */
 
 /* If the n bytes begin with a whole text of that shape, its length, else 0. ret_values gets the
  * marked ones of shape->value, at their places. */

@@ -101,7 +101,9 @@ enum node {
 #define TYPE(node, name)              [node] = JSON_LEAF(name, node, 0)
 #define TEXT(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT)
 #define WHOLE                         (JSON_NODE_TEXT | JSON_NODE_HASH)
-#define NUMBER(node, name)            [node] = JSON_LEAF(name, node, WHOLE | JSON_NODE_NUMBERS)
+#define IDS                           (JSON_NODE_NUMBERS | JSON_NODE_NAMES)
+#define IDENTITY(node, name)          [node] = JSON_LEAF(name, node, WHOLE | IDS)
+#define ANY(node, name)               [node] = JSON_LEAF(name, node, JSON_NODE_ANY)
 #define NAME(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_TEXT | JSON_NODE_NAMES)
 #define HASH(node, name)              [node] = JSON_LEAF(name, node, WHOLE)
 #define MARK(node, name)              [node] = JSON_LEAF(name, node, JSON_NODE_HASH)
@@ -112,7 +114,7 @@ enum node {
 static const struct json_node nodes[NODE_COUNT] = {
     TREE(ROOT, "", JSONRPC, ERROR),
     TEXT(JSONRPC, "jsonrpc"),
-    NUMBER(ID, "id"),
+    IDENTITY(ID, "id"),
     TEXT(METHOD, "method"),
     TREE(PARAMS, "params", PARAMS_NAME, PARAMS_CAPABILITIES),
     TREE(RESULT, "result", RESULT_IS_ERROR, RESULT_RESULT),
@@ -147,7 +149,7 @@ static const struct json_node nodes[NODE_COUNT] = {
     TEXT(ERROR_CODE, "code"),
     TEXT(CLIENT_NAME, "name"),
     TEXT(CLIENT_VERSION, "version"),
-    TYPE(META_PROGRESS_TOKEN, "progressToken"),
+    ANY(META_PROGRESS_TOKEN, "progressToken"),
     TEXT(META_VERSION, "io.modelcontextprotocol/protocolVersion"),
     HASH(META_SUBSCRIPTION, "io.modelcontextprotocol/subscriptionId"),
     TREE(META_CLIENT, "io.modelcontextprotocol/clientInfo", META_CLIENT_NAME, META_CLIENT_VERSION),

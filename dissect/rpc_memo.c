@@ -4,21 +4,24 @@
  *
  * Theory of operation. All that a message says but its length, its time, its id and what it calls
  * comes from the names that the spec of rpc.c has, so it is in the shape of the text. The id, a
- * short integer, and the name are marked in the spec and read from the text that is found.
+ * short integer or string, and the name are marked in the spec and read from the text that is
+ * found.
  *
  * Where texts never come again, keeping them would be in vain: what may be kept is a credit that
  * only texts that are found give back. Without credit one in 256 is kept, in case that others come.
  *
  * Not kept: what has links to other messages, which stand beside it, what reached a cap, which has
- * to be counted each time, what does not begin with its first byte, and what has an id that is no
- * integer.
+ * to be counted each time, what does not begin with its first byte, and what has an id that is
+ * neither integer nor string.
  */
 #include "rpc_memo.h"
 #include <stddef.h>
 #include <string.h>
 
 #define PROBES 255
-#define FREE   UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
+
+_Static_assert(JSON_SHAPE_ID + 2 <= MESSAGE_ID_BYTES, "no id of a shape is cut");
+#define FREE UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
 
 static int64_t integer(const struct json_shape_value *v)
 {
@@ -39,14 +42,18 @@ static void set_text(struct message *m, enum message_text which, const struct js
 
 /* Those that are another one, and the others behind them. */
 static void set_texts(struct message *m, const struct rpc_memo_place *p,
-                      const struct json_shape_value *values)
+                      const struct json_shape_value *values, const struct hash_key *hash)
 {
     const struct message *kept = &p->message;
     memset(m->text_off, 0, sizeof(m->text_off)); /* empty ones are nowhere behind the others */
     m->text_used = 0;
     if (p->id >= 0) {
-        m->id.hash = (uint64_t)integer(&values[p->id]);
-        set_text(m, MESSAGE_TEXT_ID, &values[p->id]);
+        struct json_shape_value id = values[p->id];
+        bool string = m->id.type == RPC_ID_STRING;
+        m->id.hash = string ? hash_bytes(hash, id.p, id.n) : (uint64_t)integer(&id);
+        if (string) /* with its quotes */
+            id = (struct json_shape_value){id.p - 1, id.n + 2};
+        set_text(m, MESSAGE_TEXT_ID, &id);
     }
     if (p->name >= 0)
         set_text(m, MESSAGE_TEXT_NAME, &values[p->name]);
@@ -107,17 +114,17 @@ size_t rpc_memo_find(struct rpc *r, const uint8_t *text, size_t n, const struct 
         memo->credit_used -= memo->credit_used > 0;
         take_over(r, p, found, at);
         if (p->id >= 0 || p->name >= 0)
-            set_texts(&r->held, p, values);
+            set_texts(&r->held, p, values, &r->hash);
         return found;
     }
     return 0;
 }
 
-/* Whether a marked value of a text, in its quotes if it has any, is that text of m. */
+/* Whether a marked value of a text is that text of m: an id with its quotes if it has any. */
 static bool is_text(const struct json_passed *v, const uint8_t *text, const struct message *m,
                     enum message_text which)
 {
-    size_t n, quote = v->first == '"';
+    size_t n, quote = which == MESSAGE_TEXT_NAME;
     const char *kept = message_text(m, which, &n);
     return n > 0 && v->n == n + 2 * quote && memcmp(text + v->at + quote, kept, n) == 0;
 }
@@ -131,7 +138,7 @@ static bool know_texts(struct rpc_memo_place *p, const struct message *m, const 
         const struct json_passed *v = &p->shape.value[i];
         if (!v->kept)
             continue;
-        bool name = v->first == '"';
+        bool name = !(v->kept & JSON_NODE_NUMBERS);
         if (name && v->n > 2 && m->text_len[MESSAGE_TEXT_NAME] == 0)
             continue; /* the method does without */
         int8_t *place = name ? &p->name : &p->id;
@@ -142,8 +149,8 @@ static bool know_texts(struct rpc_memo_place *p, const struct message *m, const 
     }
     p->others = texts < m->text_used;
     bool strange = p->name < 0 && m->text_len[MESSAGE_TEXT_NAME] > 0;
-    return p->id < 0 ? m->id.type == RPC_ID_ABSENT && !strange
-                     : m->id.type == RPC_ID_INTEGER && !strange;
+    bool kept = m->id.type == RPC_ID_INTEGER || m->id.type == RPC_ID_STRING;
+    return (p->id < 0 ? m->id.type == RPC_ID_ABSENT : kept) && !strange;
 }
 
 /* The place for another one, the last in order: a free one, or that of the one that was not used

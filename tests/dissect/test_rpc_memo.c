@@ -285,6 +285,72 @@ Test(rpc_memo, empty_texts)
     cr_expect(check(&memo, INITIALIZE("1")));
 }
 
+/* The same where ids are strings. */
+Test(rpc_memo, ids_that_are_strings)
+{
+    static const struct {
+        const char *id;
+        bool known;
+    } values[] = {
+        {"\"a\"", true},
+        {"\"\"", true},
+        {"\"7c84e9a1-55b2-4d0f-9a57-0d8e0e3c1f6b\"", true},
+        {"\"{}[],:\"", true},
+        {"\"a\\\"b\"", false},
+        {"\"\\u0061\"", false},
+        {"\"\xc3\xa9\"", false},
+        {"\"\xff\"", false},
+        {"1", false},
+        {"null", false},
+    };
+    static struct rpc_memo memo;
+    char text[1024], id[256], quoted[260];
+    feed(&memo, CALL("\"first\"", "\"n\""));
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        snprintf(text, sizeof(text), CALL("%s", "%s"), values[i].id, "\"name\"");
+        cr_expect_eq(check(&memo, text), values[i].known, "%s", text);
+    }
+    for (size_t n = 1; n < sizeof(id); n++) {
+        memset(id, 'i', n);
+        snprintf(quoted, sizeof(quoted), "\"%.*s\"", (int)n, id);
+        snprintf(text, sizeof(text), CALL("%s", "\"n\""), quoted);
+        cr_expect_eq(compare(&memo, text, strlen(text)), n <= JSON_SHAPE_ID, "%zu", n);
+    }
+    static struct rpc_memo results;
+    feed(&results, "{\"result\":{\"x\":[]}," V ",\"id\":\"r-1\"}");
+    cr_expect(check(&results, "{\"result\":{\"x\":[1,2]}," V ",\"id\":\"r-22\"}"));
+    cr_expect_not(check(&results, "{\"result\":{\"x\":[1,2]}," V ",\"id\":22}"));
+    change("{" V ",\"id\":\"a-1\",\"method\":\"tools/call\",\"params\":{\"name\":\"n\"}}", 200);
+}
+
+/* Who wants to be told of progress names another token each time; that there is one proves MCP. */
+Test(rpc_memo, progress_tokens)
+{
+#define TOLD(token)                                                                                \
+    "{" V ",\"id\":1,\"method\":\"x/y\",\"params\":{\"_meta\":{\"progressToken\":" token "}}}"
+    static const struct {
+        const char *token;
+        bool known;
+    } values[] = {
+        {"7", true},    {"\"a\"", true}, {"\"a\\u0062\\\"\"", true},
+        {"1.5", true},  {"null", true},  {"true", true},
+        {"nul", false}, {"01", false},   {"[]", false},
+        {"{}", false},
+    };
+    static struct rpc_memo memo;
+    char text[256];
+    feed(&memo, TOLD("1"));
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        snprintf(text, sizeof(text), TOLD("%s"), values[i].token);
+        cr_expect_eq(check(&memo, text), values[i].known, "%s", text);
+    }
+    static struct rpc_memo nested;
+    feed(&nested, TOLD("[]"));
+    cr_expect(check(&nested, TOLD("[{}]")));
+    cr_expect_not(check(&nested, TOLD("1")));
+    change(TOLD("\"t\""), 100);
+}
+
 /* Nesting in an object that is passed over is as deep as it may be, and no deeper. */
 Test(rpc_memo, nesting)
 {
@@ -308,7 +374,7 @@ Test(rpc_memo, credit)
     char text[128];
     size_t known = 0;
     for (int i = 0; i < 1000; i++) {
-        snprintf(text, sizeof(text), "{" V ",\"id\":\"%d\",\"method\":\"ping\"}", i);
+        snprintf(text, sizeof(text), "{" V ",\"id\":%d.5,\"method\":\"ping\"}", i);
         feed(&memo, text);
         known += compare(&memo, text, strlen(text));
     }
