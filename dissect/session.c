@@ -169,6 +169,7 @@ void session_leave(struct tracker *t, struct channel *ch)
     if (s->kind != SESSION_KIND_DRAFT)
         return;
     assert(!s->waiting.first && !s->first);
+    session_farewell(t, s);
     session_remove(t, s);
 }
 
