@@ -32,9 +32,8 @@ struct source_block {
 void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
 
 /* Reads a block to memory, BATCH_MEMORY_BYTES on a page's boundary, that begins with a whole
- * record (of pcapng perhaps without a
- * packet); waits no longer than until there is one. False: what comes is not the usual case, or
- * cannot be read. */
+ * record (of pcapng perhaps without a packet); waits no longer than until there is one. False: what
+ * comes is not the usual case, or cannot be read. */
 bool source_block_load(struct source_block *r, uint8_t *memory);
 
 /* The next record of the block, without its number and link type; its data is the block's. False:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a start line begins (RFC 9112 sections 3 and 4). Only HTTP/1.x, and only as many bytes are
- * compared as are there.
+ * How a start line begins (RFC 9112 sections 3 and 4), and an event stream in the middle. Only
+ * HTTP/1.x, and only as many bytes are compared as are there.
  */
 #include "http1_look.h"
 #include <stdbool.h>
@@ -55,4 +55,29 @@ enum http1_look http1_look(const uint8_t *bytes, size_t n)
         return HTTP1_LOOK_NO;
     enum http1_look look = look_response(bytes, n);
     return look != HTTP1_LOOK_NO ? look : look_request(bytes, n);
+}
+
+static bool begins_with(const uint8_t *p, size_t n, const char *word)
+{
+    size_t length = strlen(word);
+    return n >= length && memcmp(p, word, length) == 0;
+}
+
+static bool looks_like_field(const uint8_t *p, size_t n)
+{
+    return begins_with(p, n, "event:") || begins_with(p, n, "data:") || begins_with(p, n, "id:");
+}
+
+enum http1_look_events http1_look_for_events(const uint8_t *p, size_t n)
+{
+    if (looks_like_field(p, n))
+        return HTTP1_LOOK_LINE;
+    size_t i = 0;
+    while (i < n && i < 8 && strchr("0123456789abcdefABCDEF", p[i]) && p[i] != '\0')
+        i++;
+    if (i == 0 || n - i < 3 || p[i] != '\r' || p[i + 1] != '\n')
+        return HTTP1_LOOK_NO_EVENTS;
+    p += i + 2;
+    n -= i + 2;
+    return looks_like_field(p, n) || *p == ':' ? HTTP1_LOOK_CHUNK : HTTP1_LOOK_NO_EVENTS;
 }

@@ -16,4 +16,13 @@ enum http1_look {
 /* Empty lines before a start line are passed over. n may be 0. */
 enum http1_look http1_look(const uint8_t *bytes, size_t n);
 
+enum http1_look_events {
+    HTTP1_LOOK_NO_EVENTS,
+    HTTP1_LOOK_LINE, /* a line of an event stream */
+    HTTP1_LOOK_CHUNK /* a chunk that begins with one */
+};
+
+/* For a segment in the middle of a response. n may be 0. */
+enum http1_look_events http1_look_for_events(const uint8_t *bytes, size_t n);
+
 #endif

@@ -361,35 +361,7 @@ static struct http1_sink parser_sink(struct http1_conn *s, enum dir dir)
 
 /* ---- joining an event stream in the middle */
 
-enum join { JOIN_NO, JOIN_CHUNK, JOIN_LINE };
-
-static bool begins_with(const uint8_t *p, size_t n, const char *word)
-{
-    size_t length = strlen(word);
-    return n >= length && memcmp(p, word, length) == 0;
-}
-
-static bool looks_like_field(const uint8_t *p, size_t n)
-{
-    return begins_with(p, n, "event:") || begins_with(p, n, "data:") || begins_with(p, n, "id:");
-}
-
-/* Whether a segment begins with a line of an event stream, or with a chunk that does. */
-static enum join look_for_events(const uint8_t *p, size_t n)
-{
-    if (looks_like_field(p, n))
-        return JOIN_LINE;
-    size_t i = 0;
-    while (i < n && i < 8 && strchr("0123456789abcdefABCDEF", p[i]) && p[i] != '\0')
-        i++;
-    if (i == 0 || n - i < 3 || p[i] != '\r' || p[i + 1] != '\n')
-        return JOIN_NO;
-    p += i + 2;
-    n -= i + 2;
-    return looks_like_field(p, n) || *p == ':' ? JOIN_CHUNK : JOIN_NO;
-}
-
-static void join_events(struct http1_conn *s, enum join how)
+static void join_events(struct http1_conn *s, enum http1_look_events how)
 {
     struct exchanges *x = &s->exchanges;
     struct exchange *e = s->suspended ? exchanges_answering(x) : NULL;
@@ -405,14 +377,14 @@ static void join_events(struct http1_conn *s, enum join how)
         return;
     e->lossy = true;
     s->bound = true;
-    s->joined = how == JOIN_LINE;
+    s->joined = how == HTTP1_LOOK_LINE;
     s->until_close = true;
     if (!e->begun)
         http1_conn_begin(s, e);
     http1_conn_tell(s, e->channel, DIR_S2C);
     body_join(&s->body[DIR_S2C], e->channel, true, s->at);
     http1_join_body(&s->parser[DIR_S2C],
-                    how == JOIN_CHUNK ? HTTP1_BODY_CHUNKED : HTTP1_BODY_UNTIL_CLOSE);
+                    how == HTTP1_LOOK_CHUNK ? HTTP1_BODY_CHUNKED : HTTP1_BODY_UNTIL_CLOSE);
 }
 
 /* A joined body shows its framing, or its end. */
@@ -423,7 +395,7 @@ static void check_joined(struct http1_conn *s, const uint8_t *bytes, size_t n)
         response_end(s, HTTP1_END_LOST);
         http1_fini(parser);
         http1_init(parser, HTTP1_RESPONSE, true, s->tc->env->hit);
-    } else if (look_for_events(bytes, n) == JOIN_CHUNK) {
+    } else if (http1_look_for_events(bytes, n) == HTTP1_LOOK_CHUNK) {
         s->joined = false;
         http1_join_body(parser, HTTP1_BODY_CHUNKED);
     }
@@ -438,8 +410,8 @@ static void before_response(struct http1_conn *s, const uint8_t *bytes, size_t n
         return;
     enum http1_look look = http1_look(bytes, n);
     bool head = look == HTTP1_LOOK_RESPONSE || look == HTTP1_LOOK_MORE;
-    enum join how = head ? JOIN_NO : look_for_events(bytes, n);
-    if (how != JOIN_NO)
+    enum http1_look_events how = head ? HTTP1_LOOK_NO_EVENTS : http1_look_for_events(bytes, n);
+    if (how != HTTP1_LOOK_NO_EVENTS)
         join_events(s, how);
 }
 
@@ -472,7 +444,7 @@ static enum probe_result probe(const struct probe *p)
         sender = DIR_S2C;
         break;
     case HTTP1_LOOK_NO:
-        if (!p->joined || look_for_events(p->bytes, p->n) == JOIN_NO)
+        if (!p->joined || http1_look_for_events(p->bytes, p->n) == HTTP1_LOOK_NO_EVENTS)
             return PROBE_NO;
         sender = DIR_S2C;
         break;
