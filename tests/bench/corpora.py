@@ -100,7 +100,9 @@ def first_line(command):
 
 
 def commit():
-    """What is checked out: its abbreviated name, and whether anything in it is changed."""
+    """What is checked out: its abbreviated name, and whether anything in it is changed, but for
+    the results that are about to be written."""
     name = first_line(["git", "rev-parse", "--short=12", "HEAD"])
-    changed = first_line(["git", "status", "--porcelain", "--untracked-files=no", "../.."])
+    changed = first_line(["git", "status", "--porcelain", "--untracked-files=no", "../..",
+                          ":!RESULTS.md", ":!GROWTH.md"])
     return name if changed == "unknown" else name + ", with changes"
