@@ -28,8 +28,7 @@
 #include "base/counted.h"
 #include "coding.h"
 #include "dissect/transport.h"
-#include "http1_memo.h"
-#include "rpc_memo.h"
+#include "dissector_memo.h"
 #include "upgrade.h"
 #include "work.h"
 #include <stdlib.h>
@@ -43,11 +42,6 @@ static const struct transport *const transports[UPGRADED + 1] = {
 #include "dissect/transports.def"
 #undef TRANSPORT
     [UPGRADED] = &transport_upgraded,
-};
-
-struct dissector_memo {
-    struct http1_memo heads;
-    struct rpc_memo texts;
 };
 
 struct dissector {
@@ -546,16 +540,6 @@ static void on_ahead(void *ctx, const struct conn *c)
     uintptr_t line = (uintptr_t)c->user; /* some have less: then it is a wrong guess */
     for (size_t at = 0; at < AHEAD_BYTES; at += 64)
         __builtin_prefetch((const void *)(line + at), 1);
-}
-
-struct dissector_memo *dissector_memo_new(void)
-{
-    return calloc(1, sizeof(struct dissector_memo));
-}
-
-void dissector_memo_free(struct dissector_memo *memo)
-{
-    free(memo);
 }
 
 struct dissector *dissector_new(const struct dissector_config *config,

@@ -9,6 +9,7 @@
 #include "capture/source.h"
 #include "capture/source_internal.h"
 #include "capture_files.h"
+#include "tests/support/fail_alloc.h"
 #include <sys/wait.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -192,6 +193,27 @@ static inline void compare_by(size_t n, uint32_t max_packets)
 static inline void compare(size_t n)
 {
     compare_by(n, 0);
+}
+
+/* The file of so many packets: whatever allocation fails, they are all there, or it is said to be
+ * for want of memory. */
+static inline void read_with_failing_allocations(enum way way, uint32_t packets)
+{
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct source *s = NULL;
+        const char *path = hand_in(way, file_bytes);
+        fail_alloc_at(n);
+        int result = source_open_files(&path, 1, NULL, error, &s);
+        if (result == 0)
+            result = source_batch(s, block, 0);
+        failed = fail_alloc_stop();
+        cr_assert(result == ERR_NOMEM || (result == 1 && block->count == packets), "%d", result);
+        cr_assert(result == 1 || failed);
+        source_close(s);
+        if (way == PIPE)
+            end_writer();
+    }
 }
 
 #endif

@@ -2,7 +2,6 @@
 /* The block reader of pcap files gives what libpcap alone gives, over many blocks, whether from a
  * file, a compressed one, or a pipe that is written to in pieces. */
 #include "readers.h"
-#include "tests/support/fail_alloc.h"
 
 TestSuite(source_block, .init = readers_make, .fini = readers_unmake, .timeout = 60);
 
@@ -137,21 +136,6 @@ Test(source_block, unusual_records)
 Test(source_block, every_allocation_may_fail)
 {
     make_file(MAGIC_US, false, 10, 100);
-    for (enum way way = PLAIN; way < WAYS; way++) {
-        bool failed = true;
-        for (uint64_t n = 1; failed; n++) {
-            struct source *s = NULL;
-            const char *path = hand_in(way, file_bytes);
-            fail_alloc_at(n);
-            int result = source_open_files(&path, 1, NULL, error, &s);
-            if (result == 0)
-                result = source_batch(s, block, 0);
-            failed = fail_alloc_stop();
-            cr_assert(result == ERR_NOMEM || (result == 1 && block->count == 10), "%d", result);
-            cr_assert(result == 1 || failed);
-            source_close(s);
-            if (way == PIPE)
-                end_writer();
-        }
-    }
+    for (enum way way = PLAIN; way < WAYS; way++)
+        read_with_failing_allocations(way, 10);
 }

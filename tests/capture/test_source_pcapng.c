@@ -2,7 +2,6 @@
 /* The block reader of pcapng files gives what libpcap alone gives: packets, times, order, and the
  * words about the end, whatever blocks there are. */
 #include "readers.h"
-#include "tests/support/fail_alloc.h"
 
 TestSuite(source_pcapng, .init = readers_make, .fini = readers_unmake, .timeout = 60);
 
@@ -175,6 +174,13 @@ Test(source_pcapng, resolutions_and_offsets)
     }
 }
 
+static void put_interface_head(struct bytes *body)
+{
+    put16(body, EN10MB);
+    put16(body, 0);
+    put32(body, 40000);
+}
+
 /* What stops the reader: libpcap has to know the interfaces that came before. */
 static void add_odd(unsigned kind)
 {
@@ -236,17 +242,13 @@ static void add_odd(unsigned kind)
         put32(&b, 20);
         break;
     case 10: /* an interface with the same option twice */
-        put16(&body, EN10MB);
-        put16(&body, 0);
-        put32(&body, 40000);
+        put_interface_head(&body);
         put_option(&body, 9, 1, "\6");
         put_option(&body, 9, 1, "\6");
         put_block(1, &body);
         break;
     case 11: /* an interface whose option is cut */
-        put16(&body, EN10MB);
-        put16(&body, 0);
-        put32(&body, 40000);
+        put_interface_head(&body);
         put16(&body, 9);
         put16(&body, 9);
         put_block(1, &body);
@@ -360,17 +362,5 @@ Test(source_pcapng, a_pipe_in_pieces)
 Test(source_pcapng, every_allocation_may_fail)
 {
     make_small(false);
-    bool failed = true;
-    for (uint64_t n = 1; failed; n++) {
-        struct source *s = NULL;
-        const char *path = hand_in(PLAIN, file_bytes);
-        fail_alloc_at(n);
-        int result = source_open_files(&path, 1, NULL, error, &s);
-        if (result == 0)
-            result = source_batch(s, block, 0);
-        failed = fail_alloc_stop();
-        cr_assert(result == ERR_NOMEM || (result == 1 && block->count == 3), "%d", result);
-        cr_assert(result == 1 || failed);
-        source_close(s);
-    }
+    read_with_failing_allocations(PLAIN, 3);
 }

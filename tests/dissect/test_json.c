@@ -2,6 +2,7 @@
 /* The JSON scanner: vectors at every cut, and caps. */
 #include "dissect/json_node.h"
 #include "tests/support/cuts.h"
+#include "tests/support/random.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -555,16 +556,6 @@ Test(json, broken_specs_are_known)
 }
 
 /* ---- long texts */
-
-static uint64_t random_state = 88172645463325252u;
-
-static unsigned random_below(unsigned n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)(random_state >> 33) % n;
-}
 
 Test(json, long_text_in_random_pieces)
 {

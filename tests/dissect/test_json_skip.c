@@ -2,18 +2,9 @@
 /* Every skipping loop against the reference one. */
 #include "dissect/json.h"
 #include "dissect/json_skip.h"
+#include "tests/support/random.h"
 #include <criterion/criterion.h>
 #include <string.h>
-
-static uint64_t random_state = 88172645463325252u;
-
-static unsigned random_below(unsigned n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (unsigned)(random_state >> 33) % n;
-}
 
 /* The same result, and the same state unless the value ended. */
 static bool same(const struct json_skip *a, const struct json_skip *b, bool container)

@@ -50,6 +50,18 @@ static void ask_in_turn(struct world *w)
     }
 }
 
+/* The same, but both ask before any is answered. */
+static void ask_at_once(struct world *w)
+{
+    static const char *const ids[] = {"1", "2", "3"};
+    for (int i = 0; i < 3; i++) {
+        post(w, 41, ids[i]);
+        post(w, 42, ids[i]);
+        answer(w, 1, ids[i]);
+        answer(w, 2, ids[i]);
+    }
+}
+
 Test(tracker_endpoint, two_answers_tie_a_stream)
 {
     static const int statuses[] = {202, 204, 200};
@@ -125,13 +137,7 @@ Test(tracker_endpoint, a_response_before_its_request_refutes)
 Test(tracker_endpoint, two_that_fit_are_not_tied)
 {
     struct world *w = joined(2);
-    static const char *const ids[] = {"1", "2", "3"};
-    for (int i = 0; i < 3; i++) {
-        post(w, 41, ids[i]);
-        post(w, 42, ids[i]);
-        answer(w, 1, ids[i]);
-        answer(w, 2, ids[i]);
-    }
+    ask_at_once(w);
     world_finish(w);
     cr_expect_eq(world_count(w, " result s"), 0, "%s", w->log);
     cr_expect_eq(world_count(w, " lost"), 6, "%s", w->log);
@@ -220,13 +226,7 @@ Test(tracker_endpoint, another_target_than_the_announced)
 Test(tracker_endpoint, two_announced_that_fit_are_not_tied)
 {
     struct world *w = announced(2);
-    static const char *const ids[] = {"1", "2", "3"};
-    for (int i = 0; i < 3; i++) {
-        post(w, 41, ids[i]);
-        post(w, 42, ids[i]);
-        answer(w, 1, ids[i]);
-        answer(w, 2, ids[i]);
-    }
+    ask_at_once(w);
     world_finish(w);
     cr_expect_eq(world_count(w, " result s"), 0, "%s", w->log);
     cr_expect_eq(world_count(w, "orphan"), 6);
