@@ -56,6 +56,16 @@ struct engine *engine_new(const struct engine_config *config, const struct strea
     return e;
 }
 
+static inline void pass_time(struct lifecycle *l, int64_t now_ns, uint64_t packet)
+{
+    struct reassembly *clock = &l->reassembly;
+    clock->packet = packet;
+    if (now_ns > clock->now_ns)
+        clock->now_ns = now_ns;
+    if (lifecycle_is_due(l))
+        lifecycle_expire(l);
+}
+
 void engine_segment(struct engine *e, const struct batch_segment *s)
 {
     struct lifecycle *l = &e->lifecycle;
@@ -63,11 +73,11 @@ void engine_segment(struct engine *e, const struct batch_segment *s)
     case BATCH_NOTHING:
         break;
     case BATCH_SEGMENT:
-        engine_tick(e, s->now_ns, s->number);
+        pass_time(l, s->now_ns, s->number);
         lifecycle_segment(l, &s->key, &s->segment);
         break;
     case BATCH_UNREACHABLE:
-        engine_tick(e, s->now_ns, s->number);
+        pass_time(l, s->now_ns, s->number);
         lifecycle_unreachable(l, &s->key, s->segment.seq, s->segment.ts_ns);
         break;
     }
@@ -81,11 +91,7 @@ void engine_ahead(struct engine *e, const struct batch_segment *s)
 
 void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet)
 {
-    struct reassembly *clock = &e->lifecycle.reassembly;
-    clock->packet = packet;
-    if (now_ns > clock->now_ns)
-        clock->now_ns = now_ns;
-    lifecycle_expire(&e->lifecycle);
+    pass_time(&e->lifecycle, now_ns, packet);
 }
 
 uint64_t engine_oldest(struct engine *e)

@@ -28,6 +28,7 @@
  */
 #include "capture/lifecycle.h"
 #include "capture/leaver.h"
+#include "capture/plain.h"
 #include "capture/plausible.h"
 
 #define RESET_WAIT_NS      INT64_C(2000000000) /* gap rule 1, for the directions' ends */
@@ -191,12 +192,10 @@ static void time_out(struct lifecycle *l, struct flow *f)
 
 void lifecycle_expire(struct lifecycle *l)
 {
-    for (;;) {
+    while (lifecycle_is_due(l)) {
         const struct deadline *hole = deadline_first(&l->reassembly.deadlines);
         int64_t hole_ns = hole ? hole->at_ns : INT64_MAX;
         int64_t now_ns = l->reassembly.now_ns;
-        if (now_ns < l->next_ns && now_ns < hole_ns)
-            return;
         struct flow *first = NULL;
         int64_t first_ns = INT64_MAX;
         for (int list = 0; list < FLOW_LIST_COUNT; list++) {
@@ -483,12 +482,12 @@ static uint32_t since_reset(const struct flow *f)
     return n;
 }
 
-void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
-                       const struct tcp_segment *seg)
+/* Any segment, question by question. */
+static __attribute__((noinline)) void any_segment(struct lifecycle *l, const struct flow_key *key,
+                                                  const struct tcp_segment *seg)
 {
     struct reassembly *r = &l->reassembly;
     int side;
-    make_room(l, 0, seg->ts_ns);
     struct flow *f = flow_for(l, key, seg, &side);
     if (!f)
         return;
@@ -516,6 +515,25 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
     reassembly_settle(r, f);
     if (f->list == FLOW_RESET && since_reset(f) >= RESET_WAIT_PACKETS)
         end_reset(l, f);
+}
+
+void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
+                       const struct tcp_segment *seg)
+{
+    struct reassembly *r = &l->reassembly;
+    int side;
+    make_room(l, 0, seg->ts_ns);
+    struct flow *f = flow_find(l->flows, key, &side);
+    if (!f || !plain_is(f, side, seg) || deadline_after(f->since_ns, l->idle_ns) <= r->now_ns) {
+        any_segment(l, key, seg);
+        return;
+    }
+    plain_count(f, side, seg);
+    touch(l, f);
+    struct stream_pos at = {seg->ts_ns, r->packet};
+    l->sink->packet(l->sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->wire_bytes,
+                    seg->length_bytes, &at);
+    plain_deliver(r, f, side, seg);
 }
 
 /* ---- the rest ---- */

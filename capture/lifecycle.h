@@ -37,6 +37,14 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
 void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint32_t seq,
                            int64_t ts_ns);
 
+/* May anything have timed out by reassembly.now_ns? */
+static inline bool lifecycle_is_due(const struct lifecycle *l)
+{
+    const struct deadline *hole = deadline_first(&l->reassembly.deadlines);
+    int64_t now_ns = l->reassembly.now_ns;
+    return now_ns >= l->next_ns || (hole && now_ns >= hole->at_ns);
+}
+
 /* Acts on everything that has timed out by reassembly.now_ns, in the order of the deadlines. */
 void lifecycle_expire(struct lifecycle *l);
 

@@ -455,16 +455,6 @@ static void make_room(struct reassembly *r, struct flow *f, int side, const stru
     drain(r, f);
 }
 
-/* The usual segment: the next bytes of its direction, while nothing is held. */
-static inline bool is_plain(const struct flow *f, int side, const struct tcp_segment *seg)
-{
-    const struct half *half = &f->half[side];
-    return !f->half[0].hold && !f->half[1].hold && seg->seq == half->next &&
-           (half->flags & (HALF_STARTED | HALF_ENDED)) == HALF_STARTED &&
-           (seg->flags & (TCP_SYN | TCP_FIN | TCP_ACK)) == TCP_ACK &&
-           is_answerable(f, side, true, seg->ack);
-}
-
 void reassembly_accept(struct reassembly *r, struct flow *f, int side,
                        const struct tcp_segment *seg)
 {
@@ -473,11 +463,6 @@ void reassembly_accept(struct reassembly *r, struct flow *f, int side,
     bool probe = seg->length_bytes == 1 && (half->flags & HALF_ZERO_WINDOW);
     half->flags &= (uint16_t) ~(HALF_PROBED | HALF_ABSENT);
     half->flags |= probe ? HALF_PROBED : 0;
-    if (is_plain(f, side, seg)) {
-        struct run run = {seg->data, seq, seg->captured_bytes, seg->ts_ns};
-        emit_run(r, f, side, &run, seq + seg->length_bytes);
-        return;
-    }
     while (!(half->flags & HALF_ENDED)) {
         if ((half->flags & HALF_STARTED) && tcp_ahead(seq, half->next) <= 0 &&
             (seg->length_bytes == 0 ||

@@ -7,7 +7,7 @@
 
 /* The TCP header (RFC 9293, section 3.1) and arithmetic on its sequence numbers. */
 
-enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
+enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10, TCP_URG = 0x20 };
 
 struct tcp_segment {
     const uint8_t *data;     /* borrowed from the packet */
