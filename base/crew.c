@@ -19,6 +19,10 @@
  * ahead for the time when the other has to wait. */
 #define OWN_SLOTS 2u
 
+/* This thread settles, or who has nothing else to do while it fills: what settling needs of all
+ * slots stays in one processor's caches. */
+#define SETTLER 0u
+
 #define GLANCES 5000 /* 50 to 250 microseconds: processors differ in what a pause is */
 
 struct crew {
@@ -33,6 +37,7 @@ struct crew {
     uint32_t filler[CREW_SLOTS]; /* the thread that filled it */
     uint32_t left[CREW_SLOTS];   /* shards still to be worked on */
     uint32_t own[CREW_THREADS];  /* slots it filled with shards left */
+    uint32_t filling_thread;     /* while filling */
     bool filling, settling, ended;
 };
 
@@ -81,22 +86,30 @@ static struct piece work_piece(struct crew *c, int shard)
     return (struct piece){STEP_WORK, (uint32_t)shard, c->worked[shard]};
 }
 
+static struct piece settle_piece(struct crew *c)
+{
+    c->settling = true;
+    return (struct piece){STEP_SETTLE, 0, c->settled};
+}
+
 /* Takes what the thread with that number can do next. */
 static struct piece take(struct crew *c, uint32_t thread)
 {
-    if (settle_ready(c)) {
-        c->settling = true;
-        return (struct piece){STEP_SETTLE, 0, c->settled};
-    }
+    if (thread == SETTLER && settle_ready(c))
+        return settle_piece(c);
     int shard = next_shard(c, thread, true);
     if (shard >= 0)
         return work_piece(c, shard);
     if (fill_ready(c, thread)) {
         c->filling = true;
+        c->filling_thread = thread;
         return (struct piece){STEP_FILL, 0, c->filled};
     }
     shard = next_shard(c, thread, false);
-    return shard >= 0 ? work_piece(c, shard) : (struct piece){STEP_NONE, 0, 0};
+    if (shard >= 0)
+        return work_piece(c, shard);
+    bool away = c->filling && c->filling_thread == SETTLER;
+    return away && settle_ready(c) ? settle_piece(c) : (struct piece){STEP_NONE, 0, 0};
 }
 
 static void note_filled(struct crew *c, uint32_t thread)

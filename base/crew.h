@@ -15,8 +15,10 @@
  *
  * A thread works on the slots that it filled, which are in its processor's caches, one shard behind
  * the thread that filled the slot before; while it cannot, it fills another slot, or works on one
- * that another thread filled. So no thread waits as long as anything can be done, and no more slots
- * are under way than there are. What a step wrote is seen by the steps that follow it. No order
+ * that another thread filled. The caller settles, whose caches then hold what settling needs;
+ * another thread does while the caller fills, if there is nothing else. So no thread waits for
+ * longer than a piece takes while anything can be done, and no more slots are under way than there
+ * are. What a step wrote is seen by the steps that follow it. No order
  * among threads reaches the results, as long as fill, work of a shard, and settle share nothing but
  * the slot.
  */
