@@ -319,8 +319,7 @@ struct pending *pairing_twin(const struct tracker *t, const struct session *s,
 struct answered *pairing_answered(const struct tracker *t, const struct session *s,
                                   const struct channel *ch, enum dir dir, uint64_t id_hash)
 {
-    struct pairing_key key = key_of(s->scope, dir, id_hash);
-    struct answered *a = table_find(t->answered, &key);
+    struct answered *a = answered_find(t->answered, s->scope, dir, id_hash);
     if (!a || !session_shared(s) || dir == DIR_S2C || ch->method == HTTP_METHOD_GET)
         return a;
     return a->conn_id == ch->key.conn_id && a->channel_number == ch->key.number ? a : NULL;
@@ -361,16 +360,11 @@ static void keep_method(struct answered *a, const struct pending *p)
 
 static void remember(struct tracker *t, const struct pending *p, enum exchange_status status)
 {
-    struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
-    void *entry;
-    int added = table_take(t->answered, &key, &entry);
-    if (added < 0) {
+    struct answered *a = answered_add(t->answered, p->scope, (enum dir)p->dir, p->id_hash);
+    if (!a) {
         t->forgot = true;
         return;
     }
-    if (!added)
-        table_touch(t->answered, entry);
-    struct answered *a = entry;
     a->conn_id = p->conn_id;
     a->channel_number = p->channel_number;
     a->how = status == EXCHANGE_CANCELLED                               ? ANSWERED_CANCELLED
@@ -379,7 +373,6 @@ static void remember(struct tracker *t, const struct pending *p, enum exchange_s
     a->delivered_again = p->delivered_again;
     a->method = p->method;
     a->method_len = 0;
-    free(a->other);
     a->other = NULL;
     if (p->method == METHOD_OTHER)
         keep_method(a, p);
@@ -522,17 +515,8 @@ void pairing_evict(void *tracker, void *entry)
     conclude(t, entry, &(struct pairing_outcome){.status = status, .at = t->at});
 }
 
-void pairing_evict_answered(void *tracker, void *entry)
-{
-    struct answered *a = entry;
-    limits_hit_add(((struct tracker *)tracker)->hit, LIMIT_ID_ANSWERED);
-    free(a->other);
-}
-
 void pairing_fini(struct tracker *t)
 {
     for (struct pending *p = table_oldest(t->pending); p; p = table_next(t->pending, p))
         free(p->overflow);
-    for (struct answered *a = table_oldest(t->answered); a; a = table_next(t->answered, a))
-        free(a->other);
 }

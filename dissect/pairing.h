@@ -2,6 +2,7 @@
 #ifndef DISSECT_PAIRING_H
 #define DISSECT_PAIRING_H
 
+#include "answered.h"
 #include "tracker_state.h"
 
 /*
@@ -12,7 +13,7 @@
 struct channel;
 struct session;
 
-/* What finds a request: also the key of the answered ones. */
+/* What finds a request. */
 struct pairing_key {
     uint64_t scope;
     uint64_t id_hash;
@@ -71,27 +72,6 @@ struct pending {
     char version[CHANNEL_VERSION_BYTES]; /* its own; "" = that of the session */
     char text[PAIRING_TEXT_BYTES];
 };
-
-enum answered_how {
-    ANSWERED_FULLY,
-    ANSWERED_CANCELLED, /* an answer may still cross */
-    ANSWERED_GIVEN_UP   /* unanswered or lost */
-};
-
-#define ANSWERED_METHOD_BYTES 40
-
-struct answered {
-    struct pairing_key key;
-    uint64_t conn_id;
-    uint32_t channel_number;
-    uint8_t how; /* enum answered_how */
-    uint8_t method;
-    uint8_t method_len; /* of `other`; 0: longer than ANSWERED_METHOD_BYTES */
-    bool delivered_again;
-    char *other; /* text of METHOD_OTHER, or NULL */
-};
-
-_Static_assert(sizeof(struct answered) <= 48, "with every request one goes through the caches");
 
 /* How a request ended. */
 struct pairing_outcome {
@@ -186,9 +166,8 @@ void pairing_expire(struct tracker *t);
 /* End of the capture: ends all, oldest first. */
 void pairing_finish(struct tracker *t);
 
-/* Eviction from the tables of waiting and of answered requests. */
+/* Eviction from the table of waiting requests. */
 void pairing_evict(void *tracker, void *entry);
-void pairing_evict_answered(void *tracker, void *entry);
 
 /* Frees what the entries own. */
 void pairing_fini(struct tracker *t);

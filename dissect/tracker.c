@@ -341,8 +341,7 @@ static bool make_tables(struct tracker *t)
         t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
     t->pending = make_table(t, &(struct plan){pending, sizeof(struct pending), 0, pairing_evict});
     t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
-    t->answered = make_table(t, PLAN(cap[LIMIT_ID_ANSWERED], struct answered, struct pairing_key,
-                                     pairing_evict_answered));
+    t->answered = answered_new(&t->config.hash, cap[LIMIT_ID_ANSWERED], t->hit);
     t->seen = make_table(t, PLAN(cap[LIMIT_ID_SEEN_EVENTS], struct dialogue_seen,
                                  struct dialogue_seen_key, evict_seen));
     t->endpoints = make_table(
@@ -407,6 +406,7 @@ void tracker_finish(struct tracker *t, const struct stream_pos *at)
     arrive(t, at);
     stray_finish(t);
     pairing_finish(t);
+    answered_settle(t->answered);
     operations_finish(t);
     for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
         session_farewell(t, s);
@@ -421,7 +421,7 @@ void tracker_free(struct tracker *t)
 {
     if (!t)
         return;
-    if (t->pending && t->answered)
+    if (t->pending)
         pairing_fini(t);
     table_free(t->channels);
     for (struct session *s = t->targets > 0 ? table_oldest(t->sessions) : NULL; s;
@@ -432,7 +432,7 @@ void tracker_free(struct tracker *t)
     table_free(t->names);
     table_free(t->pending);
     table_free(t->ids);
-    table_free(t->answered);
+    answered_free(t->answered);
     table_free(t->seen);
     table_free(t->endpoints);
     table_free(t->strays);

@@ -31,6 +31,7 @@
  * whose captures were merged differ by some tens. */
 #define TRACKER_SKEW_NS INT64_C(100000000)
 
+struct answered_list;
 struct channel;
 struct pending;
 struct session;
@@ -45,13 +46,13 @@ struct tracker {
     const struct event_sink *sink;
     struct limits_hit *hit;
     struct record_sink record_sink;
-    struct table *channels;       /* struct channel */
-    struct table *sessions;       /* struct session */
-    struct table *names;          /* names.c */
-    struct table *pending;        /* struct pending; a list without keys */
-    struct table *ids;            /* struct pairing_slot */
-    struct pairing_list doomed;   /* requests whose session is over */
-    struct table *answered;       /* struct answered */
+    struct table *channels;     /* struct channel */
+    struct table *sessions;     /* struct session */
+    struct table *names;        /* names.c */
+    struct table *pending;      /* struct pending; a list without keys */
+    struct table *ids;          /* struct pairing_slot */
+    struct pairing_list doomed; /* requests whose session is over */
+    struct answered_list *answered;
     struct table *strays;         /* struct stray, by sequence number */
     struct table *seen;           /* SSE event ids by scope */
     struct table *endpoints;      /* server endpoint and path that speak MCP */
