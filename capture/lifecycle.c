@@ -482,6 +482,17 @@ static uint32_t since_reset(const struct flow *f)
     return n;
 }
 
+static inline void tell_packet(const struct lifecycle *l, const struct flow *f, int side,
+                               const struct tcp_segment *seg, uint32_t fresh_bytes)
+{
+    struct stream_packet p = {.ts_ns = seg->ts_ns,
+                              .slot = f->conn.slot,
+                              .wire_bytes = seg->wire_bytes,
+                              .payload_bytes = fresh_bytes,
+                              .dir = (uint8_t)(side ^ f->conn.swapped)};
+    l->sink->packet(l->sink->ctx, &f->conn, &p);
+}
+
 /* Any segment, question by question. */
 static __attribute__((noinline)) void any_segment(struct lifecycle *l, const struct flow_key *key,
                                                   const struct tcp_segment *seg)
@@ -495,9 +506,7 @@ static __attribute__((noinline)) void any_segment(struct lifecycle *l, const str
     reassembly_examine(f, side, seg, &v);
     count(f, side, seg, &v);
     touch(l, f);
-    struct stream_pos at = {seg->ts_ns, r->packet};
-    l->sink->packet(l->sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->wire_bytes,
-                    v.fresh_bytes, &at);
+    tell_packet(l, f, side, seg, v.fresh_bytes);
     if ((seg->flags & TCP_SYN) && !(seg->flags & TCP_RST))
         see_syn(l, f, side, seg);
     if (seg->flags & TCP_ACK)
@@ -530,9 +539,7 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
     }
     plain_count(f, side, seg);
     touch(l, f);
-    struct stream_pos at = {seg->ts_ns, r->packet};
-    l->sink->packet(l->sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->wire_bytes,
-                    seg->length_bytes, &at);
+    tell_packet(l, f, side, seg, seg->length_bytes);
     plain_deliver(r, f, side, seg);
 }
 

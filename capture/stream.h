@@ -173,6 +173,16 @@ enum stream_end {
     STREAM_END_CAPTURE /* the capture ended while it was open */
 };
 
+/* One packet of a connection. */
+struct stream_packet {
+    int64_t ts_ns;
+    uint32_t slot; /* conn.slot */
+    uint32_t wire_bytes;
+    uint32_t payload_bytes; /* not seen before, original length */
+    uint8_t dir;            /* enum dir, by the roles as they are taken for now: while
+                               conn.roles_known is false a guess */
+};
+
 struct stream_sink {
     void *ctx;
     void (*conn)(void *ctx, struct conn *c, enum conn_event event, const struct stream_pos *at);
@@ -184,10 +194,8 @@ struct stream_sink {
     void (*end)(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
                 const struct stream_pos *at);
     /* Every packet of a connection, before anything that it causes except OPENED; c's counters
-     * already include it. payload_bytes: those that were not seen before, original length. While
-     * c->roles_known is false dir is a guess. */
-    void (*packet)(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                   uint32_t payload_bytes, const struct stream_pos *at);
+     * already include it. */
+    void (*packet)(void *ctx, const struct conn *c, const struct stream_packet *p);
     /* A packet of the connection may come soon: what it will need may be brought into the caches.
      * NULL: the listener does not want to know. */
     void (*ahead)(void *ctx, const struct conn *c);

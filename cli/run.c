@@ -66,7 +66,7 @@ static void take_record(void *ctx, struct record *record)
     tracker->record(tracker->ctx, record);
 }
 
-static void take_packet(void *ctx, const struct record_packet *packet)
+static void take_packet(void *ctx, const struct stream_packet *packet)
 {
     monitor_packet(((struct run *)ctx)->monitor, packet);
 }

@@ -113,10 +113,10 @@ static void pass_record(void *ctx, struct record *r)
     s->sink->record(s->sink->ctx, r);
 }
 
-static void pass_packet(void *ctx, const struct record_packet *p)
+static void pass_packet(void *ctx, const struct stream_packet *p)
 {
-    const struct stages *s = ctx;
-    s->sink->packet(s->sink->ctx, p);
+    const struct record_sink *sink = ((const struct stages *)ctx)->sink;
+    sink->packet(sink->ctx, p);
 }
 
 static void say_record(void *ctx, struct record *r)
@@ -135,7 +135,7 @@ static void say_record(void *ctx, struct record *r)
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
 }
 
-static void say_packet(void *ctx, const struct record_packet *p)
+static void say_packet(void *ctx, const struct stream_packet *p)
 {
     struct shard *h = ctx;
     if (!h->lane)

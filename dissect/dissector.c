@@ -523,13 +523,12 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
         forget(d, c);
 }
 
-static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                      uint32_t payload_bytes, const struct stream_pos *at)
+static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
 {
     const struct record_sink *sink = &((const struct dissector *)ctx)->env.sink;
+    (void)c;
     if (sink->packet)
-        sink->packet(sink->ctx, &(struct record_packet){at->ts_ns, c->slot, wire_bytes,
-                                                        payload_bytes, (uint8_t)dir});
+        sink->packet(sink->ctx, p);
 }
 
 static void on_ahead(void *ctx, const struct conn *c)

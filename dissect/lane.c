@@ -99,7 +99,7 @@ int lane_record(struct lane *l, const struct record *r)
     return append(l, KIND_RECORD, r, lane_record_bytes(r));
 }
 
-int lane_packet(struct lane *l, const struct record_packet *p)
+int lane_packet(struct lane *l, const struct stream_packet *p)
 {
     return append(l, KIND_PACKET, p, (uint32_t)sizeof(*p));
 }

@@ -30,7 +30,7 @@ static inline void lane_step(struct lane *l, uint32_t step)
 
 /* Both copy. Returns 0, or ERR_NOMEM: it is not kept. */
 int lane_record(struct lane *l, const struct record *r);
-int lane_packet(struct lane *l, const struct record_packet *p);
+int lane_packet(struct lane *l, const struct stream_packet *p);
 
 /* The bytes that a record takes. */
 uint32_t lane_record_bytes(const struct record *r);

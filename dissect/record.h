@@ -211,21 +211,13 @@ struct record {
     } u;
 };
 
-/* One packet of a connection, as stream_sink.packet tells it: for who counts bytes. Between the
- * records, in capture order: behind its connection's OPENED, before all else that it causes. */
-struct record_packet {
-    int64_t ts_ns;
-    uint32_t slot; /* conn.slot */
-    uint32_t wire_bytes;
-    uint32_t payload_bytes; /* not seen before */
-    uint8_t dir;            /* enum dir, by the roles as they are taken for now */
-};
-
 /* Both are borrowed for the call. A listener may give the connection its number in a record. */
 struct record_sink {
     void *ctx;
     void (*record)(void *ctx, struct record *r);
-    void (*packet)(void *ctx, const struct record_packet *p); /* NULL: nobody counts packets */
+    /* Every packet of a connection, for who counts bytes. Between the records, in capture order:
+     * behind its connection's OPENED, before all else that it causes. NULL: nobody counts them. */
+    void (*packet)(void *ctx, const struct stream_packet *p);
 };
 
 #endif

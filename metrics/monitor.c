@@ -196,7 +196,7 @@ static __attribute__((noinline)) void next_bucket(struct monitor *m, int64_t ts_
     m->bucket_ns = m->bucket * m->width_ns;
 }
 
-void monitor_packet(void *ctx, const struct record_packet *p)
+void monitor_packet(void *ctx, const struct stream_packet *p)
 {
     struct monitor *m = ctx;
     if ((uint64_t)p->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns)

@@ -35,6 +35,6 @@ const struct event_sink *monitor_event_sink(struct monitor *m);
 /* One packet of a connection, to be called in order with the events; ctx is the monitor. Bytes are
  * attributed at once by the presumed roles, and moved when these are corrected, so that at any time
  * the servers add up to the total. */
-void monitor_packet(void *ctx, const struct record_packet *p);
+void monitor_packet(void *ctx, const struct stream_packet *p);
 
 #endif

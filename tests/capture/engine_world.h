@@ -217,13 +217,12 @@ static inline void world_on_end(void *ctx, struct conn *c, enum dir dir, enum st
     world_log(w, "%c:end:%s ", dir == DIR_C2S ? 'c' : 's', hows[how]);
 }
 
-static inline void world_on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                                   uint32_t payload_bytes, const struct stream_pos *at)
+static inline void world_on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
 {
     struct world *w = ctx;
-    world_conn(w, c, at);
-    require(c->side[conn_side(c, dir)].packets > 0);
-    require(wire_bytes >= payload_bytes || w->snap_bytes > 0);
+    world_conn(w, c, &(struct stream_pos){p->ts_ns, w->number});
+    require(p->slot == c->slot && c->side[conn_side(c, (enum dir)p->dir)].packets > 0);
+    require(p->wire_bytes >= p->payload_bytes || w->snap_bytes > 0);
 }
 
 static inline void world_free(struct world *w)

@@ -68,11 +68,11 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     note("end", c, dir, how, at);
 }
 
-static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                      uint32_t payload_bytes, const struct stream_pos *at)
+static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
 {
-    world_sink.packet(ctx, c, dir, wire_bytes, payload_bytes, at);
-    note("packet", c, dir, (uint64_t)wire_bytes << 32 | payload_bytes, at);
+    world_sink.packet(ctx, c, p);
+    note("packet", c, p->dir, (uint64_t)p->wire_bytes << 32 | p->payload_bytes,
+         &(struct stream_pos){p->ts_ns, w.number});
 }
 
 /* What was sent so far, by host and side. */

@@ -173,11 +173,10 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     note_call(c, 'e', dir, how, at->ts_ns);
 }
 
-static void on_packet(void *ctx, struct conn *c, enum dir dir, uint32_t wire_bytes,
-                      uint32_t payload_bytes, const struct stream_pos *at)
+static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
 {
     (void)ctx;
-    note_call(c, 'p', (uint64_t)dir << 32 | wire_bytes, payload_bytes, at->ts_ns);
+    note_call(c, 'p', (uint64_t)p->dir << 32 | p->wire_bytes, p->payload_bytes, p->ts_ns);
 }
 
 /* ---- one run ---- */

@@ -203,7 +203,7 @@ static void on_record(void *ctx, struct record *r)
 
 static int packets;
 
-static void on_packet(void *ctx, const struct record_packet *p)
+static void on_packet(void *ctx, const struct stream_packet *p)
 {
     cr_expect_eq(ctx, &seen);
     cr_expect(p->slot == 5 && p->dir == DIR_S2C && p->wire_bytes == 80 && p->payload_bytes == 20 &&
@@ -222,7 +222,7 @@ Test(dissector, tells_connections_and_packets)
     struct stream_pos at = {0, 1};
     s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
     cr_expect(seen.count == 1 && seen.transport == TRANSPORT_NONE && !seen.user);
-    s->packet(s->ctx, &c, DIR_S2C, 80, 20, &(struct stream_pos){7, 1});
+    s->packet(s->ctx, &c, &(struct stream_packet){7, c.slot, 80, 20, DIR_S2C});
     cr_expect_eq(packets, 1);
     s->data(s->ctx, &c, DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
     s->conn(s->ctx, &c, CONN_EVENT_ESTABLISHED, &at);
@@ -292,7 +292,8 @@ Test(dissector, monologues)
 Test(dissector, packets_without_listener)
 {
     open_conn(false);
-    conn.sink->packet(conn.sink->ctx, &conn.conn, DIR_C2S, 60, 0, &conn.at);
+    conn.sink->packet(conn.sink->ctx, &conn.conn,
+                      &(struct stream_packet){conn.at.ts_ns, conn.conn.slot, 60, 0, DIR_C2S});
     world_close(&world, &conn, STREAM_END_FIN);
 }
 

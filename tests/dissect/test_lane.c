@@ -21,7 +21,7 @@ static void on_record(void *ctx, struct record *r)
     memcpy(last.text, text, n);
 }
 
-static void on_packet(void *ctx, const struct record_packet *p)
+static void on_packet(void *ctx, const struct stream_packet *p)
 {
     (void)ctx;
     told[count++] = 1000000 + p->slot;
@@ -43,7 +43,7 @@ Test(lane, plays_step_by_step_in_the_order_written)
     struct record a = record(RECORD_BEGIN, 1), b = record(RECORD_END, 2);
     lane_play(&l, 0, &sink);
     lane_step(&l, 1);
-    cr_assert_eq(lane_packet(&l, &(struct record_packet){.slot = 7}), 0);
+    cr_assert_eq(lane_packet(&l, &(struct stream_packet){.slot = 7}), 0);
     cr_assert_eq(lane_record(&l, &a), 0);
     lane_step(&l, 4);
     cr_assert_eq(lane_record(&l, &b), 0);
@@ -112,7 +112,7 @@ Test(lane, without_memory_nothing_is_kept_and_it_says_so)
     struct record r = record(RECORD_CONN, 5);
     fail_alloc_at(1);
     cr_assert_lt(lane_record(&l, &r), 0);
-    cr_assert_lt(lane_packet(&l, &(struct record_packet){.slot = 1}), 1);
+    cr_assert_lt(lane_packet(&l, &(struct stream_packet){.slot = 1}), 1);
     fail_alloc_stop();
     count = 0;
     cr_assert_eq(lane_record(&l, &r), 0);

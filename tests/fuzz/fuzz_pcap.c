@@ -24,7 +24,7 @@ static void on_record(void *ctx, struct record *r)
     sink->record(sink->ctx, r);
 }
 
-static void on_packet(void *ctx, const struct record_packet *p)
+static void on_packet(void *ctx, const struct stream_packet *p)
 {
     monitor_packet(((struct listeners *)ctx)->monitor, p);
 }

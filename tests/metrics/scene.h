@@ -70,7 +70,7 @@ static inline void scene_packet(struct monitor *m, struct conn *c, enum dir dir,
     n->wire_bytes += wire;
     n->payload_bytes += payload;
     c->last_ns = at.ts_ns;
-    monitor_packet(m, &(struct record_packet){at.ts_ns, c->slot, wire, payload, (uint8_t)dir});
+    monitor_packet(m, &(struct stream_packet){at.ts_ns, c->slot, wire, payload, (uint8_t)dir});
 }
 
 /* The listener of the engine corrects who is the client. */

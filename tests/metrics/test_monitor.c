@@ -93,7 +93,7 @@ Test(monitor, a_retransmission_is_bytes_but_no_payload)
     scene_packet(m, &c, DIR_C2S, 166, 100, 2 * SCENE_MS);
     c.side[0].packets++;
     c.side[0].wire_bytes += 166;
-    monitor_packet(m, &(struct record_packet){at.ts_ns, c.slot, 166, 0, DIR_C2S});
+    monitor_packet(m, &(struct stream_packet){at.ts_ns, c.slot, 166, 0, DIR_C2S});
     cr_assert_eq(m->total.bandwidth.payload_bytes[DIR_C2S], 100);
     scene_event(m, &c, CONN_EVENT_GONE, SCENE_S);
     check_sums(&c, 1);
