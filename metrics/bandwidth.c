@@ -4,7 +4,9 @@
  *
  * `sum` is kept for the window that ends with the newest bucket. When a packet opens a newer one,
  * the sum so far is offered to the peak, and the buckets that fall out are taken off. Between two
- * packets the sum can only shrink, so looking once per step misses no peak.
+ * packets the sum can only shrink, so looking once per step misses no peak. The newest bucket's
+ * bytes are entered into ring and sum when it is so no longer: until then they are what the total
+ * has more than when it began, and a packet changes the totals alone.
  *
  * Error. The totals are exact. A peak is exact for windows that start on a bucket's edge, 63 of
  * them to the window; a burst that such a window cuts in two may read lower by what lies on its
@@ -49,6 +51,22 @@ static void keep_peak(struct bandwidth *b)
     }
 }
 
+/* Bytes of the newest bucket that its place in the ring does not have yet. */
+static uint64_t unsettled(const struct bandwidth *b, enum dir dir)
+{
+    return b->bytes[dir] - b->settled[dir];
+}
+
+static void settle(struct bandwidth *b)
+{
+    for (int dir = 0; dir < DIR_COUNT; dir++) {
+        uint64_t bytes = unsettled(b, (enum dir)dir);
+        b->ring[slot(b->newest)][dir] += bytes;
+        b->sum[dir] += bytes;
+        b->settled[dir] = b->bytes[dir];
+    }
+}
+
 /* Makes `bucket` the newest. */
 static void advance(struct bandwidth *b, int64_t bucket)
 {
@@ -56,6 +74,7 @@ static void advance(struct bandwidth *b, int64_t bucket)
         b->newest = bucket;
         return;
     }
+    settle(b);
     keep_peak(b);
     if ((uint64_t)bucket - (uint64_t)b->newest >= BANDWIDTH_SLOTS) {
         memset(b->ring, 0, sizeof(b->ring));
@@ -73,10 +92,13 @@ static void advance(struct bandwidth *b, int64_t bucket)
     }
 }
 
-void bandwidth_add_elsewhere(struct bandwidth *b, enum dir dir, uint32_t bytes, int64_t bucket)
+void bandwidth_elsewhere(struct bandwidth *b, enum dir dir, uint32_t bytes, int64_t bucket)
 {
-    if (b->newest == BANDWIDTH_NEVER || bucket > b->newest)
+    if (b->newest == BANDWIDTH_NEVER || bucket > b->newest) {
         advance(b, bucket);
+        return;
+    }
+    b->settled[dir] += bytes;
     uint64_t age = (uint64_t)b->newest - (uint64_t)bucket;
     if (age >= BANDWIDTH_SLOTS)
         return;
@@ -85,11 +107,38 @@ void bandwidth_add_elsewhere(struct bandwidth *b, enum dir dir, uint32_t bytes, 
         b->sum[dir] += bytes;
 }
 
+static uint64_t no_more_than(uint64_t n, uint64_t there)
+{
+    return n < there ? n : there;
+}
+
+void bandwidth_take(struct bandwidth *b, enum dir dir, const struct bandwidth_amount *a)
+{
+    uint64_t bytes = no_more_than(a->bytes, b->bytes[dir]);
+    b->bytes[dir] -= bytes;
+    b->settled[dir] -= bytes;
+    b->packets[dir] -= no_more_than(a->packets, b->packets[dir]);
+    b->payload_bytes[dir] -= no_more_than(a->payload, b->payload_bytes[dir]);
+}
+
+void bandwidth_put(struct bandwidth *b, enum dir dir, const struct bandwidth_amount *a)
+{
+    b->bytes[dir] += a->bytes;
+    b->settled[dir] += a->bytes;
+    b->packets[dir] += a->packets;
+    b->payload_bytes[dir] += a->payload;
+}
+
+uint64_t bandwidth_window(const struct bandwidth *b, enum dir dir)
+{
+    return b->sum[dir] + unsettled(b, dir);
+}
+
 static uint64_t bytes_in(const struct bandwidth *b, enum dir dir, int64_t bucket)
 {
     if (bucket > b->newest || (uint64_t)b->newest - (uint64_t)bucket >= BANDWIDTH_SLOTS)
         return 0;
-    return b->ring[slot(bucket)][dir];
+    return b->ring[slot(bucket)][dir] + (bucket == b->newest ? unsettled(b, dir) : 0);
 }
 
 static double per_second(double bytes, int64_t width_ns)
@@ -112,7 +161,8 @@ double bandwidth_current(const struct bandwidth *b, enum dir dir, int64_t now_ns
 
 double bandwidth_peak(const struct bandwidth *b, enum dir dir, int64_t now_ns, int64_t width_ns)
 {
-    uint64_t best = b->sum[dir] > b->peak[dir] ? b->sum[dir] : b->peak[dir];
+    uint64_t window = bandwidth_window(b, dir);
+    uint64_t best = window > b->peak[dir] ? window : b->peak[dir];
     double peak = per_second((double)best, width_ns);
     double current = bandwidth_current(b, dir, now_ns, width_ns);
     return current > peak ? current : peak;
@@ -121,13 +171,14 @@ double bandwidth_peak(const struct bandwidth *b, enum dir dir, int64_t now_ns, i
 void bandwidth_merge(struct bandwidth *b, const struct bandwidth *from)
 {
     for (int dir = 0; dir < DIR_COUNT; dir++) {
-        b->bytes[dir] += from->bytes[dir];
-        b->packets[dir] += from->packets[dir];
-        b->payload_bytes[dir] += from->payload_bytes[dir];
+        struct bandwidth_amount all = {from->bytes[dir], from->packets[dir],
+                                       from->payload_bytes[dir]};
+        uint64_t window = bandwidth_window(from, (enum dir)dir);
+        bandwidth_put(b, (enum dir)dir, &all);
         if (from->peak[dir] > b->peak[dir])
             b->peak[dir] = from->peak[dir];
-        if (from->sum[dir] > b->peak[dir])
-            b->peak[dir] = from->sum[dir];
+        if (window > b->peak[dir])
+            b->peak[dir] = window;
     }
     if (from->newest == BANDWIDTH_NEVER)
         return;
@@ -139,9 +190,10 @@ void bandwidth_merge(struct bandwidth *b, const struct bandwidth *from)
         if (age >= BANDWIDTH_SLOTS)
             break;
         for (int dir = 0; dir < DIR_COUNT; dir++) {
-            b->ring[slot(bucket)][dir] += from->ring[slot(bucket)][dir];
+            uint64_t bytes = bytes_in(from, (enum dir)dir, bucket);
+            b->ring[slot(bucket)][dir] += bytes;
             if (age < BANDWIDTH_WINDOW)
-                b->sum[dir] += from->ring[slot(bucket)][dir];
+                b->sum[dir] += bytes;
         }
     }
 }

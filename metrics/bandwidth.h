@@ -16,13 +16,16 @@
 #define BANDWIDTH_SLOTS  64
 #define BANDWIDTH_WINDOW (BANDWIDTH_SLOTS - 1)
 
+/* What a packet touches comes first. */
 struct bandwidth {
+    int64_t newest;            /* bucket; BANDWIDTH_NEVER before the first packet */
     uint64_t bytes[DIR_COUNT]; /* frames, original length */
     uint64_t packets[DIR_COUNT];
     uint64_t payload_bytes[DIR_COUNT];
-    int64_t newest;           /* bucket; BANDWIDTH_NEVER before the first packet */
-    uint64_t sum[DIR_COUNT];  /* of the window that ends with bucket `newest` */
-    uint64_t peak[DIR_COUNT]; /* largest sum of windows that ended before */
+    uint64_t settled[DIR_COUNT]; /* of `bytes`: all but those of bucket `newest` that ring and sum
+                                    do not have yet; modulo 2^64 */
+    uint64_t sum[DIR_COUNT];     /* of the window that ends with bucket `newest` */
+    uint64_t peak[DIR_COUNT];    /* largest sum of windows that ended before */
     uint64_t ring[BANDWIDTH_SLOTS][DIR_COUNT];
 };
 
@@ -37,24 +40,38 @@ int64_t bandwidth_width(int64_t window_ns);
 /* The number of the bucket that holds ts_ns. */
 int64_t bandwidth_bucket(int64_t ts_ns, int64_t width_ns);
 
-/* The slow half of bandwidth_add(): another bucket than the newest. */
-void bandwidth_add_elsewhere(struct bandwidth *b, enum dir dir, uint32_t bytes, int64_t bucket);
+/* Before a packet of another bucket than the newest is counted. */
+void bandwidth_elsewhere(struct bandwidth *b, enum dir dir, uint32_t bytes, int64_t bucket);
 
-/* Counts one packet. payload_bytes: those not counted before. A packet older than the ring counts
- * in the totals only. */
-static inline void bandwidth_add(struct bandwidth *b, enum dir dir, uint32_t bytes,
-                                 uint64_t payload_bytes, int64_t bucket)
+/* Counts one packet of the newest bucket. payload_bytes: those not counted before. */
+static inline void bandwidth_count(struct bandwidth *b, enum dir dir, uint32_t bytes,
+                                   uint64_t payload_bytes)
 {
     b->bytes[dir] += bytes;
     b->packets[dir]++;
     b->payload_bytes[dir] += payload_bytes;
-    if (__builtin_expect(bucket != b->newest, 0)) {
-        bandwidth_add_elsewhere(b, dir, bytes, bucket);
-        return;
-    }
-    b->ring[bucket & (BANDWIDTH_SLOTS - 1)][dir] += bytes;
-    b->sum[dir] += bytes;
 }
+
+/* Counts one packet of any bucket. One older than the ring counts in the totals only. */
+static inline void bandwidth_add(struct bandwidth *b, enum dir dir, uint32_t bytes,
+                                 uint64_t payload_bytes, int64_t bucket)
+{
+    if (bucket != b->newest)
+        bandwidth_elsewhere(b, dir, bytes, bucket);
+    bandwidth_count(b, dir, bytes, payload_bytes);
+}
+
+/* Bytes, packets and payload of one direction that are moved from one table to another. */
+struct bandwidth_amount {
+    uint64_t bytes, packets, payload;
+};
+
+/* Both change the totals only, the window not; no more is taken than there is. */
+void bandwidth_take(struct bandwidth *b, enum dir dir, const struct bandwidth_amount *a);
+void bandwidth_put(struct bandwidth *b, enum dir dir, const struct bandwidth_amount *a);
+
+/* Bytes of the window that ends with the newest bucket. */
+uint64_t bandwidth_window(const struct bandwidth *b, enum dir dir);
 
 /* Bytes per second over the window that ends at now_ns. The oldest bucket counts by the share that
  * lies inside. */

@@ -110,30 +110,6 @@ static struct tables_server *mcp_server(struct monitor *m, const struct endpoint
 
 /* ---------------------------------------------------------------------------- packets */
 
-/* Bytes, packets and payload of one direction that are taken out of a table and put into one. */
-struct amount {
-    uint64_t bytes, packets, payload;
-};
-
-static uint64_t no_more_than(uint64_t n, uint64_t there)
-{
-    return n < there ? n : there;
-}
-
-static void take(struct bandwidth *b, int dir, const struct amount *a)
-{
-    b->bytes[dir] -= no_more_than(a->bytes, b->bytes[dir]);
-    b->packets[dir] -= no_more_than(a->packets, b->packets[dir]);
-    b->payload_bytes[dir] -= no_more_than(a->payload, b->payload_bytes[dir]);
-}
-
-static void put(struct bandwidth *b, int dir, const struct amount *a)
-{
-    b->bytes[dir] += a->bytes;
-    b->packets[dir] += a->packets;
-    b->payload_bytes[dir] += a->payload;
-}
-
 static void move_connection(struct monitor *m, struct tables_server *from, struct tables_server *to)
 {
     connections_leave(&from->t.connections);
@@ -178,38 +154,47 @@ static void move(struct monitor *m, const struct conn *c)
     struct tables_server *to = m->servers[conn_server_index(m, c->slot)];
     for (int side = 0; side < DIR_COUNT; side++) {
         const struct conn_counters *n = &c->side[side];
-        struct amount a = {n->wire_bytes, n->packets, n->payload_bytes};
-        take(&from->t.bandwidth, !side ^ c->swapped, &a);
-        put(&to->t.bandwidth, side ^ c->swapped, &a);
+        struct bandwidth_amount a = {n->wire_bytes, n->packets, n->payload_bytes};
+        bandwidth_take(&from->t.bandwidth, (enum dir)(!side ^ c->swapped), &a);
+        bandwidth_put(&to->t.bandwidth, (enum dir)(side ^ c->swapped), &a);
         if (from->counted)
-            take(&m->total.bandwidth, !side ^ c->swapped, &a);
+            bandwidth_take(&m->total.bandwidth, (enum dir)(!side ^ c->swapped), &a);
         if (to->counted)
-            put(&m->total.bandwidth, side ^ c->swapped, &a);
+            bandwidth_put(&m->total.bandwidth, (enum dir)(side ^ c->swapped), &a);
     }
     if (c->close == CONN_CLOSE_NONE && c->failure == CONN_FAILURE_NONE)
         move_connection(m, from, to);
 }
 
-static __attribute__((noinline)) void next_bucket(struct monitor *m, int64_t ts_ns)
+/* A packet of another bucket than the one before it, here or at its server. */
+static __attribute__((noinline)) void count_elsewhere(struct monitor *m, struct tables_server *s,
+                                                      const struct stream_packet *p)
 {
-    m->bucket = bandwidth_bucket(ts_ns, m->width_ns);
+    enum dir dir = (enum dir)p->dir;
+    m->bucket = bandwidth_bucket(p->ts_ns, m->width_ns);
     m->bucket_ns = m->bucket * m->width_ns;
+    bandwidth_add(&s->t.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
+    if (s->counted)
+        bandwidth_add(&m->total.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
 }
 
 void monitor_packet(void *ctx, const struct stream_packet *p)
 {
     struct monitor *m = ctx;
-    if ((uint64_t)p->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns)
-        next_bucket(m, p->ts_ns);
     if (p->ts_ns > m->last_ns)
         m->last_ns = p->ts_ns;
     if (p->ts_ns < m->first_ns)
         m->first_ns = p->ts_ns;
     struct tables_server *s = m->servers[conn_server_index(m, p->slot)];
-    enum dir dir = (enum dir)p->dir;
-    bandwidth_add(&s->t.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
+    if ((uint64_t)p->ts_ns - (uint64_t)m->bucket_ns >= (uint64_t)m->width_ns ||
+        s->t.bandwidth.newest != m->bucket ||
+        (s->counted && m->total.bandwidth.newest != m->bucket)) {
+        count_elsewhere(m, s, p);
+        return;
+    }
+    bandwidth_count(&s->t.bandwidth, (enum dir)p->dir, p->wire_bytes, p->payload_bytes);
     if (s->counted)
-        bandwidth_add(&m->total.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
+        bandwidth_count(&m->total.bandwidth, (enum dir)p->dir, p->wire_bytes, p->payload_bytes);
 }
 
 /* ------------------------------------------------------------------------ connections */

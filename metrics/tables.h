@@ -16,8 +16,8 @@
  */
 
 struct tables {
+    struct bandwidth bandwidth; /* first: every packet changes it */
     struct connections connections;
-    struct bandwidth bandwidth;
     struct protocol protocol;
     struct coverage coverage;
 };
@@ -26,11 +26,11 @@ struct tables {
 
 /* One server endpoint. */
 struct tables_server {
-    struct tables t;
-    struct endpoint endpoint;
     bool shared;  /* the one for all endpoints beyond the cap */
     bool mcp;     /* spoke MCP */
     bool counted; /* its connections and bytes are in the total: false until mcp under mcp_only */
+    struct tables t;
+    struct endpoint endpoint;
     char info_name[TABLES_INFO_BYTES], info_version[TABLES_INFO_BYTES]; /* "" = not known */
 };
 
@@ -57,16 +57,16 @@ struct monitor {
     int64_t bucket;               /* of the latest packet, and the time where it begins */
     int64_t bucket_ns;
     int64_t first_ns, last_ns; /* of all packets; first > last: none yet */
-    struct tables total;       /* its protocol: what was not counted at a server for it */
     struct tables_server **servers;
+    uint32_t *conns; /* by conn.slot: index of its server; 0: none */
+    uint32_t conn_room;
     uint32_t server_count, server_room; /* including index 0 */
     uint32_t max_servers;               /* LIMIT_SERVERS */
-    uint32_t *conns;                    /* by conn.slot: index of its server; 0: none */
-    uint32_t conn_room;
-    struct table *by_endpoint;   /* struct endpoint to index */
-    struct table *past_speakers; /* connections that carried MCP and are over, by id */
-    void *latest_server;         /* entry of by_endpoint that was found last, or NULL */
-    struct table *rows;          /* NULL: connections are not tracked */
+    struct tables total;                /* its protocol: what was not counted at a server for it */
+    struct table *by_endpoint;          /* struct endpoint to index */
+    struct table *past_speakers;        /* connections that carried MCP and are over, by id */
+    void *latest_server;                /* entry of by_endpoint that was found last, or NULL */
+    struct table *rows;                 /* NULL: connections are not tracked */
 };
 
 #endif

@@ -72,7 +72,7 @@ Test(bandwidth, peaks_equal_those_of_a_model)
         uint64_t sum = 0;
         for (int i = n; i >= 0 && bucket[i] > bucket[n] - BANDWIDTH_WINDOW; i--)
             sum += bytes[i];
-        cr_assert_eq(b.sum[DIR_C2S], sum);
+        cr_assert_eq(bandwidth_window(&b, DIR_C2S), sum);
         best = sum > best ? sum : best;
     }
     double in_window = (double)width * BANDWIDTH_WINDOW / 1e9;
@@ -123,10 +123,39 @@ Test(bandwidth, merging_equals_counting_into_one_within_the_ring)
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         cr_assert_eq(b.bytes[dir], whole.bytes[dir]);
         cr_assert_eq(b.packets[dir], whole.packets[dir]);
-        cr_assert_eq(b.sum[dir], whole.sum[dir]);
+        cr_assert_eq(bandwidth_window(&b, (enum dir)dir), bandwidth_window(&whole, (enum dir)dir));
     }
+    bandwidth_add(&b, DIR_C2S, 0, 0, b.newest + 1); /* the newest bucket enters the ring */
+    bandwidth_add(&whole, DIR_C2S, 0, 0, whole.newest + 1);
     cr_assert_arr_eq(b.ring, whole.ring, sizeof(whole.ring));
     bandwidth_init(&parts[0]);
     bandwidth_merge(&b, &parts[0]);
     cr_assert_eq(b.newest, whole.newest, "nothing added to it");
+}
+
+/* What is moved stays where it is in the window; and no more is taken than there is. */
+Test(bandwidth, moving_changes_the_totals_alone)
+{
+    struct bandwidth_amount a = {300, 2, 200}, much = {5000, 50, 500};
+    struct bandwidth to;
+    bandwidth_init(&to);
+    bandwidth_put(&to, DIR_C2S, &a);
+    cr_assert_eq(bandwidth_window(&to, DIR_C2S), 0);
+    add(DIR_C2S, 100, START);
+    add(DIR_C2S, 300, START);
+    bandwidth_take(&b, DIR_C2S, &a);
+    cr_assert(b.bytes[DIR_C2S] == 100 && b.packets[DIR_C2S] == 0 && b.payload_bytes[DIR_C2S] == 0);
+    cr_assert_eq(bandwidth_window(&b, DIR_C2S), 400);
+    bandwidth_take(&b, DIR_C2S, &much);
+    cr_assert(b.bytes[DIR_C2S] == 0 && b.packets[DIR_C2S] == 0);
+    add(DIR_C2S, 1, START + SECOND / 4);
+    cr_assert_eq(bandwidth_window(&b, DIR_C2S), 401);
+    cr_assert_float_eq(bandwidth_current(&b, DIR_C2S, START + SECOND / 4, width), 401, 1);
+    add(DIR_C2S, 10, START + 1);
+    bandwidth_put(&b, DIR_C2S, &a);
+    cr_assert_eq(b.bytes[DIR_C2S], 311);
+    cr_assert_eq(bandwidth_window(&b, DIR_C2S), 411);
+    add(DIR_C2S, 7, START + 100 * SECOND);
+    cr_assert_eq(bandwidth_window(&b, DIR_C2S), 7);
+    cr_assert_float_eq(bandwidth_peak(&b, DIR_C2S, START + 200 * SECOND, width), 411, 1);
 }
