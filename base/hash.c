@@ -114,30 +114,14 @@ uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t n)
     return finish(&s);
 }
 
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* The constants only help keys that are not random, in tests. */
-#define QUICK_0 UINT64_C(0x9e3779b97f4a7c15)
-#define QUICK_1 UINT64_C(0xc2b2ae3d27d4eb4f)
-
-uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b)
-{
-    const uint64_t k0 = key->k0 ^ QUICK_0, k1 = key->k1 ^ QUICK_1;
-    return fold(fold(a ^ k1, b ^ k0) ^ k0, k1);
-}
-
 uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n)
 {
-    const uint64_t k0 = key->k0 ^ QUICK_0, k1 = key->k1 ^ QUICK_1;
+    const uint64_t k0 = key->k0 ^ HASH_QUICK_0, k1 = key->k1 ^ HASH_QUICK_1;
     const uint8_t *p = data;
     uint64_t state = k0 ^ n;
     size_t left = n;
     for (; left >= 16; left -= 16, p += 16)
-        state = fold(load_word(p) ^ k1, load_word(p + 8) ^ state);
+        state = hash_fold(load_word(p) ^ k1, load_word(p + 8) ^ state);
     uint64_t tail[2] = {0, 0};
     if (n >= 16 && left > 0) { /* the last 16 bytes, some of them again: cheaper than a copy */
         tail[0] = load_word(p + left - 16);
@@ -148,6 +132,6 @@ uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n)
     } else {
         memcpy(tail, p, left);
     }
-    state = fold(tail[0] ^ k1, tail[1] ^ state);
-    return fold(state ^ k0, k1);
+    state = hash_fold(tail[0] ^ k1, tail[1] ^ state);
+    return hash_fold(state ^ k0, k1);
 }

@@ -38,7 +38,21 @@ uint64_t hash_stream_end(const struct hash_stream *s);
  * decided by comparing the bytes. */
 uint64_t hash_quick(const struct hash_key *key, const void *data, size_t n);
 
+/* For hash_quick() and hash_pair(); the constants only help keys that are not random, in tests. */
+#define HASH_QUICK_0 UINT64_C(0x9e3779b97f4a7c15)
+#define HASH_QUICK_1 UINT64_C(0xc2b2ae3d27d4eb4f)
+
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /* The same of two words. */
-uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b);
+static inline uint64_t hash_pair(const struct hash_key *key, uint64_t a, uint64_t b)
+{
+    const uint64_t k0 = key->k0 ^ HASH_QUICK_0, k1 = key->k1 ^ HASH_QUICK_1;
+    return hash_fold(hash_fold(a ^ k1, b ^ k0) ^ k0, k1);
+}
 
 #endif

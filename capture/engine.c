@@ -47,7 +47,7 @@ struct engine *engine_new(const struct engine_config *config, const struct strea
     l->reassembly.now_ns = INT64_MIN;
     lifecycle_init(l);
     uint32_t max_flows = config->max_flows > 0 ? config->max_flows : share(LIMIT_FLOWS, shards);
-    l->flows = flow_new(max_flows, &config->hash);
+    l->flows = flow_new(max_flows);
     if (!l->flows) {
         free(e);
         return NULL;

@@ -2,7 +2,6 @@
 #ifndef CAPTURE_ENGINE_H
 #define CAPTURE_ENGINE_H
 
-#include "base/hash.h"
 #include "base/limits.h"
 #include "capture/batch.h"
 #include "capture/stream.h"
@@ -19,7 +18,6 @@
 struct engine;
 
 struct engine_config {
-    struct hash_key hash;
     uint32_t shard, shards;  /* it is that one of so many; 0 of 0: the only one */
     uint32_t max_flows;      /* 0: its share of LIMIT_FLOWS */
     uint32_t max_held_bytes; /* 0: its share of LIMIT_HELD_BYTES */

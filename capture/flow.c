@@ -4,13 +4,12 @@
  * the same with a copy of the key and one list; here the key is the connection's own endpoints,
  * which saves 64 bytes a flow, and is found in either order.
  *
- * The hash is over the endpoints in ascending order, so that both directions meet in one bucket.
  * Buckets double when there are as many flows. Their room is that for max_flows at once, of which
  * the system backs what is written; and what is read was written, for a page that is first read and
  * then written costs two faults, and with threads an interrupt of the other processors. Index 0
  * means none.
  *
- * A burst of packets of one connection is found without hashing: the latest flow is tried first.
+ * A burst of packets of one connection is found at once: the latest flow is tried first.
  */
 #include "capture/flow.h"
 #include <assert.h>
@@ -35,7 +34,6 @@ struct list {
 };
 
 struct flow_table {
-    struct hash_key hash;
     struct flow **slabs;
     uint32_t slab_count, slab_room;
     uint32_t *buckets;
@@ -54,7 +52,7 @@ static inline struct flow *at(const struct flow_table *t, uint32_t index)
     return &t->slabs[index >> SLAB_SHIFT][index & (SLAB_FLOWS - 1)];
 }
 
-struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash)
+struct flow_table *flow_new(uint32_t max_flows)
 {
     assert(max_flows > 0 && max_flows <= FLOW_MAX);
     struct flow_table *t = calloc(1, sizeof(*t));
@@ -72,7 +70,6 @@ struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash)
     t->bucket_mask = FIRST_BUCKETS - 1;
     for (size_t i = 0; i < AHEAD_ROOM; i++)
         t->ahead[i] = t->buckets;
-    t->hash = *hash;
     t->max_flows = max_flows;
     t->fresh = 1;
     return t;
@@ -101,8 +98,7 @@ static void double_buckets(struct flow_table *t)
     t->bucket_mask = 2 * half - 1;
 }
 
-/* Endpoints in ascending order, so that the hash does not depend on the direction. */
-static uint32_t hash_of(const struct flow_table *t, const struct endpoint *a,
+uint32_t flow_hash_long(const struct hash_key *secret, const struct endpoint *a,
                         const struct endpoint *b)
 {
     if (a->port > b->port || (a->port == b->port && memcmp(a->addr, b->addr, 16) > 0)) {
@@ -110,50 +106,51 @@ static uint32_t hash_of(const struct flow_table *t, const struct endpoint *a,
         a = b;
         b = swap;
     }
-    uint64_t ports = (uint64_t)a->port << 16 | b->port;
-    if (a->family != 6) {
-        uint32_t from, to;
-        memcpy(&from, a->addr, 4);
-        memcpy(&to, b->addr, 4);
-        return (uint32_t)hash_pair(&t->hash, ports, (uint64_t)from << 32 | to);
-    }
     /* In words as they are read: from stores of other sizes that would have to wait. */
-    uint64_t words[5] = {ports};
+    uint64_t words[5] = {(uint64_t)a->port << 16 | b->port};
     memcpy(words + 1, a->addr, 16);
     memcpy(words + 3, b->addr, 16);
-    return (uint32_t)hash_quick(&t->hash, words, sizeof(words));
+    return (uint32_t)hash_quick(secret, words, sizeof(words));
 }
 
-static inline bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
+static inline uint64_t load(const struct endpoint *ep, size_t at)
 {
-    uint64_t x[2], y[2];
-    memcpy(x, a->addr, sizeof(x));
-    memcpy(y, b->addr, sizeof(y));
-    return a->port == b->port && x[0] == y[0] && x[1] == y[1] && a->family == b->family;
+    uint64_t word;
+    memcpy(&word, (const uint8_t *)ep + at, sizeof(word));
+    return word;
+}
+
+/* The bytes that two words leave out are those of an address of version 6 alone. */
+static inline bool same_endpoints(const struct endpoint *a, const struct endpoint *b,
+                                  const struct flow_key *key)
+{
+    const struct endpoint *from = &key->from, *to = &key->to;
+    uint64_t differs = (load(a, 0) ^ load(from, 0)) | (load(a, 12) ^ load(from, 12)) |
+                       (load(b, 0) ^ load(to, 0)) | (load(b, 12) ^ load(to, 12));
+    if (from->family == 6)
+        differs |= (load(a, 8) ^ load(from, 8)) | (load(b, 8) ^ load(to, 8));
+    return differs == 0;
 }
 
 /* The side of f that sent a packet of this key, or -1. */
 static inline int side_of(const struct flow *f, const struct flow_key *key)
 {
     const struct endpoint *ep = f->conn.endpoint;
-    if (same_endpoint(&ep[0], &key->from) && same_endpoint(&ep[1], &key->to))
-        return 0;
-    if (same_endpoint(&ep[1], &key->from) && same_endpoint(&ep[0], &key->to))
-        return 1;
+    for (int side = 0; side < DIR_COUNT; side++) {
+        if (same_endpoints(&ep[side], &ep[!side], key))
+            return side;
+    }
     return -1;
 }
 
-struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side)
+/* Looks at each: some have the same hash without being the same, or the same port at both ends. */
+static __attribute__((noinline)) struct flow *find_among(struct flow_table *t,
+                                                         const struct flow_key *key, int *ret_side)
 {
-    int side;
-    if (t->latest && (side = side_of(t->latest, key)) >= 0) {
-        *ret_side = side;
-        return t->latest;
-    }
-    uint32_t hash = hash_of(t, &key->from, &key->to);
-    for (uint32_t i = *bucket_of(t, hash); i != NONE;) {
+    for (uint32_t i = *bucket_of(t, key->hash); i != NONE;) {
         struct flow *f = at(t, i);
-        if (f->hash == hash && (side = side_of(f, key)) >= 0) {
+        int side = side_of(f, key);
+        if (side >= 0) {
             t->latest = f;
             *ret_side = side;
             return f;
@@ -163,10 +160,32 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
     return NULL;
 }
 
+struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side)
+{
+    struct flow *f = t->latest;
+    if (!f || f->hash != key->hash) {
+        uint32_t i = *bucket_of(t, key->hash);
+        for (; i != NONE; i = f->chain) {
+            f = at(t, i);
+            if (f->hash == key->hash)
+                break;
+        }
+        if (i == NONE)
+            return NULL;
+    }
+    const struct endpoint *ep = f->conn.endpoint;
+    int side = ep[0].port != key->from.port;
+    if (!same_endpoints(&ep[side], &ep[!side], key))
+        return find_among(t, key, ret_side);
+    t->latest = f;
+    *ret_side = side;
+    return f;
+}
+
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 {
     uint32_t turn = t->ahead_turn++;
-    const uint32_t *bucket = bucket_of(t, hash_of(t, &key->from, &key->to));
+    const uint32_t *bucket = bucket_of(t, key->hash);
     t->ahead[turn % AHEAD_ROOM] = bucket;
     __builtin_prefetch(bucket);
     uint32_t i = *t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
@@ -237,8 +256,8 @@ static uint32_t take_index(struct flow_table *t)
     return t->fresh++;
 }
 
-struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
-                         const struct endpoint *side1, enum flow_list list)
+struct flow *flow_insert(struct flow_table *t, const struct flow_key *key, int side,
+                         enum flow_list list)
 {
     if (t->count == t->max_flows)
         return NULL;
@@ -250,9 +269,9 @@ struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
     struct flow *f = at(t, index);
     memset(f, 0, sizeof(*f));
     f->self = index & FLOW_MAX;
-    f->conn.endpoint[0] = *side0;
-    f->conn.endpoint[1] = *side1;
-    f->hash = hash_of(t, side0, side1);
+    f->conn.endpoint[side] = key->from;
+    f->conn.endpoint[!side] = key->to;
+    f->hash = key->hash;
     uint32_t *bucket = bucket_of(t, f->hash);
     f->chain = *bucket;
     *bucket = index;

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "capture/stream.h"
+#include <string.h>
 
 /*
  * The flow table: every TCP connection that is known, found by its two endpoints in either order,
@@ -64,12 +65,41 @@ _Static_assert(sizeof(struct flow) == 320, "whole lines of the cache: there are 
 /* Who sent a packet to whom. */
 struct flow_key {
     struct endpoint from, to;
+    uint32_t hash; /* flow_hash() of both */
 };
+
+/* All of an endpoint that is not of version 6, in one word. */
+static inline uint64_t flow_word(const struct endpoint *ep)
+{
+    uint32_t address;
+    memcpy(&address, ep->addr, sizeof(address));
+    return (uint64_t)ep->port << 32 | address;
+}
+
+/* flow_hash() of addresses of version 6. */
+uint32_t flow_hash_long(const struct hash_key *secret, const struct endpoint *a,
+                        const struct endpoint *b);
+
+/* flow_hash() of others, by their flow_word(). */
+static inline uint32_t flow_hash_words(const struct hash_key *secret, uint64_t x, uint64_t y)
+{
+    return (uint32_t)hash_pair(secret, x < y ? x : y, x < y ? y : x);
+}
+
+/* With one secret for all keys of a table. Over the endpoints in ascending order: it does not
+ * depend on the direction. */
+static inline uint32_t flow_hash(const struct hash_key *secret, const struct endpoint *a,
+                                 const struct endpoint *b)
+{
+    if (a->family == 6)
+        return flow_hash_long(secret, a, b);
+    return flow_hash_words(secret, flow_word(a), flow_word(b));
+}
 
 struct flow_table;
 
 /* NULL: out of memory. max_flows is at least 1. */
-struct flow_table *flow_new(uint32_t max_flows, const struct hash_key *hash);
+struct flow_table *flow_new(uint32_t max_flows);
 
 /* The flow of a packet and, in *ret_side, the side that sent it; or NULL. */
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side);
@@ -78,10 +108,10 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
  * calls that follow. Returns the flow of an earlier call that is there by now, or NULL. */
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key);
 
-/* Adds a zeroed flow whose endpoint[0] is side0, as the newest of a list. There must be none with
- * these endpoints. NULL: the table is full, or out of memory. */
-struct flow *flow_insert(struct flow_table *t, const struct endpoint *side0,
-                         const struct endpoint *side1, enum flow_list list);
+/* Adds a zeroed flow whose endpoint[side] is key->from, as the newest of a list. There must be none
+ * with these endpoints. NULL: the table is full, or out of memory. */
+struct flow *flow_insert(struct flow_table *t, const struct flow_key *key, int side,
+                         enum flow_list list);
 
 /* Makes the flow the newest of a list. */
 void flow_move(struct flow_table *t, struct flow *f, enum flow_list list);

@@ -36,6 +36,7 @@
 struct front {
     struct fragment_table *fragments;
     struct limits_hit *hit;
+    struct hash_key hash;
     struct front_counters counters;
     int64_t now_ns;
     uint32_t shards;
@@ -71,6 +72,7 @@ struct front *front_new(const struct front_config *config, struct limits_hit *hi
     f->hit = hit;
     f->now_ns = INT64_MIN;
     f->shards = config->shards;
+    f->hash = config->hash;
     f->fragments = fragment_new(&config->hash, hit, &f->counters.undecoded[UNDECODED_FRAGMENT]);
     if (!f->fragments) {
         free(f);
@@ -82,19 +84,38 @@ struct front *front_new(const struct front_config *config, struct limits_hit *hi
 /* ---- which shard ---- */
 
 /* Not linear, or what one endpoint has more would make up for what the other has less. */
-static inline uint64_t mix_endpoint(const struct endpoint *ep)
+static inline uint64_t mix_endpoint(uint64_t address, uint64_t port)
 {
-    uint64_t address[2];
-    memcpy(address, ep->addr, sizeof(address));
-    uint64_t mix = (address[0] ^ address[1] * MIX_ADDRESS) * MIX_ADDRESS + ep->port * MIX_PORT;
+    uint64_t mix = address * MIX_ADDRESS + port * MIX_PORT;
     return (mix ^ mix >> 29) * MIX_ALL;
 }
 
-static inline uint8_t shard_of(const struct front *f, const struct flow_key *key)
+static uint64_t long_address(const struct endpoint *ep)
 {
-    uint64_t mix = mix_endpoint(&key->from) + mix_endpoint(&key->to);
+    uint64_t address[2];
+    memcpy(address, ep->addr, sizeof(address));
+    return address[0] ^ address[1] * MIX_ADDRESS;
+}
+
+static inline uint8_t shard_of(const struct front *f, uint64_t mix)
+{
     mix = (mix ^ mix >> 32) * MIX_ALL;
     return (uint8_t)((mix >> 32) * f->shards >> 32);
+}
+
+/* Of a segment whose endpoints are known: the hash and the shard. */
+static inline void place(const struct front *f, struct batch_segment *s)
+{
+    const struct endpoint *from = &s->key.from, *to = &s->key.to;
+    if (from->family == 6) {
+        s->key.hash = flow_hash_long(&f->hash, from, to);
+        s->shard = shard_of(f, mix_endpoint(long_address(from), from->port) +
+                                   mix_endpoint(long_address(to), to->port));
+        return;
+    }
+    uint64_t x = flow_word(from), y = flow_word(to);
+    s->key.hash = flow_hash_words(&f->hash, x, y);
+    s->shard = shard_of(f, mix_endpoint((uint32_t)x, x >> 32) + mix_endpoint((uint32_t)y, y >> 32));
 }
 
 /* ---- one packet ---- */
@@ -107,12 +128,12 @@ static void set_endpoint(struct endpoint *ep, const uint8_t *addr, uint8_t famil
 
 static enum undecoded decode_tcp(const struct ip_packet *ip, struct batch_segment *s)
 {
-    struct tcp_segment *seg = &s->segment;
-    enum undecoded reason = tcp_decode(ip, seg);
+    struct tcp_ports ports;
+    enum undecoded reason = tcp_decode(ip, &s->segment, &ports);
     if (reason != DECODE_OK)
         return reason;
-    set_endpoint(&s->key.from, ip->from, ip->family, seg->from_port);
-    set_endpoint(&s->key.to, ip->to, ip->family, seg->to_port);
+    set_endpoint(&s->key.from, ip->from, ip->family, ports.from);
+    set_endpoint(&s->key.to, ip->to, ip->family, ports.to);
     s->kind = BATCH_SEGMENT;
     return DECODE_OK;
 }
@@ -187,15 +208,36 @@ decode(struct front *f, struct batch *b, const struct packet *p, struct batch_se
     return reason;
 }
 
-static inline void count(struct front_counters *c, const struct packet *p)
+static void count(struct front_counters *c, const struct packet *packets, uint32_t n)
 {
-    if (c->packets == 0 || p->ts_ns < c->first_ns)
-        c->first_ns = p->ts_ns;
-    if (c->packets == 0 || p->ts_ns > c->last_ns)
-        c->last_ns = p->ts_ns;
-    c->packets++;
-    c->wire_bytes += p->wire_bytes;
-    c->truncated_packets += p->captured_bytes < p->wire_bytes;
+    int64_t first_ns = c->packets > 0 ? c->first_ns : INT64_MAX;
+    int64_t last_ns = c->packets > 0 ? c->last_ns : INT64_MIN;
+    uint64_t wire_bytes = 0, truncated = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct packet *p = &packets[i];
+        first_ns = p->ts_ns < first_ns ? p->ts_ns : first_ns;
+        last_ns = p->ts_ns > last_ns ? p->ts_ns : last_ns;
+        wire_bytes += p->wire_bytes;
+        truncated += p->captured_bytes < p->wire_bytes;
+    }
+    if (n > 0) {
+        c->first_ns = first_ns;
+        c->last_ns = last_ns;
+    }
+    c->packets += n;
+    c->wire_bytes += wire_bytes;
+    c->truncated_packets += truncated;
+}
+
+/* The clock at packet i of the batch; whether it reached another second. */
+static inline bool set_clock(struct front *f, int64_t ts_ns)
+{
+    ts_ns = ts_ns < CLOCK_MAX_NS ? ts_ns : CLOCK_MAX_NS;
+    if (ts_ns <= f->now_ns)
+        return false;
+    bool tick = ts_ns >> TICK_SHIFT != f->now_ns >> TICK_SHIFT;
+    f->now_ns = ts_ns;
+    return tick;
 }
 
 /* Hangs packet i on a chain's end; returns its new one. */
@@ -208,19 +250,16 @@ static inline uint16_t *chain(uint16_t *end, uint32_t i, uint16_t *next)
 void front_batch(struct front *f, struct batch *b)
 {
     uint16_t *end[BATCH_SHARDS_MAX], *end_tick = &b->first_tick;
+    const struct packet *p = b->packets;
+    struct batch_segment *s = b->segments;
+    uint32_t n = b->count;
     for (uint32_t k = 0; k < f->shards; k++)
         end[k] = &b->first[k];
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct packet *p = &b->packets[i];
-        struct batch_segment *s = &b->segments[i];
-        count(&f->counters, p);
-        int64_t before_ns = f->now_ns;
-        int64_t ts_ns = p->ts_ns < CLOCK_MAX_NS ? p->ts_ns : CLOCK_MAX_NS;
-        if (ts_ns > f->now_ns)
-            f->now_ns = ts_ns;
-        s->number = p->number;
+    count(&f->counters, p, n);
+    for (uint32_t i = 0; i < n; i++, p++, s++) {
+        s->tick = set_clock(f, p->ts_ns);
         s->now_ns = f->now_ns;
-        s->tick = f->now_ns >> TICK_SHIFT != before_ns >> TICK_SHIFT;
+        s->number = p->number;
         s->shard = 0;
         s->kind = BATCH_SEGMENT;
         if (!straight_decode(p, &s->key, &s->segment)) {
@@ -233,7 +272,7 @@ void front_batch(struct front *f, struct batch *b)
             end_tick = chain(end_tick, i, &s->next_tick);
         if (s->kind == BATCH_NOTHING)
             continue;
-        s->shard = shard_of(f, &s->key);
+        place(f, s);
         end[s->shard] = chain(end[s->shard], i, &s->next);
     }
     *end_tick = BATCH_END;

@@ -23,7 +23,7 @@ struct front;
 #define FRONT_SHARDS_MAX BATCH_SHARDS_MAX
 
 struct front_config {
-    struct hash_key hash; /* of the table of fragments */
+    struct hash_key hash; /* of the table of fragments and of flow_key.hash */
     uint32_t shards;      /* at least 1, at most FRONT_SHARDS_MAX */
 };
 

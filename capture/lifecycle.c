@@ -283,15 +283,14 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
     bool handshake = (seg->flags & TCP_SYN) != 0;
     bool syn = handshake && !(seg->flags & TCP_ACK);
     enum flow_list list = handshake ? FLOW_HANDSHAKE : FLOW_OPEN;
-    const struct endpoint *side0 = client ? &key->from : &key->to;
-    const struct endpoint *side1 = client ? &key->to : &key->from;
+    int side = client ? 0 : 1;
     make_room(l, 1, seg->ts_ns);
     if (flow_full(l->flows))
         prune(l, seg->ts_ns);
-    struct flow *f = flow_insert(l->flows, side0, side1, list);
+    struct flow *f = flow_insert(l->flows, key, side, list);
     if (!f) { /* memory is short: a pruned flow leaves its own */
         prune(l, seg->ts_ns);
-        f = flow_insert(l->flows, side0, side1, list);
+        f = flow_insert(l->flows, key, side, list);
     }
     if (!f)
         return NULL;

@@ -68,8 +68,6 @@ static inline bool straight_decode(const struct packet *p, struct flow_key *ret_
         .seq = straight_be32(h + 38),
         .ack = straight_be32(h + 42),
         .wire_bytes = p->wire_bytes,
-        .from_port = ret_key->from.port,
-        .to_port = ret_key->to.port,
         .window = (uint16_t)straight_be16(h + 48),
         .flags = flags & TCP_SYN ? flags & (uint8_t)~TCP_FIN : flags,
         .ts_ns = p->ts_ns};

@@ -14,13 +14,15 @@
  * forged original length of a record must not make arithmetic wrap. */
 #define PAYLOAD_MAX_BYTES (1u << 24)
 
-enum undecoded tcp_decode(const struct ip_packet *ip, struct tcp_segment *ret_segment)
+enum undecoded tcp_decode(const struct ip_packet *ip, struct tcp_segment *ret_segment,
+                          struct tcp_ports *ret_ports)
 {
     struct cursor at = cursor_make(ip->payload, ip->captured_bytes);
     bool truncated = ip->captured_bytes < ip->length_bytes;
     struct tcp_segment seg = {0};
-    seg.from_port = cursor_be16(&at);
-    seg.to_port = cursor_be16(&at);
+    struct tcp_ports ports;
+    ports.from = cursor_be16(&at);
+    ports.to = cursor_be16(&at);
     seg.seq = cursor_be32(&at);
     seg.ack = cursor_be32(&at);
     uint32_t header = (cursor_u8(&at) >> 4) * 4u;
@@ -39,5 +41,6 @@ enum undecoded tcp_decode(const struct ip_packet *ip, struct tcp_segment *ret_se
     if (seg.flags & TCP_SYN)
         seg.flags &= (uint8_t)~TCP_FIN;
     *ret_segment = seg;
+    *ret_ports = ports;
     return DECODE_OK;
 }

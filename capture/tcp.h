@@ -15,16 +15,20 @@ struct tcp_segment {
     uint32_t length_bytes;   /* of the payload as it was sent */
     uint32_t seq, ack;
     uint32_t wire_bytes; /* of the frame or frames it came in */
-    uint16_t from_port, to_port;
     uint16_t window;
     uint8_t flags; /* TCP_*; FIN is cleared beside SYN, which no receiver honours */
     int64_t ts_ns;
 };
 
-/* Reads the header in ip's payload; wire_bytes and ts_ns are left to the caller. Options may be cut
- * off by the snap length, the first 20 bytes not.
- * Returns DECODE_OK, UNDECODED_MALFORMED or _TRUNCATED. */
-enum undecoded tcp_decode(const struct ip_packet *ip, struct tcp_segment *ret_segment);
+struct tcp_ports {
+    uint16_t from, to;
+};
+
+/* Reads the header in ip's payload, and the ports; wire_bytes and ts_ns are left to the caller.
+ * Options may be cut off by the snap length, the first 20 bytes not. Returns DECODE_OK,
+ * UNDECODED_MALFORMED or _TRUNCATED. */
+enum undecoded tcp_decode(const struct ip_packet *ip, struct tcp_segment *ret_segment,
+                          struct tcp_ports *ret_ports);
 
 /* The sequence number of the first payload byte. */
 static inline uint32_t tcp_data_seq(const struct tcp_segment *seg)

@@ -393,8 +393,7 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     h->dissector = dissector_new(&dissector, &sink, &h->hit);
     if (!h->dissector)
         return false;
-    struct engine_config engine = {.hash = config->hash,
-                                   .shard = k,
+    struct engine_config engine = {.shard = k,
                                    .shards = STAGES_SHARDS,
                                    .max_flows = share(caps->of[LIMIT_ID_FLOWS]),
                                    .max_held_bytes = share(caps->of[LIMIT_ID_HELD_BYTES]),

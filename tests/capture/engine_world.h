@@ -242,7 +242,7 @@ static inline bool world_init(struct world *w, const struct engine_config *confi
         w->config = *config;
     w->sink = (struct stream_sink){
         w, world_on_conn, world_on_data, world_on_gap, world_on_end, world_on_packet};
-    struct front_config front = {.hash = w->config.hash, .shards = 1};
+    struct front_config front = {.shards = 1};
     w->front = front_new(&front, &w->hit);
     w->engine = engine_new(&w->config, &w->sink, &w->hit);
     w->batch = batch_new();

@@ -194,14 +194,15 @@ Test(ip, tcp_header_and_every_cut)
                                           .options_bytes = 12});
     for (uint32_t n = 0; n <= p.n; n++) {
         struct tcp_segment seg;
+        struct tcp_ports ports;
         struct ip_packet ip = {
             .payload = packets_at(&p), .captured_bytes = n, .length_bytes = p.n, .family = 4};
         if (n < 20) {
-            cr_assert_eq(tcp_decode(&ip, &seg), UNDECODED_TRUNCATED);
+            cr_assert_eq(tcp_decode(&ip, &seg, &ports), UNDECODED_TRUNCATED);
             continue;
         }
-        cr_assert_eq(tcp_decode(&ip, &seg), DECODE_OK);
-        cr_assert(seg.from_port == 1 && seg.to_port == 2 && seg.seq == 3 && seg.ack == 4);
+        cr_assert_eq(tcp_decode(&ip, &seg, &ports), DECODE_OK);
+        cr_assert(ports.from == 1 && ports.to == 2 && seg.seq == 3 && seg.ack == 4);
         cr_assert(seg.flags == TCP_ACK && seg.window == 5 && seg.length_bytes == 5);
         cr_assert_eq(seg.captured_bytes, n < 32 ? 0 : n - 32);
     }
@@ -211,20 +212,21 @@ Test(ip, tcp_contradictions)
 {
     struct packets p;
     struct tcp_segment seg;
+    struct tcp_ports ports;
     packets_begin(&p, "", 0);
     packets_tcp(&p, &(struct packets_tcp){.flags = TCP_SYN | TCP_FIN});
     struct ip_packet ip = {
         .payload = packets_at(&p), .captured_bytes = 20, .length_bytes = 20, .family = 4};
-    cr_assert_eq(tcp_decode(&ip, &seg), DECODE_OK);
+    cr_assert_eq(tcp_decode(&ip, &seg, &ports), DECODE_OK);
     cr_assert_eq(seg.flags, TCP_SYN);
     p.space[p.start + 12] = 0x40; /* header of 16 bytes */
-    cr_assert_eq(tcp_decode(&ip, &seg), UNDECODED_MALFORMED);
+    cr_assert_eq(tcp_decode(&ip, &seg, &ports), UNDECODED_MALFORMED);
     p.space[p.start + 12] = 0x60; /* of 24 in a packet of 20 */
-    cr_assert_eq(tcp_decode(&ip, &seg), UNDECODED_MALFORMED);
+    cr_assert_eq(tcp_decode(&ip, &seg, &ports), UNDECODED_MALFORMED);
     ip.captured_bytes = ip.length_bytes = 19;
-    cr_assert_eq(tcp_decode(&ip, &seg), UNDECODED_MALFORMED);
+    cr_assert_eq(tcp_decode(&ip, &seg, &ports), UNDECODED_MALFORMED);
     p.space[p.start + 12] = 0x50;
     ip.captured_bytes = 20;
     ip.length_bytes = 0x80000000u; /* of a forged record */
-    cr_assert_eq(tcp_decode(&ip, &seg), UNDECODED_MALFORMED);
+    cr_assert_eq(tcp_decode(&ip, &seg, &ports), UNDECODED_MALFORMED);
 }

@@ -224,8 +224,7 @@ static void read_by(uint32_t shards, struct digest *digest)
     all = digest;
     memset(all, 0, sizeof(digests[0]));
     for (uint32_t k = 0; k < shards; k++)
-        engines[k] = engine_new(
-            &(struct engine_config){.hash = {1, 2}, .shard = k, .shards = shards}, &sink, &hit);
+        engines[k] = engine_new(&(struct engine_config){.shard = k, .shards = shards}, &sink, &hit);
     for (unsigned i = 0; i < frame_count;) {
         batch_clear(b);
         for (unsigned n = chance(300); i < frame_count && b->count <= n; i++) {

@@ -57,7 +57,7 @@ static void run(struct source *source)
     struct listeners to = {tracker, monitor};
     struct dissector *dissector =
         dissector_new(&dissector_config, &(struct record_sink){&to, on_record, on_packet}, &hit);
-    struct engine_config engine_config = {.hash = key, .max_flows = 8, .max_held_bytes = 16384};
+    struct engine_config engine_config = {.max_flows = 8, .max_held_bytes = 16384};
     struct engine *engine = engine_new(&engine_config, dissector_stream_sink(dissector), &hit);
     struct front *front = front_new(&(struct front_config){key, 1}, &hit);
     feed(source, front, engine);
