@@ -158,8 +158,7 @@ static void mcp_field(struct fields *f, const struct hash_key *hash, struct fiel
                       struct fields_text value)
 {
     if (ascii_is(name.p, name.n, "mcp-session-id") && value.n > 0) {
-        f->flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION;
-        f->session_hash = hash_bytes(hash, value.p, value.n);
+        fields_add_session(f, hash_bytes(hash, value.p, value.n));
     } else if (ascii_is(name.p, name.n, "mcp-protocol-version")) {
         f->has_version = true;
         version(f, value.p, value.n);

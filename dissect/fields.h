@@ -34,6 +34,13 @@ extern const uint32_t fields_name_lengths[32];
 void fields_add(struct fields *f, const struct hash_key *hash, const char *name, size_t name_len,
                 const char *value, size_t value_len);
 
+/* Adds Mcp-Session-Id, of which hash_bytes() of the value is known already. */
+static inline void fields_add_session(struct fields *f, uint64_t session_hash)
+{
+    f->flags |= CHANNEL_MCP_HEADER | CHANNEL_HAS_SESSION;
+    f->session_hash = session_hash;
+}
+
 /* What the whole head says: enum channel_flag. */
 uint16_t fields_flags(const struct fields *f);
 

@@ -24,7 +24,13 @@
 #define VALUE_BYTES   256 /* of a part: far below LIMIT_HTTP_LINE */
 #define PROBES        255
 
-enum part_kind { PART_LENGTH, PART_READ, PART_UNREAD };
+enum part_kind { PART_LENGTH, PART_SESSION, PART_READ, PART_UNREAD };
+
+/* Whether fields.h reads it. */
+static bool is_read(int kind)
+{
+    return kind == PART_SESSION || kind == PART_READ;
+}
 
 /* ---- comparing */
 
@@ -68,24 +74,24 @@ static size_t compare(struct http1_memo_shape *s, struct http1_span in,
 {
     size_t at = 0, kept = 0; /* in `in`, in s->bytes */
     uint32_t varying = 0;
-    for (unsigned i = 0; i <= s->parts; i++) {
-        const struct http1_memo_part *part = i < s->parts ? &s->part[i] : NULL;
-        size_t same = (part ? part->at : s->n) - kept, n;
+    for (unsigned i = 0; i < s->parts; i++) {
+        const struct http1_memo_part *part = &s->part[i];
+        size_t same = part->at - kept, n;
         if (in.n - at < same || memcmp(in.p + at, s->bytes + kept, same) != 0)
             return 0;
         at += same;
-        kept += same;
-        if (!part)
-            break;
         if (!pass_part(s, part, (struct http1_span){in.p + at, in.n - at}, &n))
             return 0;
         ret_part[i] = (struct http1_span){in.p + at, n};
         varying += (uint32_t)n;
         at += n;
-        kept += part->n;
+        kept = part->at + part->n;
     }
+    size_t same = s->n - kept;
+    if (in.n - at < same || memcmp(in.p + at, s->bytes + kept, same) != 0)
+        return 0;
     s->known.head_bytes = s->fixed_bytes + varying;
-    return at;
+    return at + same;
 }
 
 static void use_first(struct http1_memo_side *m, unsigned place)
@@ -95,17 +101,56 @@ static void use_first(struct http1_memo_side *m, unsigned place)
     m->order[0] = index;
 }
 
-const struct http1_memo_shape *http1_memo_find(struct http1_memo_side *m,
-                                               const struct hash_key *hash, struct http1_span in,
-                                               struct fields *ret_fields, size_t *ret_used)
+/* The hash of a session's name. One is kept in each place, so that whoever chooses names that share
+ * a place gains nothing. */
+static uint64_t session_hash(struct http1_memo *m, const struct hash_key *hash,
+                             struct http1_span name)
 {
+    uint64_t first, last;
+    if (name.n < sizeof(first) || name.n > HTTP1_MEMO_NAME)
+        return hash_bytes(hash, name.p, name.n);
+    memcpy(&first, name.p, sizeof(first));
+    memcpy(&last, name.p + name.n - sizeof(last), sizeof(last));
+    uint64_t mixed = (first ^ last) * UINT64_C(0x9e3779b97f4a7c15);
+    struct http1_memo_session *s = &m->session[mixed >> 32 & (HTTP1_MEMO_SESSIONS - 1)];
+    if (s->n == name.n && memcmp(s->name, name.p, name.n) == 0)
+        return s->hash;
+    s->n = (uint8_t)name.n;
+    memcpy(s->name, name.p, name.n);
+    s->hash = hash_bytes(hash, name.p, name.n);
+    return s->hash;
+}
+
+/* What the values say that are read anew. */
+static void add_values(struct http1_memo *m, const struct http1_memo_shape *s,
+                       const struct hash_key *hash, const struct http1_span *values,
+                       struct fields *f)
+{
+    for (unsigned i = 0; i < s->parts; i++) {
+        const struct http1_memo_part *part = &s->part[i];
+        if (!is_read(part->kind))
+            continue;
+        struct http1_span text = http1_head_trim(values[i]);
+        if (part->kind == PART_READ)
+            fields_add(f, hash, (const char *)s->bytes + part->name_at, part->name_n,
+                       (const char *)text.p, text.n);
+        else if (text.n > 0)
+            fields_add_session(f, session_hash(m, hash, text));
+    }
+}
+
+const struct http1_memo_shape *http1_memo_find(struct http1_memo *memo, enum http1_kind kind,
+                                               const struct hash_key *hash, struct http1_span *in,
+                                               struct fields *ret_fields)
+{
+    struct http1_memo_side *m = &memo->side[kind];
     struct http1_span value[HTTP1_MEMO_PARTS];
     struct http1_memo_shape *s = NULL;
     unsigned place = 0;
     size_t used = 0;
     for (; place < m->used; place++) {
         s = &m->shape[m->order[place]];
-        used = compare(s, in, value);
+        used = compare(s, *in, value);
         if (used > 0)
             break;
     }
@@ -114,18 +159,11 @@ const struct http1_memo_shape *http1_memo_find(struct http1_memo_side *m,
     if (place > 0)
         use_first(m, place);
     m->credit_used -= m->credit_used > 0;
-    s->known.head.method = (const char *)in.p;
-    s->known.head.target = (const char *)in.p + s->target_at;
+    s->known.head.method = (const char *)in->p;
+    s->known.head.target = (const char *)in->p + s->target_at;
     *ret_fields = s->fields;
-    for (unsigned i = 0; i < s->parts; i++) {
-        const struct http1_memo_part *part = &s->part[i];
-        if (part->kind != PART_READ)
-            continue;
-        struct http1_span text = http1_head_trim(value[i]);
-        fields_add(ret_fields, hash, (const char *)s->bytes + part->name_at, part->name_n,
-                   (const char *)text.p, text.n);
-    }
-    *ret_used = used;
+    add_values(memo, s, hash, value, ret_fields);
+    *in = (struct http1_span){in->p + used, in->n - used};
     return s;
 }
 
@@ -136,23 +174,25 @@ bool http1_memo_learns(struct http1_memo_side *m)
 
 /* ---- keeping */
 
-/* Those that fields.h reads, and that are another one for each session or request. */
-static bool is_read_anew(struct http1_span name)
+/* What a value is that may differ; negative: it may not. Read anew is what fields.h reads and is
+ * another one for each session or request; of what nobody reads, which there is much of, those may
+ * differ that often do. */
+static int value_kind(struct http1_span name)
 {
-    return ascii_is(name.p, name.n, "mcp-session-id") || ascii_is(name.p, name.n, "mcp-name") ||
-           ascii_is(name.p, name.n, "mcp-method") || ascii_is(name.p, name.n, "last-event-id") ||
-           (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10));
-}
-
-/* Of those that nobody reads, which there are many of, the ones that are often another one. */
-static bool is_unread(struct http1_span name)
-{
-    static const char *const names[] = {"date",   "host",        "authorization",
-                                        "cookie", "traceparent", "x-request-id"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (ascii_is(name.p, name.n, names[i]))
-            return true;
-    return false;
+    static const char *const read[] = {"mcp-name", "mcp-method", "last-event-id"};
+    static const char *const unread[] = {"date",   "host",        "authorization",
+                                         "cookie", "traceparent", "x-request-id"};
+    if (ascii_is(name.p, name.n, "mcp-session-id"))
+        return PART_SESSION;
+    if (name.n > 10 && ascii_equal(name.p, "mcp-param-", 10))
+        return PART_READ;
+    for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
+        if (ascii_is(name.p, name.n, read[i]))
+            return PART_READ;
+    for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++)
+        if (ascii_is(name.p, name.n, unread[i]))
+            return PART_UNREAD;
+    return -1;
 }
 
 /* The value is a part from at to end in bytes. */
@@ -191,7 +231,7 @@ static bool keep_length(struct http1_memo_shape *s, struct http1_span name, stru
 static bool has_read_part(const struct http1_memo_shape *s, struct http1_span name)
 {
     for (unsigned i = 0; i < s->parts; i++)
-        if (s->part[i].kind == PART_READ && s->part[i].name_n == name.n)
+        if (is_read(s->part[i].kind) && s->part[i].name_n == name.n)
             return true;
     return false;
 }
@@ -208,12 +248,12 @@ static bool keep_field(struct http1_memo_shape *s, const struct hash_key *hash,
     if (ascii_is(name.p, name.n, "content-length"))
         return keep_length(s, name, value);
     bool room = crlf && s->parts < HTTP1_MEMO_PARTS - 1 && value.n < VALUE_BYTES - 2;
-    bool read = is_read_anew(name);
-    if (room && name.n < UINT8_MAX && (read || is_unread(name))) {
-        add_part(s, read ? PART_READ : PART_UNREAD, name, value);
+    int kind = value_kind(name);
+    if (room && name.n < UINT8_MAX && kind >= 0) {
+        add_part(s, (enum part_kind)kind, name, value);
         return true;
     }
-    if (read && has_read_part(s, name))
+    if (is_read(kind) && has_read_part(s, name))
         return false; /* parts are read behind all else, and of two fields the order matters */
     value = http1_head_trim(value);
     fields_add(&s->fields, hash, (const char *)name.p, name.n, (const char *)value.p, value.n);

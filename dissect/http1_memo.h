@@ -22,6 +22,9 @@
 #define HTTP1_MEMO_PARTS  8   /* in one head; what else varies makes it another one */
 #define HTTP1_MEMO_CREDIT 64  /* heads kept without one of them being found */
 
+#define HTTP1_MEMO_SESSIONS 64 /* a power of two */
+#define HTTP1_MEMO_NAME     55 /* bytes; those of longer names are not kept */
+
 /* A part of a head that may differ. */
 struct http1_memo_part {
     uint16_t at, n;   /* in bytes */
@@ -51,17 +54,25 @@ struct http1_memo_side {
     uint8_t missed;                   /* heads that were not found while no credit was left */
 };
 
-/* By enum http1_kind. Zeroed memory is an empty one. */
-struct http1_memo {
-    struct http1_memo_side side[2];
+/* A session that was named lately, and its hash: request and response name the same. */
+struct http1_memo_session {
+    uint64_t hash;
+    uint8_t n; /* bytes of its name; 0: none is kept */
+    uint8_t name[HTTP1_MEMO_NAME];
 };
 
-/* The head that the n bytes begin with, if it is known; NULL: not. Its `known` is valid as long as
- * the bytes, and until the next call. *ret_fields is what all of the head says, *ret_used its
- * length. */
-const struct http1_memo_shape *http1_memo_find(struct http1_memo_side *m,
-                                               const struct hash_key *hash, struct http1_span in,
-                                               struct fields *ret_fields, size_t *ret_used);
+/* Zeroed memory is an empty one. */
+struct http1_memo {
+    struct http1_memo_side side[2]; /* by enum http1_kind */
+    struct http1_memo_session session[HTTP1_MEMO_SESSIONS];
+};
+
+/* The head of that kind which *in begins with, if it is known, and takes it off *in; NULL: it is
+ * not. Its `known` is valid as long as the bytes, and until the next call. *ret_fields is what all
+ * of the head says. */
+const struct http1_memo_shape *http1_memo_find(struct http1_memo *m, enum http1_kind kind,
+                                               const struct hash_key *hash, struct http1_span *in,
+                                               struct fields *ret_fields);
 
 /* Whether a head that was not found may be kept. */
 bool http1_memo_learns(struct http1_memo_side *m);

@@ -43,18 +43,13 @@
 
 /* ---- heads that came before */
 
-static struct http1_memo_side *memo_of(const struct http1_conn *s, enum dir dir)
-{
-    struct http1_memo *heads = s->tc->env->heads;
-    return heads ? &heads->side[s->parser[dir].kind] : NULL;
-}
-
 /* The head that was just read, if it is the one that the bytes fed began with. */
 static void keep_head(struct http1_conn *s, enum dir dir)
 {
     if (s->new_head.n == 0)
         return;
-    http1_memo_keep(memo_of(s, dir), &s->tc->env->hash, &s->parser[dir], s->new_head);
+    const struct http1 *parser = &s->parser[dir];
+    http1_memo_keep(&s->tc->env->heads->side[parser->kind], &s->tc->env->hash, parser, s->new_head);
     s->new_head.n = 0;
 }
 
@@ -63,17 +58,16 @@ static void take_known_head(struct http1_conn *s, enum dir dir, const struct htt
                             struct http1_span *in)
 {
     struct http1 *parser = &s->parser[dir];
-    struct http1_memo_side *memo = memo_of(s, dir);
-    size_t used;
-    if (!memo || !http1_at_head(parser))
+    struct http1_memo *heads = s->tc->env->heads;
+    if (!heads || !http1_at_head(parser))
         return;
-    s->known = http1_memo_find(memo, &s->tc->env->hash, *in, &s->fields[dir], &used);
+    enum http1_kind kind = (enum http1_kind)parser->kind;
+    s->known = http1_memo_find(heads, kind, &s->tc->env->hash, in, &s->fields[dir]);
     if (s->known) {
         http1_known_start(parser, sink, &s->known->known);
         http1_known_end(parser, sink);
-        *in = (struct http1_span){in->p + used, in->n - used};
         s->known = NULL;
-    } else if (http1_memo_learns(memo)) {
+    } else if (http1_memo_learns(&heads->side[kind])) {
         s->new_head = *in;
     }
 }

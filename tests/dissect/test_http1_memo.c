@@ -83,18 +83,19 @@ Test(http1_memo, heads_that_do_not_differ)
     cr_assert_not_null(strstr(whole.log, "5 < result 1"));
 }
 
-/* One byte of a head is another one, in every place, or missing, or there twice. */
-static void check_changes(const char *text, bool is_request, const char *response)
+/* One byte is another one of these, in every place from `from` to before `to`, or missing, or there
+ * twice. */
+static void change(const char *text, size_t from, size_t to, const char *bytes, bool is_request,
+                   const char *response)
 {
-    static const char bytes[] = " :0\nx\r9\t";
     char changed[1024];
-    size_t head = (size_t)(strstr(text, "\r\n\r\n") + 4 - text);
-    for (size_t at = 0; at < head; at++) {
-        for (size_t k = 0; k < sizeof(bytes) + 1; k++) {
+    size_t n = strlen(bytes);
+    for (size_t at = from; at < to; at++) {
+        for (size_t k = 0; k < n + 2; k++) {
             strcpy(changed, text);
-            if (k < sizeof(bytes) - 1)
+            if (k < n)
                 changed[at] = bytes[k];
-            else if (k == sizeof(bytes))
+            else if (k == n)
                 strcpy(changed + at, text + at + 1);
             else
                 strcpy(changed + at + 1, text + at);
@@ -104,11 +105,51 @@ static void check_changes(const char *text, bool is_request, const char *respons
     }
 }
 
+static size_t head_bytes(const char *text)
+{
+    return (size_t)(strstr(text, "\r\n\r\n") + 4 - text);
+}
+
+static void check_heads(const char *text, bool is_request, const char *response)
+{
+    change(text, 0, head_bytes(text), " :0\nx\r9\t", is_request, response);
+}
+
 Test(http1_memo, any_byte_may_differ)
 {
-    check_changes(REQUEST, true, RESPONSE);
-    check_changes(RESPONSE, false, RESPONSE);
-    check_changes(STREAM, false, STREAM);
+    check_heads(REQUEST, true, RESPONSE);
+    check_heads(RESPONSE, false, RESPONSE);
+    check_heads(STREAM, false, STREAM);
+}
+
+#define CHUNKED                                                                                    \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"      \
+    "25\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\r\n0\r\n\r\n"
+#define EVENTS                                                                                     \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"     \
+    "4c\r\nevent: message\r\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}"     \
+    "\r\n\r\n\r\n"                                                                                 \
+    "4f\r\nid: 7\nevent: message\ndata: "                                                          \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}"                                   \
+    "\n\n\r\n"                                                                                     \
+    "2c\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n\r\n0\r\n\r\n"
+
+static void check_bodies(const char *text, bool is_request, const char *response)
+{
+    change(text, head_bytes(text), strlen(text), " \"0\nx\r}[,", is_request, response);
+}
+
+Test(http1_memo, any_byte_of_a_body_may_differ)
+{
+    check_rounds(CHUNKED, REQUEST, CHUNKED, "chunks");
+    cr_assert_not_null(strstr(whole.log, "5 < result 1"));
+    check_rounds(EVENTS, REQUEST, EVENTS, "events");
+    cr_assert_not_null(strstr(whole.log, "5 < result 1"));
+    cr_assert_null(strstr(whole.log, "parse:"));
+    check_bodies(REQUEST, true, RESPONSE);
+    check_bodies(RESPONSE, false, RESPONSE);
+    check_bodies(CHUNKED, false, CHUNKED);
+    check_bodies(EVENTS, false, EVENTS);
 }
 
 /* Each of the parts is longer, shorter and not there; they are read anew, or passed over. */
@@ -164,7 +205,8 @@ Test(http1_memo, fields_that_come_twice)
 #define HEAD(length) HEAD_FROM "Content-Length: " length "\r\nAccept: text/event-stream\r\n\r\n"
 #define TAIL         "Content-Length: 1\r\nAccept: text/event-stream\r\n\r\n"
 
-static struct http1_memo_side memo;
+static struct http1_memo heads;
+static struct http1_memo_side *const memo = &heads.side[HTTP1_REQUEST];
 static struct fields found;
 static size_t found_bytes;
 
@@ -182,12 +224,16 @@ static void keep(const char *head)
     h.seen = HTTP1_HEAD_LENGTH;
     h.content_length = 99;
     h.head_bytes = 1000;
-    http1_memo_keep(&memo, &WORLD_KEY, &h, span(head));
+    http1_memo_keep(memo, &WORLD_KEY, &h, span(head));
 }
 
 static const struct http1_memo_shape *find(const char *head)
 {
-    return http1_memo_find(&memo, &WORLD_KEY, span(head), &found, &found_bytes);
+    struct http1_span in = span(head);
+    const struct http1_memo_shape *s =
+        http1_memo_find(&heads, HTTP1_REQUEST, &WORLD_KEY, &in, &found);
+    found_bytes = strlen(head) - in.n;
+    return s;
 }
 
 Test(http1_memo, finds_what_it_keeps)
@@ -222,10 +268,11 @@ Test(http1_memo, finds_what_it_keeps)
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         cr_assert_null(find(others[i]), "%s", others[i]);
-    for (size_t n = 0; n < strlen(HEAD("12")); n++)
-        cr_assert_null(http1_memo_find(&memo, &WORLD_KEY,
-                                       (struct http1_span){(const uint8_t *)HEAD("12"), n}, &found,
-                                       &found_bytes));
+    for (size_t n = 0; n < strlen(HEAD("12")); n++) {
+        struct http1_span in = {(const uint8_t *)HEAD("12"), n};
+        cr_assert_null(http1_memo_find(&heads, HTTP1_REQUEST, &WORLD_KEY, &in, &found));
+        cr_assert_eq(in.n, n);
+    }
     cr_assert_not_null(find(HEAD("1")));
 }
 
@@ -247,6 +294,38 @@ Test(http1_memo, reads_names_anew)
     cr_assert_not_null(find(NAMED("", "", "\x01")));
     cr_assert_not(found.flags & CHANNEL_HAS_SESSION);
     cr_assert(found.flags & CHANNEL_BAD_VALUE);
+}
+
+/* Names that share their place, and others that look like them. */
+Test(http1_memo, tells_sessions_apart)
+{
+#define SESSION(name) "POST / HTTP/1.1\r\nMcp-Session-Id: " name "\r\n\r\n"
+    static const char *const names[] = {
+        "s",
+        "12345678",
+        "123456789",
+        "12345678-12345678",
+        "1234567-12345678",
+        "87654321",
+        "1234567812345678",
+        "8765432187654321",
+        "12345678a12345678",
+        "12345678b12345678",
+        "a name of a session that is as long as one may be, or so",
+        "a name of a session that is as long as one may be, or s",
+        "a name of a session that is as long as one may be, or t",
+    };
+    char head[256];
+    keep(SESSION("first"));
+    for (int round = 0; round < 3; round++)
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            snprintf(head, sizeof(head), SESSION("%s"), names[i]);
+            cr_assert_not_null(find(head));
+            cr_assert_eq(found.session_hash, hash_bytes(&WORLD_KEY, names[i], strlen(names[i])));
+            cr_assert(found.flags & CHANNEL_HAS_SESSION);
+            find(head);
+            cr_assert_eq(found.session_hash, hash_bytes(&WORLD_KEY, names[i], strlen(names[i])));
+        }
 }
 
 Test(http1_memo, keeps_nothing_unusual)
@@ -310,13 +389,13 @@ Test(http1_memo, forgets_what_was_used_least_lately)
 Test(http1_memo, gives_up_when_heads_do_not_come_again)
 {
     for (unsigned i = 0; i < HTTP1_MEMO_CREDIT; i++) {
-        cr_assert(http1_memo_learns(&memo));
+        cr_assert(http1_memo_learns(memo));
         keep(numbered(i));
     }
     unsigned learned = 0;
     for (unsigned i = 0; i < 1024; i++)
-        learned += http1_memo_learns(&memo);
+        learned += http1_memo_learns(memo);
     cr_assert_eq(learned, 4);
     cr_assert_not_null(find(numbered(HTTP1_MEMO_CREDIT - 1)));
-    cr_assert(http1_memo_learns(&memo));
+    cr_assert(http1_memo_learns(memo));
 }
