@@ -138,6 +138,20 @@ static void on_event(void *ctx, const struct sse_event *e)
     s->begun = s->begun || e->has_data;
 }
 
+/* A message that came before needs no reading. */
+static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes, size_t n)
+{
+    struct body *b = ctx;
+    struct body_stream *s = b->stream;
+    if (s->event != EVENT_NEW || s->partial || event_kind(e) != EVENT_MESSAGE)
+        return false;
+    note_id(&b->text, e);
+    if (!text_whole(&b->text, bytes, n))
+        return false;
+    s->begun = true;
+    return true;
+}
+
 /* Told by the caller that the event is gone; what it means depends on why. */
 static void on_discard(void *ctx)
 {
@@ -149,7 +163,7 @@ static void on_discard(void *ctx)
 
 static struct sse_sink event_sink(struct body *b)
 {
-    return (struct sse_sink){b, on_data, on_event, on_discard};
+    return (struct sse_sink){b, on_data, on_event, on_discard, on_whole};
 }
 
 static void free_stream(struct body *b)
@@ -330,6 +344,15 @@ enum body_look body_look(const uint8_t **bytes, size_t *n)
         }
     }
     return BODY_LOOK_BLANK;
+}
+
+bool body_whole(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at)
+{
+    b->text.at = at;
+    if (b->mode != BODY_JSON || b->text.rpc || !text_whole(&b->text, bytes, n))
+        return false;
+    b->mode = BODY_SKIP;
+    return true;
 }
 
 void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at)

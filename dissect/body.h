@@ -71,6 +71,10 @@ enum body_look { BODY_LOOK_BLANK, BODY_LOOK_JSON, BODY_LOOK_OTHER };
 /* Skips white space and a byte order mark in *bytes, *n and says what follows. */
 enum body_look body_look(const uint8_t **bytes, size_t *n);
 
+/* Instead of body_feed(), when the n > 0 bytes are the last of the body: true if they are a text
+ * that came before, whose message was told. False: nothing was done. */
+bool body_whole(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at);
+
 /* Feeds n > 0 bytes, without a coding; must not be in BODY_SNIFF. What is skipped is noted
  * (transport_note()). */
 void body_feed(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at);

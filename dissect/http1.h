@@ -82,9 +82,10 @@ struct http1_sink {
     const uint32_t *name_lengths;
 };
 
-/* The caller owns the memory and may move it between calls. Private but `lost_sync`. */
+/* The caller owns the memory and may move it between calls. Private but what stands first. */
 struct http1 {
     bool lost_sync; /* looking for the next start line after a gap or unreadable bytes */
+    bool body_ends; /* while `body` is called: no bytes of this one will follow, for sure */
     /* ---- private */
     uint8_t kind;
     uint8_t state;

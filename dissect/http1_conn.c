@@ -202,7 +202,8 @@ static void plain_body(struct http1_conn *s, enum dir dir, const uint8_t *bytes,
     struct body *b = &s->body[dir];
     if (b->mode == BODY_SNIFF && !sniff(s, dir, &bytes, &n) && b->mode == BODY_SNIFF)
         return;
-    body_feed(b, bytes, n, s->at);
+    if (!s->parser[dir].body_ends || !body_whole(b, bytes, n, s->at))
+        body_feed(b, bytes, n, s->at);
 }
 
 struct coded_body {

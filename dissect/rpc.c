@@ -536,8 +536,12 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
     enum json_result result;
     bool begins = r->memo && r->json.offset == 0 && json_end(&r->json) == JSON_END_EMPTY;
     const uint8_t *text = begins ? bytes : NULL;
-    size_t known = text ? rpc_memo_find(r, bytes, n, at) : 0;
+    struct rpc_memo_text begun = {bytes, n, at, (enum dir)r->dir};
+    size_t known = text ? rpc_memo_find(r->memo, &r->hash, &begun, &r->held) : 0;
     if (known > 0) {
+        r->held_valid = true;
+        r->linked = false;
+        json_know(&r->json, known);
         if (!r->hold)
             hand_over_held(r, sink);
         bytes += known;

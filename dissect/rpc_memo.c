@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define PROBES 255
+#define NEAR   4 /* places in the order of use that need no tidying */
 
 _Static_assert(JSON_SHAPE_ID + 2 <= MESSAGE_ID_BYTES, "no id of a shape is cut");
 #define FREE UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
@@ -65,17 +66,13 @@ static void set_texts(struct message *m, const struct rpc_memo_place *p,
     }
 }
 
-static void take_over(struct rpc *r, const struct rpc_memo_place *p, size_t n,
-                      const struct stream_pos *at)
+static void take_over(struct message *m, const struct rpc_memo_place *p, size_t n,
+                      const struct rpc_memo_text *text)
 {
-    const struct message *m = &p->message;
-    memcpy(&r->held, m, offsetof(struct message, text) + m->text_used);
-    r->held.first = r->held.last = *at;
-    r->held.bytes = n;
-    r->held.dir = r->dir;
-    r->held_valid = true;
-    r->linked = false;
-    json_know(&r->json, n);
+    memcpy(m, &p->message, offsetof(struct message, text) + p->message.text_used);
+    m->first = m->last = *text->at;
+    m->bytes = n;
+    m->dir = (uint8_t)text->dir;
 }
 
 static void use_first(struct rpc_memo *memo, unsigned place)
@@ -99,22 +96,24 @@ static bool has_sign(const struct rpc_memo_sign *sign, const uint8_t *text, size
     return bytes == sign->bytes;
 }
 
-size_t rpc_memo_find(struct rpc *r, const uint8_t *text, size_t n, const struct stream_pos *at)
+size_t rpc_memo_find(struct rpc_memo *memo, const struct hash_key *hash,
+                     const struct rpc_memo_text *text, struct message *ret_message)
 {
-    struct rpc_memo *memo = r->memo;
     struct json_shape_value values[JSON_MAX_PASSED];
     for (unsigned i = 0; i < memo->used; i++) {
-        const struct rpc_memo_place *p = &memo->place[memo->order[i].place];
-        size_t found =
-            has_sign(&memo->order[i], text, n) ? json_shape_match(&p->shape, text, n, values) : 0;
+        const struct rpc_memo_sign *sign = &memo->order[i];
+        const struct rpc_memo_place *p = &memo->place[sign->place];
+        if (!has_sign(sign, text->p, text->n))
+            continue;
+        size_t found = json_shape_match(&p->shape, text->p, text->n, values);
         if (found == 0)
             continue;
-        if (i > 0)
+        if (i >= NEAR)
             use_first(memo, i);
         memo->credit_used -= memo->credit_used > 0;
-        take_over(r, p, found, at);
+        take_over(ret_message, p, found, text);
         if (p->id >= 0 || p->name >= 0)
-            set_texts(&r->held, p, values, &r->hash);
+            set_texts(ret_message, p, values, hash);
         return found;
     }
     return 0;

@@ -37,13 +37,22 @@ struct rpc_memo {
     uint8_t used;                                /* places that are taken */
     uint8_t credit_used;                         /* of RPC_MEMO_CREDIT */
     uint8_t missed;                              /* texts that were not kept for want of credit */
-    struct rpc_memo_sign order[RPC_MEMO_PLACES]; /* of use, the latest first */
+    struct rpc_memo_sign order[RPC_MEMO_PLACES]; /* of use, the latest first, more or less */
     struct rpc_memo_place place[RPC_MEMO_PLACES];
 };
 
-/* If a text that was not fed yet begins, and ends, in these n bytes at `at`, and came before: puts
- * its message into r->held, and returns its length. Else 0. */
-size_t rpc_memo_find(struct rpc *r, const uint8_t *text, size_t n, const struct stream_pos *at);
+/* Where a text begins: n bytes of what lies there, and what its message has from that. */
+struct rpc_memo_text {
+    const uint8_t *p;
+    size_t n;
+    const struct stream_pos *at;
+    enum dir dir;
+};
+
+/* If the text also ends in these bytes, and came before: its length, and in *ret_message its
+ * message. Else 0. */
+size_t rpc_memo_find(struct rpc_memo *memo, const struct hash_key *hash,
+                     const struct rpc_memo_text *text, struct message *ret_message);
 
 /* Keeps the message in r->held, if it can be; all of its text, which was just read, is at text. */
 void rpc_memo_keep(struct rpc *r, const uint8_t *text);

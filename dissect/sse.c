@@ -298,6 +298,31 @@ static size_t known_name(struct sse *s, const struct sse_sink *sink, const uint8
     return length;
 }
 
+/* Bytes from the end of a line to the end of the blank line behind it, without that one's; 0: there
+ * is none, or it is not all there. */
+static size_t before_blank_line(const uint8_t *p, size_t n)
+{
+    if (n >= 2 && p[0] == '\n' && p[1] == '\n')
+        return 1;
+    return n >= 4 && memcmp(p, "\r\n\r\n", 4) == 0 ? 2 : 0;
+}
+
+/* An event whose data is one line of n bytes, and which ends behind it. False: it is not told. */
+static bool whole_event(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
+{
+    if (s->field != FIELD_DATA || s->now.data_bytes > 0 || !sink->whole)
+        return false;
+    s->now.data_bytes = n;
+    if (!sink->whole(sink->ctx, current(s), p, n)) {
+        s->now.data_bytes = 0;
+        return false;
+    }
+    forget_event(s);
+    s->state = STATE_NAME;
+    s->name_len = 0;
+    return true;
+}
+
 /* Consumes the rest of the current line as far as it is there; returns how much. */
 static size_t feed_line(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
 {
@@ -314,8 +339,12 @@ static size_t feed_line(struct sse *s, const struct sse_sink *sink, const uint8_
         i += p[i] == ' ';
     }
     size_t length = line_length(p + i, n - i);
-    if (length > 0 && s->state == STATE_VALUE)
-        value_piece(s, sink, p + i, length);
+    if (length == 0 || s->state != STATE_VALUE)
+        return i + length;
+    size_t end = before_blank_line(p + i + length, n - i - length);
+    if (end > 0 && whole_event(s, sink, p + i, length))
+        return i + length + end; /* the blank line then ends nothing */
+    value_piece(s, sink, p + i, length);
     return i + length;
 }
 

@@ -38,6 +38,9 @@ struct sse_sink {
     void (*event)(void *ctx, const struct sse_event *event);
     /* An event with data will never be finished: stream end or gap. */
     void (*discard)(void *ctx);
+    /* Instead of data and event, of an event whose data is one line that lies whole in the input,
+     * with the blank line behind it. False: it is of no use, and they are called. NULL: always. */
+    bool (*whole)(void *ctx, const struct sse_event *event, const uint8_t *bytes, size_t n);
 };
 
 /* The caller owns the memory and may move it between calls. All private. */

@@ -11,6 +11,7 @@
 #include "text.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
+#include "rpc_memo.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -34,23 +35,30 @@ static void tell_links(const struct text *t)
     transport_send(t->tc, &r);
 }
 
+/* Tells the message in r, which has nothing else yet. */
+static void tell(struct text *t, struct record *r, bool linked)
+{
+    struct message *m = &r->u.message;
+    transport_record(t->tc, RECORD_MESSAGE, t->channel, t->at, r);
+    if (t->has_event_id) {
+        m->event_id = t->event_id;
+        m->flags |= MESSAGE_HAS_EVENT_ID;
+    }
+    if (t->coded)
+        m->flags |= MESSAGE_CODED;
+    if (t->take && !t->take(t, m))
+        return;
+    if (linked)
+        tell_links(t);
+    transport_send(t->tc, r);
+}
+
 static void on_message(void *ctx, const struct message *m)
 {
     struct text *t = ctx;
     struct record r;
-    transport_record(t->tc, RECORD_MESSAGE, t->channel, t->at, &r);
     memcpy(&r.u.message, m, offsetof(struct message, text) + m->text_used);
-    if (t->has_event_id) {
-        r.u.message.event_id = t->event_id;
-        r.u.message.flags |= MESSAGE_HAS_EVENT_ID;
-    }
-    if (t->coded)
-        r.u.message.flags |= MESSAGE_CODED;
-    if (t->take && !t->take(t, &r.u.message))
-        return;
-    if (!m->squirrel && t->rpc->linked)
-        tell_links(t);
-    transport_send(t->tc, &r);
+    tell(t, &r, !m->squirrel && t->rpc->linked);
 }
 
 static struct rpc_sink message_sink(struct text *t)
@@ -102,6 +110,29 @@ bool text_begin(struct text *t, bool hold)
     text_drop(t);
     text_lost(t);
     return false;
+}
+
+/* Nothing but JSON's white space. */
+static bool is_blank(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != ' ' && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n')
+            return false;
+    return true;
+}
+
+bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
+{
+    const struct transport_env *env = t->tc->env;
+    struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
+    struct record r;
+    if (t->dialect != TEXT_RPC || !env->texts || !transport_may_take(env))
+        return false;
+    size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
+    if (known == 0 || !is_blank(bytes + known, n - known))
+        return false;
+    tell(t, &r, false);
+    return true;
 }
 
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n)

@@ -54,6 +54,10 @@ enum text_end {
  * revoke it; TEXT_EITHER always does. False: out of memory or parsers, told as a lost message. */
 bool text_begin(struct text *t, bool hold);
 
+/* Instead of text_begin(), text_feed() and text_end() with TEXT_END_COMPLETE, for a text that is
+ * these n > 0 bytes and came before: tells its message, as they would. False: nothing was done. */
+bool text_whole(struct text *t, const uint8_t *bytes, size_t n);
+
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;
  * text_end() tells so. */
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n);

@@ -96,12 +96,9 @@ enum probe_result transport_probe_encrypted(const struct probe *p)
     return result;
 }
 
-/* Whether another parser may be in use. */
 static bool may_take(const struct transport_env *env)
 {
-    uint32_t owners = env->spare->owners > 1 ? env->spare->owners : 1;
-    uint32_t most = env->spare->max_parsers > 0 ? env->spare->max_parsers : LIMIT_PARSERS;
-    if (env->spare->in_use < most / owners)
+    if (transport_may_take(env))
         return true;
     limits_hit_add(env->hit, LIMIT_ID_PARSERS);
     return false;

@@ -179,6 +179,15 @@ static inline void transport_note(const struct transport_conn *tc, enum record_n
 /* Whether what begins within another transport is encrypted (struct transport, encrypted). */
 enum probe_result transport_probe_encrypted(const struct probe *p);
 
+/* Whether there may be another parser: not too many are in use. */
+static inline bool transport_may_take(const struct transport_env *env)
+{
+    const struct transport_spare *spare = env->spare;
+    uint64_t owners = spare->owners > 1 ? spare->owners : 1;
+    uint32_t most = spare->max_parsers > 0 ? spare->max_parsers : LIMIT_PARSERS;
+    return (spare->in_use + UINT64_C(1)) * owners <= most;
+}
+
 /* A parser for one text, to be given to rpc_init() or squirrel_init(), and back soon; NULL: out of
  * memory, or too many are in use. */
 struct rpc *transport_rpc_take(const struct transport_env *env);

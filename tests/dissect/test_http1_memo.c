@@ -134,6 +134,19 @@ Test(http1_memo, any_byte_may_differ)
     "\n\n\r\n"                                                                                     \
     "2c\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n\r\n0\r\n\r\n"
 
+/* Behind a body of which the end was known, one that may go on. */
+Test(http1_memo, bodies_without_an_end)
+{
+#define OPEN                                                                                       \
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"                                    \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}"
+    static const struct segment segments[] = {C2S(REQUEST),  C2S(REQUEST),  C2S(REQUEST),
+                                              S2C(RESPONSE), S2C(RESPONSE), S2C(OPEN),
+                                              S2C(" \n"),    S2C("more")};
+    check(segments, sizeof(segments) / sizeof(segments[0]), "open");
+    cr_assert_not_null(strstr(whole.log, "parse:malformed_json"));
+}
+
 static void check_bodies(const char *text, bool is_request, const char *response)
 {
     change(text, head_bytes(text), strlen(text), " \"0\nx\r}[,", is_request, response);

@@ -40,6 +40,16 @@ static void on_event(void *ctx, const struct sse_event *e)
     l->len = 0;
 }
 
+/* Takes some of them. */
+static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes, size_t n)
+{
+    if (n % 3 == 0)
+        return false;
+    on_data(ctx, e, bytes, n);
+    on_event(ctx, e);
+    return true;
+}
+
 static void on_discard(void *ctx)
 {
     struct listener *l = ctx;
@@ -51,7 +61,7 @@ static void run(const struct cuts_piece *pieces, size_t count, struct cuts_log *
 {
     (void)ctx;
     struct listener l = {.log = log};
-    struct sse_sink sink = {&l, on_data, on_event, on_discard};
+    struct sse_sink sink = {&l, on_data, on_event, on_discard, on_whole};
     struct sse s;
     sse_init(&s, &KEY, &hit);
     for (size_t i = 0; i < count; i++)
@@ -195,7 +205,7 @@ Test(sse, gap_everywhere)
         for (size_t to = from + 1; to <= n; to++) {
             struct cuts_log log = {.len = 0};
             struct listener l = {.log = &log};
-            struct sse_sink sink = {&l, on_data, on_event, on_discard};
+            struct sse_sink sink = {&l, on_data, on_event, on_discard, on_whole};
             struct sse s;
             sse_init(&s, &KEY, &hit);
             sse_feed(&s, &sink, (const uint8_t *)input, from);
@@ -218,7 +228,7 @@ Test(sse, gap_at_a_line)
 {
     struct cuts_log log = {.len = 0};
     struct listener l = {.log = &log};
-    struct sse_sink sink = {&l, on_data, on_event, on_discard};
+    struct sse_sink sink = {&l, on_data, on_event, on_discard, on_whole};
     struct sse s;
     sse_init(&s, &KEY, &hit);
     sse_gap(&s, &sink, true);
