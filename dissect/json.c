@@ -560,6 +560,16 @@ void json_know(struct json_scan *s, size_t n)
     s->state = STATE_DONE;
 }
 
+void json_passed_over(struct json_scan *s, uint64_t n, const struct json_skip *skip)
+{
+    assert(!skip || s->state == STATE_SKIP_CONTAINER);
+    s->offset += n;
+    if (s->in_element)
+        s->element_bytes += n;
+    if (skip)
+        s->skip = *skip;
+}
+
 enum json_result json_feed(struct json_scan *s, const uint8_t *bytes, size_t n, size_t *ret_used)
 {
     struct json_input in = {bytes, bytes, bytes + n};

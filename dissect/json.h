@@ -175,6 +175,17 @@ void json_init(struct json_scan *s, const struct json_spec *spec, const struct h
  * with the text only: json_end() says COMPLETE then, and in_element is still true. */
 enum json_result json_feed(struct json_scan *s, const uint8_t *bytes, size_t n, size_t *ret_used);
 
+/* Room for other things in a scan that was not fed yet, until it is. */
+#define JSON_ROOM_BYTES (sizeof(struct json_scan) - offsetof(struct json_scan, text))
+static inline uint8_t *json_room(struct json_scan *s)
+{
+    return (uint8_t *)s + offsetof(struct json_scan, text);
+}
+
+/* As if a text had been n bytes longer within objects and arrays that were passed over; in the
+ * middle of one, skip is what they leave of it, else NULL. */
+void json_passed_over(struct json_scan *s, uint64_t n, const struct json_skip *skip);
+
 /* Leaves a scan that was not fed yet as if it had read a text of n bytes that is one object, of
  * which no slot is filled in. */
 void json_know(struct json_scan *s, size_t n);

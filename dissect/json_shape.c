@@ -64,75 +64,111 @@ bool json_shape_keep(struct json_shape *shape, const struct json_scan *s, const 
     return true;
 }
 
+/* Where a value ends; NULL: it may not stand for another one, or is not easily passed over, unless
+ * it is cut: then the input just may have ended too soon. */
+struct behind {
+    const uint8_t *p;
+    bool cut;
+};
+
 /* Behind an object or array that begins at p. Deeper nesting than is allowed is read to be told. */
-static const uint8_t *behind_container(const uint8_t *p, const uint8_t *end, unsigned level)
+static struct behind behind_container(const uint8_t *p, const uint8_t *end, unsigned level,
+                                      struct json_skip *skip)
 {
-    struct json_skip skip = {.depth = 1, .max_depth = LIMIT_JSON_DEPTH - level};
+    *skip = (struct json_skip){.depth = 1, .max_depth = LIMIT_JSON_DEPTH - level};
     p++;
-    p += json_skip_best()->container(&skip, p, (size_t)(end - p));
-    return skip.depth == 0 ? p : NULL;
+    p += json_skip_best()->container(skip, p, (size_t)(end - p));
+    return (struct behind){skip->depth == 0 ? p : NULL, skip->depth <= skip->max_depth};
 }
 
 /* Behind an integer of few digits. */
-static const uint8_t *behind_number(const uint8_t *p, const uint8_t *end)
+static struct behind behind_number(const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *behind = json_scalar_integer(p, end);
-    return behind && behind - p <= NUMBER_BYTES ? behind : NULL;
+    return (struct behind){behind && behind - p <= NUMBER_BYTES ? behind : NULL, false};
 }
 
 /* Behind a string, p being behind its quote, of few bytes that all mean themselves, also where they
  * are written as JSON again. */
-static const uint8_t *behind_name(const uint8_t *p, const uint8_t *end, size_t most)
+static struct behind behind_name(const uint8_t *p, const uint8_t *end, size_t most)
 {
     size_t n = json_text_plain(p, end);
     uint8_t any = 0;
-    bool control = false;
-    if (n > most || p + n == end || p[n] != '"')
-        return NULL;
+    bool control = false, cut = p + n == end;
+    if (n > most || cut || p[n] != '"')
+        return (struct behind){NULL, cut && n <= most};
     for (size_t i = 0; i < n; i++) {
         any |= p[i];
         control |= p[i] < 0x20;
     }
-    return any < 0x80 && !control ? p + n + 1 : NULL;
+    return (struct behind){any < 0x80 && !control ? p + n + 1 : NULL, false};
 }
 
-/* The byte behind the value that begins at p < end, and may stand for another one; NULL: it may
- * not, is cut, or not easily passed over. */
-static const uint8_t *behind_value(const struct json_passed *value, const uint8_t *p,
-                                   const uint8_t *end)
+/* Behind a string of any kind, p being behind its quote. */
+static struct behind behind_string(const uint8_t *p, const uint8_t *end)
 {
-    if (value->first == '{' || value->first == '[')
-        return *p == value->first ? behind_container(p, end, value->level) : NULL;
+    struct json_skip skip = {.in_string = ~UINT64_C(0)};
+    p += json_skip_best()->string(&skip, p, (size_t)(end - p));
+    return (struct behind){skip.in_string ? NULL : p, true};
+}
+
+static bool is_container(const struct json_passed *value)
+{
+    return value->first == '{' || value->first == '[';
+}
+
+/* The byte behind the value that begins at p < end, and may stand for another one. */
+static struct behind behind_value(const struct json_passed *value, const uint8_t *p,
+                                  const uint8_t *end, struct json_skip *skip)
+{
+    static const struct behind nothing = {NULL, false};
+    if (is_container(value))
+        return *p == value->first ? behind_container(p, end, value->level, skip) : nothing;
     if (value->kept && value->first == '"')
-        return *p == '"' ? behind_name(p + 1, end, most_bytes(value)) : NULL;
+        return *p == '"' ? behind_name(p + 1, end, most_bytes(value)) : nothing;
     if (value->kept)
         return behind_number(p, end);
     const uint8_t *behind = json_scalar_behind(p, end);
     if (behind || *p != '"')
-        return behind;
-    struct json_skip skip = {.in_string = ~UINT64_C(0)};
-    p++;
-    p += json_skip_best()->string(&skip, p, (size_t)(end - p));
-    return skip.in_string ? NULL : p;
+        return (struct behind){behind, false};
+    return behind_string(p + 1, end);
+}
+
+/* Notes that the input ends in value i, or in what is in front of it at p: `before` bytes, if the
+ * value began. */
+static size_t note_cut(const struct json_shape *shape, struct json_shape_cut *cut, unsigned i,
+                       size_t at, size_t before)
+{
+    cut->inside = before > 0 && is_container(&shape->value[i]);
+    cut->at = cut->inside ? at + before + 1 : at;
+    for (unsigned k = cut->value; k < i + cut->inside; k++)
+        cut->known = (uint16_t)(cut->known + shape->before[k]);
+    cut->value = (uint8_t)i;
+    return JSON_SHAPE_CUT;
 }
 
 size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n,
-                        struct json_shape_value ret_values[JSON_MAX_PASSED])
+                        struct json_shape_value values[JSON_MAX_PASSED], struct json_shape_cut *cut)
 {
-    const uint8_t *p = text, *end = text + n, *known = shape->text;
-    for (unsigned i = 0;; i++) {
-        size_t before = shape->before[i];
-        if ((size_t)(end - p) < before || memcmp(p, known, before) != 0)
+    const uint8_t *p = text + cut->at, *end = text + n, *known = shape->text + cut->known;
+    for (unsigned i = cut->value;; i++) {
+        size_t before = shape->before[i], left = (size_t)(end - p);
+        if (left < before)
+            return memcmp(p, known, left) == 0 ? note_cut(shape, cut, i, (size_t)(p - text), 0) : 0;
+        if (memcmp(p, known, before) != 0)
             return 0;
-        p += before;
-        known += before;
         if (i == shape->values)
-            return (size_t)(p - text);
-        const uint8_t *behind = p < end ? behind_value(&shape->value[i], p, end) : NULL;
-        if (!behind)
-            return 0;
-        bool quoted = *p == '"';
-        ret_values[i] = (struct json_shape_value){p + quoted, (size_t)(behind - p) - 2 * quoted};
-        p = behind;
+            return (size_t)(p - text) + before;
+        if (left == before)
+            return note_cut(shape, cut, i, (size_t)(p - text), 0);
+        const uint8_t *value = p + before;
+        struct behind behind = behind_value(&shape->value[i], value, end, &cut->skip);
+        if (!behind.p)
+            return behind.cut ? note_cut(shape, cut, i, (size_t)(p - text), before) : 0;
+        bool quoted = *value == '"';
+        values[i] =
+            (struct json_shape_value){value + quoted, (size_t)(behind.p - value) - 2 * quoted};
+        known += before;
+        p = behind.p;
     }
 }

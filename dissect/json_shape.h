@@ -35,9 +35,22 @@ struct json_shape_value {
 #define JSON_SHAPE_NAME 128 /* bytes of such a string at most */
 #define JSON_SHAPE_ID   62  /* the same where it may be an integer as well */
 
-/* If the n bytes begin with a whole text of that shape, its length, else 0. ret_values gets the
- * marked ones of shape->value, at their places. */
+/* How far a text was compared that is cut; zeroed memory: not at all. */
+struct json_shape_cut {
+    struct json_skip skip; /* inside: as it is at the cut */
+    size_t at;      /* of the text: what is to be compared next; inside: behind its bracket */
+    uint16_t known; /* the same of shape->text */
+    uint8_t value;  /* the next one, or the one that is cut */
+    bool inside;    /* of an object or array that is a value */
+};
+
+#define JSON_SHAPE_CUT SIZE_MAX
+
+/* Compares n bytes, from *cut on, which must not be inside. If they begin with a whole text of that
+ * shape: its length. JSON_SHAPE_CUT: they may be the beginning of one, by *cut, and scanning them
+ * would reach no cap. Else 0. values gets the marked ones of shape->value, at their places. */
 size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, size_t n,
-                        struct json_shape_value ret_values[JSON_MAX_PASSED]);
+                        struct json_shape_value values[JSON_MAX_PASSED],
+                        struct json_shape_cut *cut);
 
 #endif

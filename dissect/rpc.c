@@ -524,46 +524,57 @@ void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *has
     r->held_valid = false;
     r->begun = false;
     r->dir = (uint8_t)dir;
+    r->cut.bytes = 0;
     r->hash = *hash;
     r->hit = hit;
     r->memo = NULL;
     json_init(&r->json, &spec, hash, hit);
 }
 
-bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, size_t n,
-              const struct stream_pos *at)
+/* Reads a piece of a text, the first one or another. */
+static bool read(struct rpc *r, const struct rpc_sink *sink, struct rpc_memo_text in, bool first)
 {
+    const uint8_t *text = first ? in.p : NULL;
     enum json_result result;
-    bool begins = r->memo && r->json.offset == 0 && json_end(&r->json) == JSON_END_EMPTY;
-    const uint8_t *text = begins ? bytes : NULL;
-    struct rpc_memo_text begun = {bytes, n, at, (enum dir)r->dir};
-    size_t known = text ? rpc_memo_find(r->memo, &r->hash, &begun, &r->held) : 0;
-    if (known > 0) {
-        r->held_valid = true;
-        r->linked = false;
-        json_know(&r->json, known);
-        if (!r->hold)
-            hand_over_held(r, sink);
-        bytes += known;
-        n -= known;
-    }
     do {
         size_t used;
-        result = json_feed(&r->json, bytes, n, &used);
-        bytes += used;
-        n -= used;
+        result = json_feed(&r->json, in.p, in.n, &used);
+        in.p += used;
+        in.n -= used;
         if (!r->begun && (r->json.in_element || result == JSON_ELEMENT)) {
-            r->first = *at;
+            r->first = *in.at;
             r->begun = true;
         }
         if (result == JSON_ELEMENT) {
-            element_ended(r, sink, at, text);
+            element_ended(r, sink, in.at, text);
             r->begun = false;
             text = NULL;
         }
     } while (result == JSON_ELEMENT);
     r->empty_array = r->json.batch && r->json.elements == 0 && rpc_complete(r);
     return result != JSON_BAD;
+}
+
+bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, size_t n,
+              const struct stream_pos *at)
+{
+    bool begins = r->memo && r->json.offset == 0 && json_end(&r->json) == JSON_END_EMPTY;
+    struct rpc_memo_text piece = {bytes, n, at, (enum dir)r->dir};
+    size_t known = begins ? rpc_memo_feed(r, &piece) : 0;
+    if (known == RPC_MEMO_CUT)
+        return true;
+    if (known > 0) {
+        r->held_valid = true;
+        r->linked = false;
+        if (!r->hold)
+            hand_over_held(r, sink);
+    }
+    bool first = begins && known == 0 && r->cut.bytes == 0;
+    if (r->cut.bytes > 0)
+        rpc_memo_take_back(r);
+    piece.p += known;
+    piece.n -= known;
+    return read(r, sink, piece, first);
 }
 
 bool rpc_complete(const struct rpc *r)
@@ -578,6 +589,8 @@ bool rpc_proves(const struct rpc *r)
 
 enum json_end rpc_end(struct rpc *r, const struct rpc_sink *sink, bool revoked)
 {
+    if (r->cut.bytes > 0)
+        rpc_memo_take_back(r);
     enum json_end end = json_end(&r->json);
     if (end == JSON_END_COMPLETE && r->json.in_element)
         r->not_rpc++; /* a number all by itself, which only the end of the text completes */

@@ -23,6 +23,20 @@ struct rpc_sink {
     void (*message)(void *ctx, const struct message *m); /* borrowed for the call */
 };
 
+/* A text that is cut and, as far as it is there, is one that came before: rpc_memo.c. */
+struct rpc_cut {
+    struct json_skip skip;              /* inside */
+    uint64_t left_out;                  /* bytes of objects and arrays that are not in the room */
+    uint32_t version;                   /* of what is in the place */
+    uint16_t bytes;                     /* in json_room(); 0: there is no such text */
+    uint16_t at, known;                 /* as in json_shape_cut */
+    uint16_t value_at[JSON_MAX_PASSED]; /* of those in front of it, in the room */
+    uint16_t value_bytes[JSON_MAX_PASSED];
+    uint8_t place, value;
+    uint8_t pieces; /* that were put into the room */
+    bool inside;
+};
+
 /* About 4 KB: to be held only while a text is being read. Private but what stands first. */
 struct rpc {
     uint32_t messages; /* handed over */
@@ -39,6 +53,7 @@ struct rpc {
     struct limits_hit *hit;
     struct rpc_memo *memo;
     struct stream_pos first;
+    struct rpc_cut cut;
     struct message held;
     struct json_scan json;
 };

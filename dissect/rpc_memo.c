@@ -7,6 +7,11 @@
  * short integer or string, and the name are marked in the spec and read from the text that is
  * found.
  *
+ * A text that is cut is not read either as long as it is like one that came before. What may still
+ * have to be read is put aside, in the memory of the scanner that would read it, but for what is
+ * inside of values that are objects or arrays: there the scanner would do nothing but what is done
+ * here, to skip. So such a text may be of any length, and in any pieces.
+ *
  * Where texts never come again, keeping them would be in vain: what may be kept is a credit that
  * only texts that are found give back. Without credit one in 256 is kept, in case that others come.
  *
@@ -15,11 +20,14 @@
  * neither integer nor string.
  */
 #include "rpc_memo.h"
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 #define PROBES 255
 #define NEAR   4 /* places in the order of use that need no tidying */
+#define PIECES 4 /* put into the room: each costs a comparison of what is not behind a value yet   \
+                  */
 
 _Static_assert(JSON_SHAPE_ID + 2 <= MESSAGE_ID_BYTES, "no id of a shape is cut");
 #define FREE UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
@@ -66,7 +74,8 @@ static void set_texts(struct message *m, const struct rpc_memo_place *p,
     }
 }
 
-static void take_over(struct message *m, const struct rpc_memo_place *p, size_t n,
+/* The message of a text of n bytes. */
+static void take_over(struct message *m, const struct rpc_memo_place *p, uint64_t n,
                       const struct rpc_memo_text *text)
 {
     memcpy(m, &p->message, offsetof(struct message, text) + p->message.text_used);
@@ -96,28 +105,183 @@ static bool has_sign(const struct rpc_memo_sign *sign, const uint8_t *text, size
     return bytes == sign->bytes;
 }
 
-size_t rpc_memo_find(struct rpc_memo *memo, const struct hash_key *hash,
-                     const struct rpc_memo_text *text, struct message *ret_message)
-{
+/* A text that is like one before it, as far as it is there. */
+struct match {
     struct json_shape_value values[JSON_MAX_PASSED];
+    struct json_shape_cut cut;
+    uint8_t place;
+};
+
+/* Looks for one; returns as json_shape_match(). */
+static inline size_t find(struct rpc_memo *memo, const struct rpc_memo_text *text, struct match *m)
+{
     for (unsigned i = 0; i < memo->used; i++) {
         const struct rpc_memo_sign *sign = &memo->order[i];
-        const struct rpc_memo_place *p = &memo->place[sign->place];
+        m->place = sign->place;
         if (!has_sign(sign, text->p, text->n))
             continue;
-        size_t found = json_shape_match(&p->shape, text->p, text->n, values);
+        m->cut = (struct json_shape_cut){.at = 0};
+        const struct json_shape *shape = &memo->place[m->place].shape;
+        size_t found = json_shape_match(shape, text->p, text->n, m->values, &m->cut);
         if (found == 0)
             continue;
         if (i >= NEAR)
             use_first(memo, i);
-        memo->credit_used -= memo->credit_used > 0;
-        take_over(ret_message, p, found, text);
-        if (p->id >= 0 || p->name >= 0)
-            set_texts(ret_message, p, values, hash);
         return found;
     }
     return 0;
 }
+
+/* Tells what the text of n bytes says that matched. */
+static void tell(struct rpc_memo *memo, const struct hash_key *hash, const struct match *match,
+                 const struct rpc_memo_text *text, struct message *ret_message)
+{
+    const struct rpc_memo_place *p = &memo->place[match->place];
+    memo->credit_used -= memo->credit_used > 0;
+    take_over(ret_message, p, text->n, text);
+    if (p->id >= 0 || p->name >= 0)
+        set_texts(ret_message, p, match->values, hash);
+}
+
+size_t rpc_memo_find(struct rpc_memo *memo, const struct hash_key *hash,
+                     const struct rpc_memo_text *text, struct message *ret_message)
+{
+    struct match match;
+    size_t n = find(memo, text, &match);
+    if (n == 0 || n == JSON_SHAPE_CUT)
+        return 0;
+    tell(memo, hash, &match, &(struct rpc_memo_text){text->p, n, text->at, text->dir}, ret_message);
+    return n;
+}
+
+/* ---- texts in pieces */
+
+/* The text, n bytes in the room or yet to be put there, is cut: notes how far it matched. Of an
+ * object or array that it ends in, all but the bracket is left out. False: no room. */
+static bool set_aside(struct rpc *r, const struct match *m, const uint8_t *text, size_t n)
+{
+    struct rpc_cut *c = &r->cut;
+    uint8_t *room = json_room(&r->json);
+    size_t keep = m->cut.inside ? m->cut.at : n;
+    if (keep > JSON_ROOM_BYTES)
+        return false;
+    if (text != room)
+        memcpy(room, text, keep);
+    for (unsigned i = 0; i < m->cut.value; i++) {
+        c->value_at[i] = (uint16_t)(m->values[i].p - text);
+        c->value_bytes[i] = (uint16_t)m->values[i].n;
+    }
+    c->skip = m->cut.skip;
+    c->left_out += n - keep;
+    c->bytes = (uint16_t)keep;
+    c->at = (uint16_t)m->cut.at;
+    c->known = m->cut.known;
+    c->value = m->cut.value;
+    c->inside = m->cut.inside;
+    return true;
+}
+
+/* The first piece. */
+static size_t begin(struct rpc *r, const struct rpc_memo_text *piece)
+{
+    struct match m;
+    size_t found = find(r->memo, piece, &m);
+    if (found == 0)
+        return 0;
+    if (found == JSON_SHAPE_CUT) {
+        r->cut.place = m.place;
+        r->cut.version = r->memo->place[m.place].version;
+        r->cut.pieces = 0;
+        r->cut.left_out = 0;
+        r->first = *piece->at;
+        return set_aside(r, &m, piece->p, piece->n) ? RPC_MEMO_CUT : 0;
+    }
+    tell(r->memo, &r->hash, &m, &(struct rpc_memo_text){piece->p, found, piece->at, piece->dir},
+         &r->held);
+    json_know(&r->json, found);
+    return found;
+}
+
+/* Where the comparison goes on, with the values that are behind it. */
+static void recall(struct rpc *r, struct match *m)
+{
+    const struct rpc_cut *c = &r->cut;
+    const uint8_t *room = json_room(&r->json);
+    for (unsigned i = 0; i < c->value; i++)
+        m->values[i] = (struct json_shape_value){room + c->value_at[i], c->value_bytes[i]};
+    m->place = c->place;
+    m->cut = (struct json_shape_cut){.at = c->at, .known = c->known, .value = c->value};
+    if (!c->inside)
+        return;
+    m->values[c->value] = (struct json_shape_value){room, 0}; /* is not marked */
+    m->cut.value++;
+    m->cut.at++; /* behind the bracket that ends it */
+}
+
+/* Any other piece: `used` bytes of it belong to an object or array and are left out. */
+static size_t go_on(struct rpc *r, const struct rpc_memo_text *piece, size_t used)
+{
+    struct rpc_cut *c = &r->cut;
+    uint8_t *room = json_room(&r->json);
+    size_t had = c->bytes, add = piece->n - used;
+    if (add > JSON_ROOM_BYTES - had || c->pieces == PIECES)
+        return 0;
+    struct match m;
+    memcpy(room + had, piece->p + used, add);
+    recall(r, &m);
+    const struct json_shape *shape = &r->memo->place[c->place].shape;
+    size_t found = json_shape_match(shape, room, had + add, m.values, &m.cut);
+    if (found == 0)
+        return 0;
+    c->left_out += used;
+    if (found == JSON_SHAPE_CUT) {
+        c->pieces++;
+        return set_aside(r, &m, room, had + add) ? RPC_MEMO_CUT : 0;
+    }
+    assert(found > had);
+    uint64_t n = found + c->left_out;
+    tell(r->memo, &r->hash, &m, &(struct rpc_memo_text){room, n, piece->at, piece->dir}, &r->held);
+    r->held.first = r->first;
+    json_know(&r->json, n);
+    c->bytes = 0;
+    return used + found - had;
+}
+
+size_t rpc_memo_feed(struct rpc *r, const struct rpc_memo_text *piece)
+{
+    struct rpc_cut *c = &r->cut;
+    if (c->bytes == 0)
+        return begin(r, piece);
+    if (c->version != r->memo->place[c->place].version)
+        return 0;
+    if (!c->inside)
+        return go_on(r, piece, 0);
+    struct json_skip skip = c->skip;
+    size_t used = json_skip_best()->container(&skip, piece->p, piece->n);
+    if (skip.depth == 0)
+        return go_on(r, piece, used - 1); /* its last bracket is not left out */
+    if (skip.depth > skip.max_depth)
+        return 0;
+    c->skip = skip;
+    c->left_out += used;
+    return RPC_MEMO_CUT;
+}
+
+void rpc_memo_take_back(struct rpc *r)
+{
+    const struct rpc_cut *c = &r->cut;
+    uint8_t bytes[JSON_ROOM_BYTES];
+    size_t n = c->bytes, used;
+    memcpy(bytes, json_room(&r->json), n);
+    enum json_result result = json_feed(&r->json, bytes, n, &used);
+    assert(result == JSON_MORE && used == n);
+    (void)result;
+    json_passed_over(&r->json, c->left_out, c->inside ? &c->skip : NULL);
+    r->begun = true;
+    r->cut.bytes = 0;
+}
+
+/* ---- keeping */
 
 /* Whether a marked value of a text is that text of m: an id with its quotes if it has any. */
 static bool is_text(const struct json_passed *v, const uint8_t *text, const struct message *m,
@@ -176,6 +340,7 @@ void rpc_memo_keep(struct rpc *r, const uint8_t *text)
     struct rpc_memo_sign *sign = take_place(memo);
     struct rpc_memo_place *p = &memo->place[sign->place];
     sign->at = FREE;
+    p->version++;
     if (!json_shape_keep(&p->shape, &r->json, text) || p->shape.before[0] < sizeof(sign->bytes) ||
         !know_texts(p, m, text))
         return;

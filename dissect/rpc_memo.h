@@ -19,8 +19,9 @@
 
 struct rpc_memo_place {
     struct json_shape shape;
-    int8_t id, name; /* places among the values of the shape; negative: none */
-    bool others;     /* the message keeps other texts, too */
+    int8_t id, name;  /* places among the values of the shape; negative: none */
+    bool others;      /* the message keeps other texts, too */
+    uint32_t version; /* another one for each text that was kept here */
     struct message message;
 };
 
@@ -53,6 +54,17 @@ struct rpc_memo_text {
  * message. Else 0. */
 size_t rpc_memo_find(struct rpc_memo *memo, const struct hash_key *hash,
                      const struct rpc_memo_text *text, struct message *ret_message);
+
+#define RPC_MEMO_CUT SIZE_MAX
+
+/* The same for the next piece of r's text, of which nothing was read yet; the message goes to
+ * r->held. Returns how many bytes of the piece are the end of the text, or RPC_MEMO_CUT: all of the
+ * piece was like a text that came before, and need not be read for now. 0: the text must be read,
+ * beginning with rpc_memo_take_back() if r->cut.bytes is not 0. */
+size_t rpc_memo_feed(struct rpc *r, const struct rpc_memo_text *piece);
+
+/* Leaves r->json as if it had read the pieces that were not read. */
+void rpc_memo_take_back(struct rpc *r);
 
 /* Keeps the message in r->held, if it can be; all of its text, which was just read, is at text. */
 void rpc_memo_keep(struct rpc *r, const uint8_t *text);

@@ -74,23 +74,50 @@ static void feed(struct rpc_memo *memo, const char *text)
     (void)rpc_end(&r, &sink, false);
 }
 
-/* Compares a text, whole and in pieces, with and without memory; returns whether it was known. */
-static bool compare(const struct rpc_memo *memo, const char *text, size_t n)
+enum { PIECES_MAX = 256 };
+
+/* The text in pieces of that many bytes, the first one of others; returns how many there are. */
+static size_t cut(const char *text, size_t n, size_t first, size_t bytes,
+                  struct cuts_piece ret_pieces[PIECES_MAX])
+{
+    size_t count = 0;
+    for (size_t at = 0, take; at < n && count < PIECES_MAX; at += take) {
+        take = count == 0 ? first : count == PIECES_MAX - 1 ? n : bytes;
+        take = take < n - at ? take : n - at;
+        ret_pieces[count++] = (struct cuts_piece){(const uint8_t *)text + at, take};
+    }
+    return count;
+}
+
+/* Compares a text in such pieces with and without memory; returns whether it was known. */
+static bool compare_pieces(const struct rpc_memo *memo, const char *text, size_t n, size_t first,
+                           size_t bytes)
 {
     static struct cuts_log plain, known;
     static struct rpc_memo copy;
+    struct cuts_piece pieces[PIECES_MAX];
+    size_t count = cut(text, n, first, bytes, pieces);
     bool was_known = false;
     copy = *memo;
     for (int hold = 0; hold < 2; hold++) {
         struct plan without = {NULL, hold, false}, with = {&copy, hold, false};
-        struct cuts_piece piece = {(const uint8_t *)text, n};
         plain.len = known.len = 0;
-        run(&piece, 1, &plain, &without);
-        run(&piece, 1, &known, &with);
+        run(pieces, count, &plain, &without);
+        run(pieces, count, &known, &with);
         was_known = with.known;
-        cr_assert_str_eq(plain.text, known.text, "%.*s", (int)n, text);
+        cr_assert_str_eq(plain.text, known.text, "%zu, %zu: %.*s", first, bytes, (int)n, text);
     }
     return was_known;
+}
+
+/* Compares a text, whole and in pieces; returns whether it was known whole. */
+static bool compare(const struct rpc_memo *memo, const char *text, size_t n)
+{
+    for (size_t first = 1; first < n; first += n / 3)
+        compare_pieces(memo, text, n, first, n);
+    compare_pieces(memo, text, n, n - n / 4, 1);
+    compare_pieces(memo, text, n, n / 2, 16);
+    return compare_pieces(memo, text, n, n, n);
 }
 
 static bool check(const struct rpc_memo *memo, const char *text)
@@ -233,6 +260,88 @@ Test(rpc_memo, texts_that_are_almost_the_same)
     change("{" V ",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-06-18"
            "\",\"capabilities\":{\"roots\":{}},\"clientInfo\":{\"name\":\"n\",\"version\":\"1\"}}}",
            50);
+}
+
+/* Where it is cut does not matter, but in the first bytes and in numbers. */
+Test(rpc_memo, texts_in_two_pieces)
+{
+    static struct rpc_memo memo;
+    const char *const texts[] = {call, result, base};
+    for (size_t i = 0; i < 3; i++) {
+        size_t known = 0, n = strlen(texts[i]);
+        memset(&memo, 0, sizeof(memo));
+        feed(&memo, texts[i]);
+        for (size_t at = 1; at < n; at++)
+            known += compare_pieces(&memo, texts[i], n, at, n);
+        cr_expect_gt(known, n / 2, "%zu of %zu: %s", known, n, texts[i]);
+    }
+}
+
+#define LONG(id)                                                                                   \
+    "{" V ",\"id\":" id ",\"result\":{\"content\":[\"%0*d\",{}],\"x\":\"%0*d\",\"y\":1}}"
+
+/* Objects and arrays may be of any length and in any pieces, and strings in few short ones. */
+Test(rpc_memo, long_texts_in_pieces)
+{
+    static struct rpc_memo memo;
+    static char text[200000];
+    static const struct {
+        int array, string;
+        size_t first, bytes;
+        bool known;
+    } plans[] = {
+        {100000, 1, 1000, 1000, true},    {100000, 1, 60000, 60000, true},
+        {1000, 1, 100, 10, true},         {10, 2000, 1000, 1000, true},
+        {10, 2000, 1000, 100, false},     {10, 3000, 1000, 3000, false},
+        {10, 20000, 10000, 20000, false},
+    };
+    snprintf(text, sizeof(text), LONG("1"), 1, 0, 1, 0);
+    feed(&memo, text);
+    for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+        int n = snprintf(text, sizeof(text), LONG("-77"), plans[i].array, 0, plans[i].string, 0);
+        cr_expect_eq(compare_pieces(&memo, text, (size_t)n, plans[i].first, plans[i].bytes),
+                     plans[i].known, "%zu", i);
+        for (int at = n - 30; at < n; at++) { /* and then something else */
+            char was = text[at];
+            text[at] = '!';
+            compare_pieces(&memo, text, (size_t)n, plans[i].first, plans[i].bytes);
+            text[at] = was;
+        }
+    }
+}
+
+/* What a text was like is forgotten before its next piece comes, or another one is kept there. */
+Test(rpc_memo, forgotten_between_pieces)
+{
+    static struct rpc_memo memo;
+    static struct cuts_log plain, known;
+    char other[128];
+    size_t n = sizeof(result) - 1;
+    for (size_t at = 1; at < n; at++) {
+        for (unsigned others = 0; others < 2 * RPC_MEMO_PLACES; others += RPC_MEMO_PLACES - 1) {
+            struct rpc_sink sinks[] = {{&plain, log_message}, {&known, log_message}};
+            plain.len = known.len = 0;
+            memset(&memo, 0, sizeof(memo));
+            feed(&memo, result);
+            for (int i = 0; i < 2; i++) {
+                struct stream_pos here = {3, 3}, later = {4, 4};
+                struct rpc r;
+                rpc_init(&r, DIR_S2C, false, &key, &hit);
+                rpc_remember(&r, i == 0 ? NULL : &memo);
+                rpc_feed(&r, &sinks[i], (const uint8_t *)result, at, &here);
+                for (unsigned k = 0; i == 1 && k < others; k++) {
+                    snprintf(other, sizeof(other), "{" V ",\"method\":\"m%u\",\"id\":1}", k);
+                    feed(&memo, other);
+                }
+                rpc_feed(&r, &sinks[i], (const uint8_t *)result + at, n - at, &later);
+                cr_assert_eq(rpc_end(&r, &sinks[i], false), JSON_END_COMPLETE);
+                cr_assert_eq(r.messages, 1);
+                cr_assert_eq(r.held.first.packet, 3);
+                cr_assert_eq(r.held.last.packet, 4);
+            }
+            cr_assert_str_eq(plain.text, known.text);
+        }
+    }
 }
 
 /* What is read anew: the id of each message, and the name of what it calls. */
