@@ -352,7 +352,6 @@ static enum method method_of(const struct rpc *r)
     return slot->cut ? METHOD_OTHER : method_find(json_slot_text(&r->json, slot), slot->text_len);
 }
 
-#define BIT(node)    (UINT64_C(1) << (node))
 #define CAPABILITIES (BIT(PARAMS_CAPABILITIES) | BIT(META_CAPABILITIES) | BIT(RESULT_CAPABILITIES))
 
 /* What the message declares of its sender: `initialize` and its result where these revisions have
@@ -523,6 +522,7 @@ void rpc_init(struct rpc *r, enum dir dir, bool hold, const struct hash_key *has
     r->hold = hold;
     r->held_valid = false;
     r->begun = false;
+    r->drafted = false;
     r->dir = (uint8_t)dir;
     r->cut.bytes = 0;
     r->hash = *hash;
@@ -563,18 +563,16 @@ bool rpc_feed(struct rpc *r, const struct rpc_sink *sink, const uint8_t *bytes, 
     size_t known = begins ? rpc_memo_feed(r, &piece) : 0;
     if (known == RPC_MEMO_CUT)
         return true;
-    if (known > 0) {
-        r->held_valid = true;
-        r->linked = false;
-        if (!r->hold)
-            hand_over_held(r, sink);
-    }
+    if (known > 0 && !r->hold)
+        hand_over_held(r, sink);
     bool first = begins && known == 0 && r->cut.bytes == 0;
     if (r->cut.bytes > 0)
         rpc_memo_take_back(r);
     piece.p += known;
     piece.n -= known;
-    return read(r, sink, piece, first);
+    bool alive = read(r, sink, piece, first);
+    rpc_memo_collect(r, &piece, first);
+    return alive;
 }
 
 bool rpc_complete(const struct rpc *r)

@@ -48,6 +48,7 @@ struct rpc {
     bool hold;
     bool held_valid;
     bool begun;
+    bool drafted; /* the text's first piece was collected to be kept */
     uint8_t dir;
     struct hash_key hash;
     struct limits_hit *hit;

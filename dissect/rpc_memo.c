@@ -26,8 +26,9 @@
 
 #define PROBES 255
 #define NEAR   4 /* places in the order of use that need no tidying */
-#define PIECES 4 /* put into the room: each costs a comparison of what is not behind a value yet   \
-                  */
+#define PIECES                                                                                     \
+    4 /* put into the room: each costs a comparison of what is not behind a value yet              \
+       */
 
 _Static_assert(JSON_SHAPE_ID + 2 <= MESSAGE_ID_BYTES, "no id of a shape is cut");
 #define FREE UINT16_MAX /* rpc_memo_sign.at: nothing is kept there, or found */
@@ -181,6 +182,15 @@ static bool set_aside(struct rpc *r, const struct match *m, const uint8_t *text,
     return true;
 }
 
+/* As if r had read the text that matched, whose message it holds. */
+static void know(struct rpc *r, const struct match *m, const struct rpc_memo_text *text)
+{
+    tell(r->memo, &r->hash, m, text, &r->held);
+    json_know(&r->json, text->n);
+    r->held_valid = true;
+    r->linked = false;
+}
+
 /* The first piece. */
 static size_t begin(struct rpc *r, const struct rpc_memo_text *piece)
 {
@@ -196,9 +206,7 @@ static size_t begin(struct rpc *r, const struct rpc_memo_text *piece)
         r->first = *piece->at;
         return set_aside(r, &m, piece->p, piece->n) ? RPC_MEMO_CUT : 0;
     }
-    tell(r->memo, &r->hash, &m, &(struct rpc_memo_text){piece->p, found, piece->at, piece->dir},
-         &r->held);
-    json_know(&r->json, found);
+    know(r, &m, &(struct rpc_memo_text){piece->p, found, piece->at, piece->dir});
     return found;
 }
 
@@ -240,9 +248,8 @@ static size_t go_on(struct rpc *r, const struct rpc_memo_text *piece, size_t use
     }
     assert(found > had);
     uint64_t n = found + c->left_out;
-    tell(r->memo, &r->hash, &m, &(struct rpc_memo_text){room, n, piece->at, piece->dir}, &r->held);
+    know(r, &m, &(struct rpc_memo_text){room, n, piece->at, piece->dir});
     r->held.first = r->first;
-    json_know(&r->json, n);
     c->bytes = 0;
     return used + found - had;
 }
@@ -328,13 +335,18 @@ static struct rpc_memo_sign *take_place(struct rpc_memo *memo)
     return &memo->order[memo->used - 1];
 }
 
+static bool may_keep(const struct rpc_memo *memo)
+{
+    return memo->credit_used < RPC_MEMO_CREDIT;
+}
+
 void rpc_memo_keep(struct rpc *r, const uint8_t *text)
 {
     struct rpc_memo *memo = r->memo;
     const struct message *m = &r->held;
     if (r->linked || *text != '{' || m->flags & MESSAGE_TEXT_CUT)
         return;
-    if (memo->credit_used >= RPC_MEMO_CREDIT && memo->missed++ != PROBES)
+    if (!may_keep(memo) && memo->missed++ != PROBES)
         return;
     memo->credit_used += memo->credit_used < RPC_MEMO_CREDIT;
     struct rpc_memo_sign *sign = take_place(memo);
@@ -348,4 +360,44 @@ void rpc_memo_keep(struct rpc *r, const uint8_t *text)
     memcpy(&sign->bytes, text + sign->at, sizeof(sign->bytes));
     memcpy(&p->message, m, offsetof(struct message, text) + m->text_used);
     use_first(memo, memo->used - 1U);
+}
+
+/* What the draft says was told already. */
+static void ignore(void *ctx, const struct message *m)
+{
+    (void)ctx;
+    (void)m;
+}
+
+/* Reads the draft, which is whole, again, and so keeps it. */
+static void keep_draft(const struct rpc *r)
+{
+    struct rpc again;
+    struct limits_hit hit = {{0}};
+    const struct rpc_sink sink = {NULL, ignore};
+    const struct rpc_memo *memo = r->memo;
+    rpc_init(&again, (enum dir)r->dir, true, &r->hash, &hit);
+    rpc_remember(&again, r->memo);
+    (void)rpc_feed(&again, &sink, memo->draft, memo->draft_bytes, &r->first);
+}
+
+void rpc_memo_collect(struct rpc *r, const struct rpc_memo_text *piece, bool first)
+{
+    struct rpc_memo *memo = r->memo;
+    bool begins = first && r->json.in_element && r->json.elements == 0 && may_keep(memo);
+    if (!r->drafted && !begins)
+        return;
+    if (begins) {
+        memo->drafting = r;
+        memo->draft_bytes = 0;
+        r->drafted = true;
+    }
+    if (memo->drafting == r && piece->n <= (size_t)(RPC_MEMO_DRAFT - memo->draft_bytes)) {
+        memcpy(memo->draft + memo->draft_bytes, piece->p, piece->n);
+        memo->draft_bytes = (uint16_t)(memo->draft_bytes + piece->n);
+        if (r->json.elements == 0)
+            return;
+        keep_draft(r);
+    }
+    r->drafted = false;
 }

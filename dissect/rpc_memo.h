@@ -15,7 +15,8 @@
  */
 
 #define RPC_MEMO_PLACES 24
-#define RPC_MEMO_CREDIT 64 /* texts kept without one of them being found */
+#define RPC_MEMO_CREDIT 64   /* texts kept without one of them being found */
+#define RPC_MEMO_DRAFT  4096 /* bytes: texts that come in pieces and are longer are not kept */
 
 struct rpc_memo_place {
     struct json_shape shape;
@@ -40,6 +41,9 @@ struct rpc_memo {
     uint8_t missed;                              /* texts that were not kept for want of credit */
     struct rpc_memo_sign order[RPC_MEMO_PLACES]; /* of use, the latest first, more or less */
     struct rpc_memo_place place[RPC_MEMO_PLACES];
+    const struct rpc *drafting; /* whose text is in the draft, as far as it is there */
+    uint16_t draft_bytes;
+    uint8_t draft[RPC_MEMO_DRAFT];
 };
 
 /* Where a text begins: n bytes of what lies there, and what its message has from that. */
@@ -68,5 +72,9 @@ void rpc_memo_take_back(struct rpc *r);
 
 /* Keeps the message in r->held, if it can be; all of its text, which was just read, is at text. */
 void rpc_memo_keep(struct rpc *r, const uint8_t *text);
+
+/* Behind the reading of a piece: collects those of a text that does not come whole, to keep it when
+ * it ends, if it may be kept. One at a time, the latest that began. */
+void rpc_memo_collect(struct rpc *r, const struct rpc_memo_text *piece, bool first);
 
 #endif

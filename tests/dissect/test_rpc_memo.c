@@ -310,6 +310,64 @@ Test(rpc_memo, long_texts_in_pieces)
     }
 }
 
+/* Feeds texts in pieces of that many bytes, by turns. */
+static void feed_by_turns(struct rpc_memo *memo, const char *const texts[], size_t count,
+                          size_t bytes)
+{
+    static struct cuts_log log;
+    static struct rpc parsers[2];
+    struct rpc_sink sink = {&log, log_message};
+    struct stream_pos at = {1, 1};
+    log.len = 0;
+    for (size_t i = 0; i < count; i++) {
+        rpc_init(&parsers[i], DIR_C2S, false, &key, &hit);
+        rpc_remember(&parsers[i], memo);
+    }
+    bool more = true;
+    for (size_t from = 0; more; from += bytes) {
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            size_t n = strlen(texts[i]);
+            if (from >= n)
+                continue;
+            more = true;
+            (void)rpc_feed(&parsers[i], &sink, (const uint8_t *)texts[i] + from,
+                           bytes < n - from ? bytes : n - from, &at);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(parsers[i].messages, 1);
+}
+
+/* One that never comes whole is known, too, the next time. */
+Test(rpc_memo, texts_that_always_come_in_pieces)
+{
+    static struct rpc_memo memo;
+    static char text[RPC_MEMO_DRAFT + 2];
+    const char *texts[] = {call, result};
+    for (size_t bytes = 1; bytes < sizeof(result); bytes += 7) {
+        memset(&memo, 0, sizeof(memo));
+        feed_by_turns(&memo, texts, 1, bytes);
+        cr_expect(compare(&memo, call, strlen(call)), "%zu", bytes);
+        cr_expect_not(compare(&memo, result, strlen(result)));
+        feed_by_turns(&memo, texts, 2, bytes);
+        feed_by_turns(&memo, texts + 1, 1, bytes);
+        cr_expect(compare(&memo, result, strlen(result)), "%zu", bytes);
+        memset(&memo, 0, sizeof(memo));
+        feed_by_turns(&memo, texts, 2, bytes); /* the latest that began */
+        cr_expect_eq(compare(&memo, call, strlen(call)), bytes >= strlen(call), "%zu", bytes);
+        cr_expect(compare(&memo, result, strlen(result)), "%zu", bytes);
+    }
+    for (size_t n = RPC_MEMO_DRAFT - 1; n < sizeof(text); n++) {
+        static const char form[] = "{" V ",\"id\":1,\"result\":{\"content\":[%0*d]}}";
+        snprintf(text, sizeof(text), form, (int)(n - sizeof(form) + 5), 0);
+        cr_assert_eq(strlen(text), n);
+        memset(&memo, 0, sizeof(memo));
+        feed_by_turns(&memo, (const char *[]){text}, 1, 1000);
+        cr_expect_eq(compare(&memo, text, n), n <= RPC_MEMO_DRAFT, "%zu", n);
+    }
+}
+
 /* What a text was like is forgotten before its next piece comes, or another one is kept there. */
 Test(rpc_memo, forgotten_between_pieces)
 {
