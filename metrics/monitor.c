@@ -93,8 +93,14 @@ static uint32_t server_index(struct monitor *m, const struct endpoint *endpoint)
     return entry->index;
 }
 
-/* The server that MCP was seen at. */
-static struct tables_server *mcp_server(struct monitor *m, const struct endpoint *endpoint)
+/* The server of a connection. */
+static inline uint32_t conn_server_index(const struct monitor *m, uint32_t slot)
+{
+    return slot < m->conn_room && m->conns[slot] ? m->conns[slot] : TABLES_SHARED;
+}
+
+static __attribute__((noinline)) struct tables_server *
+new_mcp_server(struct monitor *m, const struct endpoint *endpoint)
 {
     uint32_t index = server_index(m, endpoint); /* may move the array */
     struct tables_server *s = m->servers[index];
@@ -108,6 +114,15 @@ static struct tables_server *mcp_server(struct monitor *m, const struct endpoint
     return s;
 }
 
+/* The server that MCP was seen at: mostly that of the connection, if it still has its slot. */
+static inline struct tables_server *mcp_server(struct monitor *m, const struct event_origin *origin)
+{
+    struct tables_server *s = m->servers[conn_server_index(m, origin->slot)];
+    bool known = s->mcp && s->counted && !s->shared &&
+                 memcmp(&s->endpoint, &origin->server, sizeof(s->endpoint)) == 0;
+    return known ? s : new_mcp_server(m, &origin->server);
+}
+
 /* ---------------------------------------------------------------------------- packets */
 
 static void move_connection(struct monitor *m, struct tables_server *from, struct tables_server *to)
@@ -118,12 +133,6 @@ static void move_connection(struct monitor *m, struct tables_server *from, struc
         connections_leave(&m->total.connections);
     if (to->counted)
         connections_enter(&m->total.connections);
-}
-
-/* The server of a connection. */
-static uint32_t conn_server_index(const struct monitor *m, uint32_t slot)
-{
-    return slot < m->conn_room && m->conns[slot] ? m->conns[slot] : TABLES_SHARED;
 }
 
 /* Notes it. Without memory, the connection's bytes are with those that share a row. */
@@ -277,7 +286,7 @@ static void count_speaker(struct monitor *m, struct tables_server *s, const stru
 static void on_message(void *ctx, const struct event_message *e)
 {
     struct monitor *m = ctx;
-    struct tables_server *s = mcp_server(m, &e->origin.server);
+    struct tables_server *s = mcp_server(m, &e->origin);
     count_speaker(m, s, e);
     protocol_message(&s->t.protocol, e);
     if (!m->rows || e->redelivered)
@@ -292,20 +301,20 @@ static void on_message(void *ctx, const struct event_message *e)
 static void on_exchange(void *ctx, const struct event_exchange *e)
 {
     struct monitor *m = ctx;
-    protocol_exchange(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_exchange(&mcp_server(m, &e->origin)->t.protocol, e);
 }
 
 static void on_operation(void *ctx, const struct event_operation *e)
 {
     struct monitor *m = ctx;
-    protocol_operation(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_operation(&mcp_server(m, &e->origin)->t.protocol, e);
     protocol_operation(&m->total.protocol, e);
 }
 
 static void on_finding(void *ctx, const struct event_finding *e)
 {
     struct monitor *m = ctx;
-    protocol_finding(&mcp_server(m, &e->origin.server)->t.protocol, e);
+    protocol_finding(&mcp_server(m, &e->origin)->t.protocol, e);
     protocol_finding(&m->total.protocol, e);
 }
 
@@ -334,7 +343,7 @@ static void keep_info(char kept[TABLES_INFO_BYTES], const char *text)
 static void on_session(void *ctx, const struct event_session *e)
 {
     struct monitor *m = ctx;
-    struct tables_server *s = mcp_server(m, &e->origin.server);
+    struct tables_server *s = mcp_server(m, &e->origin);
     if (e->event == SESSION_OPENED) {
         s->t.protocol.sessions++;
         m->total.protocol.sessions++;
