@@ -182,11 +182,18 @@ static bool head_proves(const struct channel *ch)
     return false;
 }
 
+/* One that is not there yet. */
 static struct channel *make(struct tracker *t, const struct record *r)
 {
     struct channel_key key = key_of(r);
     void *entry;
-    if (table_insert(t->channels, &key, &entry) < 0) {
+    int added = table_take(t->channels, &key, &entry);
+    if (added == 0) { /* its end was lost */
+        channel_end(t, entry, CHANNEL_END_LOST);
+        channel_remove(t, entry);
+        added = table_insert(t->channels, &key, &entry);
+    }
+    if (added < 0) {
         t->forgot = true;
         return NULL;
     }
@@ -200,12 +207,7 @@ static struct channel *make(struct tracker *t, const struct record *r)
 
 void channel_begin(struct tracker *t, const struct record *r)
 {
-    struct channel *ch = channel_find(t, r);
-    if (ch) { /* its end was lost */
-        channel_end(t, ch, CHANNEL_END_LOST);
-        channel_remove(t, ch);
-    }
-    ch = make(t, r);
+    struct channel *ch = make(t, r);
     if (!ch)
         return;
     const struct record_begin *begin = &r->u.begin;
@@ -323,14 +325,25 @@ static struct session_key session_key_of(const struct channel *ch)
     return session_key_channel(ch, SESSION_KIND_CHANNEL);
 }
 
+/* The session to which the request belongs, looked up or made. */
+static struct session *get_session(struct tracker *t, const struct channel *ch)
+{
+    struct session *s = NULL;
+    if (!ch->modern && (ch->flags & CHANNEL_HAS_SESSION))
+        s = session_again(t, ch, ch->session_hash);
+    if (s)
+        return s;
+    struct session_key key = session_key_of(ch);
+    if (key.kind == SESSION_KIND_DRAFT) /* what it says may have concerned any session */
+        tracker_note_loss(t, &ch->client, &ch->server);
+    return session_get(t, &key, ch);
+}
+
 struct session *channel_session(struct tracker *t, struct channel *ch)
 {
     if (ch->session)
         return ch->session;
-    struct session_key key = session_key_of(ch);
-    if (key.kind == SESSION_KIND_DRAFT) /* what it says may have concerned any session */
-        tracker_note_loss(t, &ch->client, &ch->server);
-    struct session *s = session_get(t, &key, ch);
+    struct session *s = get_session(t, ch);
     if (!s)
         return NULL;
     session_enter(t, s, ch);

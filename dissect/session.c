@@ -91,12 +91,22 @@ static void begin(struct tracker *t, struct session *s, const struct session_key
 }
 
 /* The session of that value that the connection had before; NULL: it had none, or another one. */
-static struct session *known_session(const struct tracker_link *link, const struct session_key *key)
+static inline struct session *known_session(const struct tracker_link *link,
+                                            const struct endpoint *server, uint64_t value)
 {
-    struct session *s = link->session;
-    bool same = s && link->session_value == key->value && s->scope == link->session_scope &&
-                s->key != 0 && memcmp(&s->server, &key->server, sizeof(s->server)) == 0;
+    struct session *s = link ? link->session : NULL;
+    bool same = s && link->session_value == value && s->scope == link->session_scope &&
+                s->key != 0 && memcmp(&s->server, server, sizeof(s->server)) == 0;
     return same ? s : NULL;
+}
+
+struct session *session_again(const struct tracker *t, const struct channel *ch,
+                              uint64_t session_hash)
+{
+    struct session *s = known_session(channel_link(t, ch), &ch->server, session_hash);
+    if (s)
+        table_touch(t->sessions, s);
+    return s;
 }
 
 static bool is_draft(const struct session *s)
@@ -114,7 +124,7 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch)
 {
     struct tracker_link *link = key->kind == SESSION_KIND_ID ? channel_link(t, ch) : NULL;
-    struct session *s = link ? known_session(link, key) : NULL;
+    struct session *s = known_session(link, &key->server, key->value);
     if (s) {
         table_touch(t->sessions, s);
         return s;
@@ -312,15 +322,10 @@ static __attribute__((noinline)) bool learn_capabilities(struct session *s, cons
     return *known != before;
 }
 
-void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
-                   enum method answers)
+static __attribute__((noinline)) void learn_party(struct tracker *t, struct session *s,
+                                                  const struct message *m, enum method answers)
 {
     bool initialize_result = answers == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT;
-    if (initialize_result)
-        settle(t, ch);
-    struct session *s = ch->session;
-    if (!s)
-        return;
     struct names now = *s->names;
     bool changed = m->capabilities != 0 && learn_capabilities(s, m, answers);
     bool request = m->kind == MESSAGE_REQUEST && m->dir == DIR_C2S;
@@ -347,6 +352,26 @@ void session_learn(struct tracker *t, struct channel *ch, const struct message *
         names_change(t, &s->names, &now);
     if (changed && s->number && !s->closed)
         emit_session(t, s, SESSION_UPDATED);
+}
+
+/* It says something of its sender. */
+static bool tells_of_party(const struct message *m)
+{
+    return (m->capabilities | m->text_len[MESSAGE_TEXT_PEER_NAME] |
+            m->text_len[MESSAGE_TEXT_PEER_VERSION] | m->text_len[MESSAGE_TEXT_VERSION]) != 0;
+}
+
+void session_learn(struct tracker *t, struct channel *ch, const struct message *m,
+                   enum method answers)
+{
+    bool initialize_result = answers == METHOD_INITIALIZE && m->kind == MESSAGE_RESULT;
+    if (initialize_result)
+        settle(t, ch);
+    struct session *s = ch->session;
+    if (!s)
+        return;
+    if (initialize_result || tells_of_party(m))
+        learn_party(t, s, m, answers);
     bool result = m->kind == MESSAGE_RESULT && m->dir == DIR_S2C;
     if (initialize_result || (s->kind == SESSION_KIND_CHANNEL && result))
         session_open(t, s);

@@ -87,6 +87,11 @@ void session_remove(struct tracker *t, struct session *s);
 struct session *session_get(struct tracker *t, const struct session_key *key,
                             const struct channel *ch);
 
+/* The same as session_get() of session_key_id() if that session was the latest of its connection;
+ * NULL: it was not. */
+struct session *session_again(const struct tracker *t, const struct channel *ch,
+                              uint64_t session_hash);
+
 struct session_key session_key_id(const struct channel *ch, uint64_t session_hash);
 struct session_key session_key_endpoint(const struct channel *ch, uint64_t target_hash);
 struct session_key session_key_peers(const struct channel *ch);
