@@ -165,7 +165,8 @@ static void copy_pending(struct fact *f, const struct pending *p)
     f->p = *p;
     f->p.channel = NULL;
     f->p.session = NULL;
-    f->p.prev = f->p.next = f->p.older = f->p.newer = NULL;
+    f->p.prev = f->p.next = NULL;
+    f->p.by_id = (struct ids_node){NULL};
     f->p.session_number = origin.session;
     tracker_copy_text(f->p.version, sizeof(f->p.version), origin.version, strlen(origin.version));
     f->p.id_len = 0;

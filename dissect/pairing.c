@@ -20,52 +20,6 @@
 
 #define WALK_MAX 64 /* steps in a list: bounds what a sender of equal ids can cost */
 
-static struct pairing_key key_of(uint64_t scope, enum dir dir, uint64_t id_hash)
-{
-    return (struct pairing_key){.scope = scope, .id_hash = id_hash, .dir = dir};
-}
-
-static struct pairing_slot *slot_find(const struct tracker *t, uint64_t scope, enum dir dir,
-                                      uint64_t id_hash)
-{
-    struct pairing_key key = key_of(scope, dir, id_hash);
-    return table_find(t->ids, &key);
-}
-
-static bool index_add(struct tracker *t, struct pending *p)
-{
-    struct pairing_key key = key_of(p->scope, p->dir, p->id_hash);
-    void *entry;
-    if (table_take(t->ids, &key, &entry) < 0) /* drops none: there are no more than requests */
-        return false;
-    struct pairing_slot *slot = p->slot = entry;
-    p->older = slot->newest;
-    p->newer = NULL;
-    if (slot->newest)
-        slot->newest->newer = p;
-    else
-        slot->oldest = p;
-    slot->newest = p;
-    return true;
-}
-
-static void index_remove(struct tracker *t, struct pending *p)
-{
-    struct pairing_slot *slot = p->slot;
-    if (p->older)
-        p->older->newer = p->newer;
-    else if (slot && slot->oldest == p)
-        slot->oldest = p->newer;
-    if (p->newer)
-        p->newer->older = p->older;
-    else if (slot && slot->newest == p)
-        slot->newest = p->older;
-    p->older = p->newer = NULL;
-    p->slot = NULL;
-    if (slot && !slot->oldest)
-        table_remove(t->ids, slot);
-}
-
 static void list_append(struct pairing_list *list, struct pending *p)
 {
     p->prev = list->last;
@@ -155,11 +109,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->id_hash = m->id.hash;
     p->dir = m->dir;
     p->method = m->method;
-    if (!index_add(t, p)) {
-        table_remove(t->pending, p);
-        t->forgot = true;
-        return;
-    }
+    ids_add(&t->ids, p);
     p->client = ch->client;
     p->server = ch->server;
     p->target_hash = ch->target_hash;
@@ -170,6 +120,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->request = m->last;
     p->bytes = m->bytes;
     p->deadline_ns = tracker_later(t->now_ns, t->config.request_timeout_ns);
+    tracker_due(t, p->deadline_ns);
     const struct session *s = ch->session;
     bool follows = s && !session_shared(s);
     if (!version[0] && !follows)
@@ -196,9 +147,8 @@ struct pending *pairing_own(const struct tracker *t, const struct channel *ch, e
             p = p->next;
         return p;
     }
-    struct pairing_slot *slot = slot_find(t, p->scope, dir, id_hash);
-    p = slot ? slot->oldest : NULL;
-    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->newer)
+    p = ids_oldest(&t->ids, p->scope, dir, id_hash);
+    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->by_id.newer)
         if (p->channel == ch)
             return p;
     return NULL;
@@ -218,35 +168,33 @@ static bool shared_fits(const struct pending *p, const struct channel *ch)
 struct pending *pairing_elsewhere(const struct tracker *t, const struct session *s,
                                   const struct channel *ch, enum dir dir, uint64_t id_hash)
 {
-    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    if (!slot)
+    struct pending *newest = ids_newest(&t->ids, s->scope, dir, id_hash), *p = newest;
+    if (!p)
         return NULL;
-    struct pending *p;
     int steps = 0;
     if (s->kind == SESSION_KIND_PEERS) {
-        for (p = slot->newest; p && steps < WALK_MAX; steps++, p = p->older)
+        for (; p && steps < WALK_MAX; steps++, p = p->by_id.older)
             if (shared_fits(p, ch))
                 return p;
         return NULL;
     }
-    for (p = slot->oldest; p && steps < WALK_MAX; steps++, p = p->newer)
+    for (p = newest->by_id.oldest; p && steps < WALK_MAX; steps++, p = p->by_id.newer)
         if (!p->channel)
             return p;
-    return slot->oldest;
+    return newest->by_id.oldest;
 }
 
 struct pending *pairing_only(const struct tracker *t, const struct session *s, enum dir dir,
                              uint64_t id_hash)
 {
-    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    return slot && slot->oldest == slot->newest ? slot->oldest : NULL;
+    struct pending *p = ids_newest(&t->ids, s->scope, dir, id_hash);
+    return p && !p->by_id.older ? p : NULL;
 }
 
 struct pending *pairing_latest(const struct tracker *t, const struct session *s, enum dir dir,
                                uint64_t id_hash)
 {
-    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    return slot ? slot->newest : NULL;
+    return ids_newest(&t->ids, s->scope, dir, id_hash);
 }
 
 /* In a scope of several clients: whether what was sent on ch to cancel a request may mean p. What
@@ -264,11 +212,11 @@ struct meant {
     int count, left_count;
 };
 
-static struct meant count_meant(const struct pairing_slot *slot, const struct channel *ch)
+static struct meant count_meant(struct pending *newest, const struct channel *ch)
 {
     struct meant found = {.count = 0};
-    struct pending *p = slot ? slot->newest : NULL;
-    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->older) {
+    struct pending *p = newest;
+    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->by_id.older) {
         if (!may_mean(p, ch))
             continue;
         found.any = p;
@@ -293,8 +241,8 @@ bool pairing_meant(const struct tracker *t, const struct channel *ch, enum dir d
     *ret_p = p;
     if (p || !session_shared(s))
         return p != NULL;
-    struct pairing_slot *slot = slot_find(t, s->scope, dir, id_hash);
-    struct meant found = count_meant(slot, ch);
+    p = ids_newest(&t->ids, s->scope, dir, id_hash);
+    struct meant found = count_meant(p, ch);
     bool of_client = dir == DIR_C2S || channel_resumed(ch); /* else each stream has its own ids */
     if (found.count == 1 && of_client)
         *ret_p = found.any;
@@ -302,8 +250,7 @@ bool pairing_meant(const struct tracker *t, const struct channel *ch, enum dir d
         *ret_p = found.left;
     if (*ret_p || found.count == 0)
         return found.count > 0;
-    int steps = 0;
-    for (p = slot->newest; p && steps < WALK_MAX; steps++, p = p->older)
+    for (int steps = 0; p && steps < WALK_MAX; steps++, p = p->by_id.older)
         p->lossy = p->lossy || may_mean(p, ch);
     return true;
 }
@@ -389,7 +336,7 @@ static void conclude(struct tracker *t, struct pending *p, const struct pairing_
         operations_exchange(t, p, outcome);
     if (outcome->status != EXCHANGE_PENDING)
         remember(t, p, outcome->status);
-    index_remove(t, p);
+    ids_remove(&t->ids, p);
     owner_leave(t, p);
     free(p->overflow);
     p->overflow = NULL;
@@ -444,10 +391,9 @@ void pairing_detach(struct tracker *t, struct pending *p, struct session *s)
 void pairing_rescope(struct tracker *t, struct channel *ch, const struct session *s)
 {
     for (struct pending *p = ch->waiting.first; p; p = p->next) {
-        index_remove(t, p);
+        ids_remove(&t->ids, p);
         p->scope = s->scope;
-        if (!index_add(t, p))
-            t->forgot = true; /* still found by its channel */
+        ids_add(&t->ids, p);
     }
 }
 
@@ -464,6 +410,8 @@ void pairing_expire(struct tracker *t)
         }
         pairing_give_up(t, p, true);
     }
+    if (p)
+        tracker_due(t, p->deadline_ns);
     while ((p = t->doomed.first) && p->deadline_ns <= t->now_ns)
         pairing_give_up(t, p, true);
 }

@@ -13,21 +13,6 @@
 struct channel;
 struct session;
 
-/* What finds a request. */
-struct pairing_key {
-    uint64_t scope;
-    uint64_t id_hash;
-    uint64_t dir; /* enum dir of the request */
-};
-
-_Static_assert(sizeof(struct pairing_key) == 24, "no padding: compared as bytes");
-
-/* The requests with one key. */
-struct pairing_slot {
-    struct pairing_key key;
-    struct pending *oldest, *newest;
-};
-
 #define PAIRING_TEXT_BYTES 48
 
 /* What is told of a request when it ends. */
@@ -42,11 +27,10 @@ struct pending {
     uint64_t seq; /* order of appearance */
     uint64_t scope;
     uint64_t id_hash;
-    struct channel *channel;       /* open channel it waits on; NULL: waits in the session */
-    struct session *session;       /* with channel == NULL; NULL, too: it is doomed */
-    struct pending *prev, *next;   /* in the list of channel or session */
-    struct pairing_slot *slot;     /* same scope, sender and id: there */
-    struct pending *older, *newer; /* in it */
+    struct channel *channel;     /* open channel it waits on; NULL: waits in the session */
+    struct session *session;     /* with channel == NULL; NULL, too: it is doomed */
+    struct pending *prev, *next; /* in the list of channel or session */
+    struct ids_node by_id;       /* same scope, sender and id */
     struct endpoint client, server;
     uint64_t target_hash; /* that its channel had; 0: not known */
     uint64_t conn_id;

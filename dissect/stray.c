@@ -28,6 +28,7 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     struct stray *stray = entry;
     if (__builtin_add_overflow(t->now_ns, TRACKER_GRACE_NS, &stray->deadline_ns))
         stray->deadline_ns = INT64_MAX;
+    tracker_due(t, stray->deadline_ns);
     stray->scope = s->scope;
     stray->session = s->key;
     stray->channel = *ch;
@@ -123,6 +124,8 @@ void stray_expire(struct tracker *t)
     struct stray *stray;
     while ((stray = table_oldest(t->strays)) && stray->deadline_ns <= t->now_ns)
         conclude(t, stray);
+    if (stray)
+        tracker_due(t, stray->deadline_ns);
 }
 
 void stray_finish(struct tracker *t)

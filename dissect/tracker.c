@@ -120,6 +120,15 @@ static void links_free(struct tracker *t)
 
 /* ---- records */
 
+static __attribute__((noinline)) void expire(struct tracker *t)
+{
+    t->due_ns = INT64_MAX;
+    pairing_expire(t);
+    stray_expire(t);
+    if (t->operations_next_ns <= t->now_ns)
+        operations_expire(t);
+}
+
 static void arrive(struct tracker *t, const struct stream_pos *at)
 {
     t->at = *at;
@@ -128,10 +137,8 @@ static void arrive(struct tracker *t, const struct stream_pos *at)
     if (at->ts_ns <= t->now_ns)
         return; /* whatever waits began to, or was looked at, at this time or before */
     t->now_ns = at->ts_ns;
-    pairing_expire(t);
-    stray_expire(t);
-    if (t->operations_next_ns <= t->now_ns)
-        operations_expire(t);
+    if (t->now_ns >= t->due_ns || t->now_ns >= t->operations_next_ns || t->doomed.first)
+        expire(t);
 }
 
 /* Bytes that a connection lost but no finding told of: nothing was read after them. */
@@ -340,7 +347,6 @@ static bool make_tables(struct tracker *t)
     t->names = make_table(
         t, &(struct plan){names_max(sessions), names_entry_bytes, sizeof(struct names), NULL});
     t->pending = make_table(t, &(struct plan){pending, sizeof(struct pending), 0, pairing_evict});
-    t->ids = make_table(t, PLAN(pending, struct pairing_slot, struct pairing_key, NULL));
     t->answered = answered_new(&t->config.hash, cap[LIMIT_ID_ANSWERED], t->hit);
     t->seen = make_table(t, PLAN(cap[LIMIT_ID_SEEN_EVENTS], struct dialogue_seen,
                                  struct dialogue_seen_key, evict_seen));
@@ -359,9 +365,10 @@ static bool make_tables(struct tracker *t)
         make_table(t, PLAN(cap[LIMIT_ID_OPERATIONS], struct operations_leg, uint64_t, NULL));
     t->joined = make_table(
         t, PLAN(cap[LIMIT_ID_ENDPOINTS], struct legs_joined, struct tracker_peers, NULL));
-    return t->near && t->channels && t->sessions && t->names && t->pending && t->ids &&
-           t->answered && t->seen && t->endpoints && t->strays && t->losses && t->operations &&
-           t->operation_keys && t->joined && t->facts && t->operation_legs;
+    return ids_init(&t->ids, &t->config.hash) && t->near && t->channels && t->sessions &&
+           t->names && t->pending && t->answered && t->seen && t->endpoints && t->strays &&
+           t->losses && t->operations && t->operation_keys && t->joined && t->facts &&
+           t->operation_legs;
 }
 
 struct tracker *tracker_new(const struct tracker_config *config, const struct event_sink *sink,
@@ -383,7 +390,7 @@ struct tracker *tracker_new(const struct tracker_config *config, const struct ev
     t->hit = hit;
     t->record_sink = (struct record_sink){.ctx = t, .record = take_record};
     t->now_ns = INT64_MIN;
-    t->operations_next_ns = INT64_MAX;
+    t->due_ns = t->operations_next_ns = INT64_MAX;
     if (!make_tables(t)) {
         tracker_free(t);
         return NULL;
@@ -431,7 +438,7 @@ void tracker_free(struct tracker *t)
     table_free(t->sessions);
     table_free(t->names);
     table_free(t->pending);
-    table_free(t->ids);
+    ids_fini(&t->ids);
     answered_free(t->answered);
     table_free(t->seen);
     table_free(t->endpoints);

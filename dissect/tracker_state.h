@@ -3,6 +3,7 @@
 #define DISSECT_TRACKER_STATE_H
 
 #include "base/table.h"
+#include "dissect/ids.h"
 #include "dissect/tracker.h"
 #include <string.h>
 
@@ -50,7 +51,7 @@ struct tracker {
     struct table *sessions;     /* struct session */
     struct table *names;        /* names.c */
     struct table *pending;      /* struct pending; a list without keys */
-    struct table *ids;          /* struct pairing_slot */
+    struct ids ids;             /* of them */
     struct pairing_list doomed; /* requests whose session is over */
     struct answered_list *answered;
     struct table *strays;         /* struct stray, by sequence number */
@@ -80,6 +81,7 @@ struct tracker {
     uint32_t link_slabs;
     struct stream_pos at; /* of the latest record */
     int64_t now_ns;       /* latest time so far: never runs backwards */
+    int64_t due_ns;       /* before it nothing expires, if there are no doomed requests */
     uint64_t last_scope, last_seq;
     bool forgot; /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
@@ -180,6 +182,13 @@ static inline int64_t tracker_later(int64_t ns, int64_t by_ns)
 {
     int64_t sum;
     return __builtin_add_overflow(ns, by_ns, &sum) ? INT64_MAX : sum;
+}
+
+/* Something expires at that time. */
+static inline void tracker_due(struct tracker *t, int64_t ns)
+{
+    if (ns < t->due_ns)
+        t->due_ns = ns;
 }
 
 /* From one time to another one, never negative; 0 too if that cannot be said. */
