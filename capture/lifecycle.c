@@ -489,7 +489,7 @@ static inline void tell_packet(const struct lifecycle *l, const struct flow *f, 
                               .wire_bytes = seg->wire_bytes,
                               .payload_bytes = fresh_bytes,
                               .dir = (uint8_t)(side ^ f->conn.swapped)};
-    l->sink->packet(l->sink->ctx, &f->conn, &p);
+    l->sink->packet(l->sink->packet_ctx, &p);
 }
 
 /* Any segment, question by question. */

@@ -193,9 +193,10 @@ struct stream_sink {
                 const struct stream_pos *at);
     void (*end)(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
                 const struct stream_pos *at);
-    /* Every packet of a connection, before anything that it causes except OPENED; c's counters
-     * already include it. */
-    void (*packet)(void *ctx, const struct conn *c, const struct stream_packet *p);
+    /* Every packet of a connection, before anything that it causes except OPENED; the connection's
+     * counters already include it. Who counts packets may be another than who reads bytes. */
+    void (*packet)(void *packet_ctx, const struct stream_packet *p);
+    void *packet_ctx;
     /* A packet of the connection may come soon: what it will need may be brought into the caches.
      * NULL: the listener does not want to know. */
     void (*ahead)(void *ctx, const struct conn *c);

@@ -66,11 +66,6 @@ static void take_record(void *ctx, struct record *record)
     tracker->record(tracker->ctx, record);
 }
 
-static void take_packet(void *ctx, const struct stream_packet *packet)
-{
-    monitor_packet(((struct run *)ctx)->monitor, packet);
-}
-
 static bool build(struct run *r, const struct run_config *config)
 {
     struct hash_key key;
@@ -96,7 +91,7 @@ static bool build(struct run *r, const struct run_config *config)
     r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
     if (!r->tracker)
         return false;
-    r->records = (struct record_sink){r, take_record, take_packet};
+    r->records = (struct record_sink){r, take_record, monitor_packet, r->monitor};
     struct stages_config stages = {.hash = key,
                                    .caps = &r->caps,
                                    .idle_timeout_ns = config->idle_timeout_ns,

@@ -113,12 +113,6 @@ static void pass_record(void *ctx, struct record *r)
     s->sink->record(s->sink->ctx, r);
 }
 
-static void pass_packet(void *ctx, const struct stream_packet *p)
-{
-    const struct record_sink *sink = ((const struct stages *)ctx)->sink;
-    sink->packet(sink->ctx, p);
-}
-
 static void say_record(void *ctx, struct record *r)
 {
     struct shard *h = ctx;
@@ -138,8 +132,9 @@ static void say_record(void *ctx, struct record *r)
 static void say_packet(void *ctx, const struct stream_packet *p)
 {
     struct shard *h = ctx;
+    const struct record_sink *sink = h->stages->sink;
     if (!h->lane)
-        pass_packet(h->stages, p);
+        sink->packet(sink->packet_ctx, p);
     else if (lane_packet(h->lane, p) != 0)
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
 }
@@ -261,7 +256,7 @@ static bool settle(void *ctx, uint32_t slot_number)
     struct stages *s = ctx;
     struct slot *slot = &s->slots[slot_number];
     const struct batch *b = slot->batch;
-    struct record_sink to = {s, pass_record, pass_packet};
+    struct record_sink to = {s, pass_record, s->sink->packet, s->sink->packet_ctx};
     for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
         lane_play(&slot->lanes[k], tick_step(0), &to);
     for (uint32_t i = 0; i < b->count; i++) {
@@ -387,7 +382,11 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {h, say_record, s->sink->packet ? say_packet : NULL};
+    struct record_sink sink = {h, say_record, s->sink->packet, s->sink->packet_ctx};
+    if (sink.packet && s->threads > 1) {
+        sink.packet = say_packet;
+        sink.packet_ctx = h;
+    }
     struct dissector_config dissector = {
         .hash = config->hash, .memo = s->memo, .shards = STAGES_SHARDS, .caps = caps};
     h->dissector = dissector_new(&dissector, &sink, &h->hit);

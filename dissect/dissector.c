@@ -523,12 +523,10 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
         forget(d, c);
 }
 
-static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
+static void ignore_packet(void *ctx, const struct stream_packet *p)
 {
-    const struct record_sink *sink = &((const struct dissector *)ctx)->env.sink;
-    (void)c;
-    if (sink->packet)
-        sink->packet(sink->ctx, p);
+    (void)ctx;
+    (void)p;
 }
 
 static void on_ahead(void *ctx, const struct conn *c)
@@ -570,7 +568,8 @@ struct dissector *dissector_new(const struct dissector_config *config,
                                    .data = on_data,
                                    .gap = on_gap,
                                    .end = on_end,
-                                   .packet = on_packet,
+                                   .packet = sink->packet ? sink->packet : ignore_packet,
+                                   .packet_ctx = sink->packet_ctx,
                                    .ahead = on_ahead};
     return d;
 }

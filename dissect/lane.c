@@ -125,7 +125,7 @@ void lane_play(struct lane *l, uint32_t step, const struct record_sink *to)
         if (item->kind == KIND_RECORD)
             to->record(to->ctx, what);
         else if (to->packet)
-            to->packet(to->ctx, what);
+            to->packet(to->packet_ctx, what);
     }
 }
 

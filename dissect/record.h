@@ -217,7 +217,8 @@ struct record_sink {
     void (*record)(void *ctx, struct record *r);
     /* Every packet of a connection, for who counts bytes. Between the records, in capture order:
      * behind its connection's OPENED, before all else that it causes. NULL: nobody counts them. */
-    void (*packet)(void *ctx, const struct stream_packet *p);
+    void (*packet)(void *packet_ctx, const struct stream_packet *p);
+    void *packet_ctx;
 };
 
 #endif

@@ -59,6 +59,7 @@ struct world {
     struct stream_sink sink;
     struct engine_config config;
     struct world_conn conns[WORLD_CONNS];
+    const struct conn *of_slot[WORLD_CONNS + 1];
     uint64_t opened;    /* connections */
     struct conn last;   /* copy at the latest conn() call */
     uint64_t gone;      /* connections */
@@ -127,6 +128,7 @@ static inline void world_on_conn(void *ctx, struct conn *c, enum conn_event even
         require(!c->user && w->opened < WORLD_CONNS);
         c->user = &w->conns[w->opened++];
         ((struct world_conn *)c->user)->opened = true;
+        w->of_slot[c->slot] = c;
     }
     struct world_conn *k = world_conn(w, c, at);
     w->last = *c;
@@ -217,11 +219,13 @@ static inline void world_on_end(void *ctx, struct conn *c, enum dir dir, enum st
     world_log(w, "%c:end:%s ", dir == DIR_C2S ? 'c' : 's', hows[how]);
 }
 
-static inline void world_on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
+static inline void world_on_packet(void *ctx, const struct stream_packet *p)
 {
     struct world *w = ctx;
+    require(p->slot <= WORLD_CONNS && w->of_slot[p->slot]);
+    const struct conn *c = w->of_slot[p->slot];
     world_conn(w, c, &(struct stream_pos){p->ts_ns, w->number});
-    require(p->slot == c->slot && c->side[conn_side(c, (enum dir)p->dir)].packets > 0);
+    require(c->side[conn_side(c, (enum dir)p->dir)].packets > 0);
     require(p->wire_bytes >= p->payload_bytes || w->snap_bytes > 0);
 }
 
@@ -241,7 +245,7 @@ static inline bool world_init(struct world *w, const struct engine_config *confi
     if (config)
         w->config = *config;
     w->sink = (struct stream_sink){
-        w, world_on_conn, world_on_data, world_on_gap, world_on_end, world_on_packet};
+        w, world_on_conn, world_on_data, world_on_gap, world_on_end, world_on_packet, w, NULL};
     struct front_config front = {.shards = 1};
     w->front = front_new(&front, &w->hit);
     w->engine = engine_new(&w->config, &w->sink, &w->hit);

@@ -68,10 +68,10 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     note("end", c, dir, how, at);
 }
 
-static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
+static void on_packet(void *ctx, const struct stream_packet *p)
 {
-    world_sink.packet(ctx, c, p);
-    note("packet", c, p->dir, (uint64_t)p->wire_bytes << 32 | p->payload_bytes,
+    world_sink.packet(ctx, p);
+    note("packet", w.of_slot[p->slot], p->dir, (uint64_t)p->wire_bytes << 32 | p->payload_bytes,
          &(struct stream_pos){p->ts_ns, w.number});
 }
 
@@ -187,7 +187,7 @@ static void run(uint64_t seed, uint8_t more, char *to)
         config.max_bytes = 2 * LIMITS_FLOW_BYTES;
     cr_assert(world_init(&w, &config));
     world_sink = w.sink;
-    w.sink = (struct stream_sink){&w, on_conn, on_data, on_gap, on_end, on_packet};
+    w.sink = (struct stream_sink){&w, on_conn, on_data, on_gap, on_end, on_packet, &w, NULL};
     w.quiet = w.beyond_end = true;
     w.swap_roles = one_in(3);
     w.isn[CLIENT] = one_in(2) ? 1000 : 0u - random_below(12000);

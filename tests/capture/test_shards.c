@@ -15,6 +15,7 @@
 
 #define CONNS   200
 #define PACKETS 6000
+#define SLOTS   (8 * PACKETS)
 
 /* ---- the capture ---- */
 
@@ -109,6 +110,7 @@ struct digest {
 
 static struct digest digests[2][PACKETS + 1]; /* by number of the packet that opened it */
 static struct digest *all;
+static const struct conn *of_slot[SLOTS];
 static uint64_t last_end;
 static bool ending;
 
@@ -131,6 +133,8 @@ static void on_conn(void *ctx, struct conn *c, enum conn_event event, const stru
         struct digest *d = c->user = &all[at->packet];
         cr_assert_eq(d->opener, 0);
         d->opener = at->packet;
+        cr_assert_lt(c->slot, SLOTS);
+        of_slot[c->slot] = c;
         hash_stream_init(&d->stream, &key);
     }
     struct digest *d = c->user;
@@ -173,10 +177,12 @@ static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
     note_call(c, 'e', dir, how, at->ts_ns);
 }
 
-static void on_packet(void *ctx, const struct conn *c, const struct stream_packet *p)
+static void on_packet(void *ctx, const struct stream_packet *p)
 {
     (void)ctx;
-    note_call(c, 'p', (uint64_t)p->dir << 32 | p->wire_bytes, p->payload_bytes, p->ts_ns);
+    cr_assert_lt(p->slot, SLOTS);
+    note_call(of_slot[p->slot], 'p', (uint64_t)p->dir << 32 | p->wire_bytes, p->payload_bytes,
+              p->ts_ns);
 }
 
 /* ---- one run ---- */

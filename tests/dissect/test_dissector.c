@@ -205,7 +205,7 @@ static int packets;
 
 static void on_packet(void *ctx, const struct stream_packet *p)
 {
-    cr_expect_eq(ctx, &seen);
+    cr_expect_eq(ctx, &packets);
     cr_expect(p->slot == 5 && p->dir == DIR_S2C && p->wire_bytes == 80 && p->payload_bytes == 20 &&
               p->ts_ns == 7);
     packets++;
@@ -214,7 +214,7 @@ static void on_packet(void *ctx, const struct stream_packet *p)
 Test(dissector, tells_connections_and_packets)
 {
     struct dissector_config config = {.shards = 1};
-    struct record_sink sink = {&seen, on_record, on_packet};
+    struct record_sink sink = {&seen, on_record, on_packet, &packets};
     struct dissector *d = dissector_new(&config, &sink, &world_hit);
     const struct stream_sink *s = dissector_stream_sink(d);
     struct conn c = {.id = 9, .slot = 5, .roles_known = true, .user = &seen};
@@ -222,7 +222,7 @@ Test(dissector, tells_connections_and_packets)
     struct stream_pos at = {0, 1};
     s->conn(s->ctx, &c, CONN_EVENT_OPENED, &at);
     cr_expect(seen.count == 1 && seen.transport == TRANSPORT_NONE && !seen.user);
-    s->packet(s->ctx, &c, &(struct stream_packet){7, c.slot, 80, 20, DIR_S2C});
+    s->packet(s->packet_ctx, &(struct stream_packet){7, c.slot, 80, 20, DIR_S2C});
     cr_expect_eq(packets, 1);
     s->data(s->ctx, &c, DIR_C2S, (const uint8_t *)CALL, sizeof(CALL) - 1, &at);
     s->conn(s->ctx, &c, CONN_EVENT_ESTABLISHED, &at);
@@ -292,7 +292,7 @@ Test(dissector, monologues)
 Test(dissector, packets_without_listener)
 {
     open_conn(false);
-    conn.sink->packet(conn.sink->ctx, &conn.conn,
+    conn.sink->packet(conn.sink->packet_ctx,
                       &(struct stream_packet){conn.at.ts_ns, conn.conn.slot, 60, 0, DIR_C2S});
     world_close(&world, &conn, STREAM_END_FIN);
 }

@@ -13,20 +13,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-struct listeners {
-    struct tracker *tracker;
-    struct monitor *monitor;
-};
-
-static void on_record(void *ctx, struct record *r)
+static void on_record(void *tracker, struct record *r)
 {
-    const struct record_sink *sink = tracker_record_sink(((struct listeners *)ctx)->tracker);
+    const struct record_sink *sink = tracker_record_sink(tracker);
     sink->record(sink->ctx, r);
-}
-
-static void on_packet(void *ctx, const struct stream_packet *p)
-{
-    monitor_packet(((struct listeners *)ctx)->monitor, p);
 }
 
 static void feed(struct source *source, struct front *front, struct engine *engine)
@@ -54,9 +44,8 @@ static void run(struct source *source)
     struct tracker_config tracker_config = {.hash = key, .max_pending = 8, .max_sessions = 4};
     struct tracker *tracker = tracker_new(&tracker_config, monitor_event_sink(monitor), &hit);
     const struct dissector_config dissector_config = {.hash = key};
-    struct listeners to = {tracker, monitor};
-    struct dissector *dissector =
-        dissector_new(&dissector_config, &(struct record_sink){&to, on_record, on_packet}, &hit);
+    struct record_sink to = {tracker, on_record, monitor_packet, monitor};
+    struct dissector *dissector = dissector_new(&dissector_config, &to, &hit);
     struct engine_config engine_config = {.max_flows = 8, .max_held_bytes = 16384};
     struct engine *engine = engine_new(&engine_config, dissector_stream_sink(dissector), &hit);
     struct front *front = front_new(&(struct front_config){key, 1}, &hit);
