@@ -85,8 +85,13 @@ void engine_segment(struct engine *e, const struct batch_segment *s)
 
 void engine_ahead(struct engine *e, const struct batch_segment *s)
 {
-    if (flow_count_all(e->lifecycle.flows) >= e->ahead_flows && s->kind == BATCH_SEGMENT)
+    if (s->kind == BATCH_SEGMENT)
         lifecycle_ahead(&e->lifecycle, &s->key);
+}
+
+bool engine_wants_ahead(const struct engine *e)
+{
+    return flow_count_all(e->lifecycle.flows) >= e->ahead_flows;
 }
 
 void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet)

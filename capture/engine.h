@@ -39,8 +39,11 @@ void engine_segment(struct engine *e, const struct batch_segment *s);
 
 /* A hint: this segment comes after some others. With every call the engine fetches into the caches
  * what the segment will need, step by step; so the calls are made a constant number of segments
- * ahead, 8 or more of this engine's. It costs next to nothing while few connections are open. */
+ * ahead, 8 or more of this engine's. */
 void engine_ahead(struct engine *e, const struct batch_segment *s);
+
+/* Whether so many connections are open that the hint is of use. */
+bool engine_wants_ahead(const struct engine *e);
 
 /* Lets time pass: closes what has timed out by now_ns. packet: the number of the latest packet of
  * all, or of the one that brought the time. */

@@ -528,10 +528,11 @@ static __attribute__((noinline)) void any_segment(struct lifecycle *l, const str
 void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
                        const struct tcp_segment *seg)
 {
-    struct reassembly *r = &l->reassembly;
-    int side;
+    const struct reassembly *r = &l->reassembly;
+    int found;
     make_room(l, 0, seg->ts_ns);
-    struct flow *f = flow_find(l->flows, key, &side);
+    struct flow *f = flow_find(l->flows, key, &found);
+    const int side = found;
     if (!f || !plain_is(f, side, seg) || deadline_after(f->since_ns, l->idle_ns) <= r->now_ns) {
         any_segment(l, key, seg);
         return;
@@ -539,7 +540,9 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
     plain_count(f, side, seg);
     touch(l, f);
     tell_packet(l, f, side, seg, seg->length_bytes);
-    plain_deliver(r, f, side, seg);
+    plain_acknowledge(&f->half[!side], seg);
+    if (seg->length_bytes > 0)
+        plain_deliver(r, f, &f->half[side], seg);
 }
 
 /* ---- the rest ---- */

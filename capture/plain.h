@@ -40,22 +40,25 @@ static inline void plain_count(struct flow *f, int side, const struct tcp_segmen
     c->packets++;
     c->wire_bytes += seg->wire_bytes;
     c->payload_bytes += seg->length_bytes;
-    c->truncated_bytes += seg->length_bytes - seg->captured_bytes;
+    if (seg->captured_bytes != seg->length_bytes)
+        c->truncated_bytes += seg->length_bytes - seg->captured_bytes;
     if (seg->ts_ns > f->conn.last_ns)
         f->conn.last_ns = seg->ts_ns;
 }
 
-/* Notes what it acknowledges, and delivers its bytes. */
-static inline void plain_deliver(const struct reassembly *r, struct flow *f, int side,
+/* Notes what it acknowledges. */
+static inline void plain_acknowledge(struct half *other, const struct tcp_segment *seg)
+{
+    if ((other->flags & HALF_ACKED) && tcp_ahead(seg->ack, other->acked) <= 0)
+        return;
+    other->flags |= HALF_ACKED;
+    other->acked = seg->ack;
+}
+
+/* Delivers its bytes; there are some. */
+static inline void plain_deliver(const struct reassembly *r, struct flow *f, struct half *half,
                                  const struct tcp_segment *seg)
 {
-    struct half *half = &f->half[side], *other = &f->half[!side];
-    if (!(other->flags & HALF_ACKED) || tcp_ahead(seg->ack, other->acked) > 0) {
-        other->flags |= HALF_ACKED;
-        other->acked = seg->ack;
-    }
-    if (seg->length_bytes == 0)
-        return;
     half->next += seg->length_bytes;
     half->flags |= HALF_DELIVERED;
     if (seg->ts_ns > half->avail_ns)
@@ -64,6 +67,7 @@ static inline void plain_deliver(const struct reassembly *r, struct flow *f, int
         half->avail_ns = f->conn.opened_ns;
     const struct stream_sink *sink = r->sink;
     struct stream_pos at = {half->avail_ns, r->packet};
+    int side = half != f->half;
     uint32_t cut_off = seg->length_bytes - seg->captured_bytes;
     if (seg->captured_bytes > 0)
         sink->data(sink->ctx, &f->conn, (enum dir)(side ^ f->conn.swapped), seg->data,

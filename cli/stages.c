@@ -207,7 +207,8 @@ static uint16_t later(const struct batch *b, uint16_t i, uint32_t n)
 static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_number)
 {
     uint16_t tick = b->first_tick, packet = b->first[shard_number];
-    uint16_t ahead = later(b, packet, AHEAD_OF_ONE);
+    uint16_t ahead =
+        engine_wants_ahead(h->engine) ? later(b, packet, AHEAD_OF_ONE) : (uint16_t)BATCH_END;
     while (tick != BATCH_END || packet != BATCH_END) {
         if (tick <= packet) {
             const struct batch_segment *segment = &b->segments[tick];
@@ -277,17 +278,20 @@ static bool alone(void *ctx, uint32_t slot_number)
     struct stages *s = ctx;
     const struct slot *slot = &s->slots[slot_number];
     const struct batch *b = slot->batch;
+    uint32_t ahead = b->count;
     for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
         s->shards[k].batch_bytes = 0;
         if (slot->moment.quiet)
             quiet_tick(s, slot, k);
+        if (engine_wants_ahead(s->shards[k].engine))
+            ahead = AHEAD;
     }
-    for (uint32_t i = 0; i < b->count; i++) {
+    for (uint32_t i = 0; i < b->count; i++, ahead++) {
         const struct batch_segment *segment = &b->segments[i];
         for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
             engine_tick(s->shards[k].engine, segment->now_ns, segment->number);
-        if (i + AHEAD < b->count)
-            engine_ahead(s->shards[segment[AHEAD].shard].engine, &segment[AHEAD]);
+        if (ahead < b->count)
+            engine_ahead(s->shards[b->segments[ahead].shard].engine, &b->segments[ahead]);
         if (segment->kind != BATCH_NOTHING)
             engine_segment(s->shards[segment->shard].engine, segment);
     }
