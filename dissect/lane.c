@@ -18,8 +18,13 @@ enum kind { KIND_RECORD, KIND_PACKET };
 
 struct item {
     uint32_t step;
-    uint16_t bytes; /* of what follows, without the padding up to the next item */
+    uint16_t bytes; /* up to the next item, this head included */
     uint8_t kind;   /* enum kind */
+};
+
+struct packet_item {
+    struct item item;
+    struct stream_packet packet;
 };
 
 struct lane_chunk {
@@ -57,12 +62,10 @@ uint32_t lane_record_bytes(const struct record *r)
     return (uint32_t)head;
 }
 
-/* A chunk with room for n bytes, behind the one that is written now. */
-static struct lane_chunk *room(struct lane *l, uint32_t n)
+/* An empty chunk behind the one that is written now. */
+static __attribute__((noinline)) struct lane_chunk *more_room(struct lane *l)
 {
     struct lane_chunk *c = l->writing;
-    if (c && c->used + n <= CHUNK_BYTES)
-        return c;
     struct lane_chunk *next = c ? c->next : l->first;
     if (!next) {
         next = malloc(sizeof(*next));
@@ -79,54 +82,64 @@ static struct lane_chunk *room(struct lane *l, uint32_t n)
     return next;
 }
 
-static int append(struct lane *l, enum kind kind, const void *what, uint32_t n)
+/* The chunk to write n bytes to; NULL: out of memory. */
+static inline struct lane_chunk *room(struct lane *l, uint32_t n)
 {
-    struct lane_chunk *c = room(l, (uint32_t)sizeof(struct item) + padded(n));
-    if (!c)
-        return ERR_NOMEM;
-    struct item item = {l->step, (uint16_t)n, (uint8_t)kind};
-    memcpy(c->bytes + c->used, &item, sizeof(item));
-    memcpy(c->bytes + c->used + sizeof(item), what, n);
-    c->used += (uint32_t)sizeof(item) + padded(n);
-    return 0;
+    struct lane_chunk *c = l->writing;
+    return c && c->used + n <= CHUNK_BYTES ? c : more_room(l);
 }
 
-_Static_assert(sizeof(struct record) <= UINT16_MAX, "fits an item");
+_Static_assert(sizeof(struct item) + sizeof(struct record) + 7 <= UINT16_MAX, "fits an item");
 _Static_assert(sizeof(struct item) == 8, "keeps what follows it aligned");
+_Static_assert(sizeof(struct packet_item) % 8 == 0, "keeps what follows it aligned");
 
 int lane_record(struct lane *l, const struct record *r)
 {
-    return append(l, KIND_RECORD, r, lane_record_bytes(r));
+    uint32_t n = lane_record_bytes(r), bytes = (uint32_t)sizeof(struct item) + padded(n);
+    struct lane_chunk *c = room(l, bytes);
+    if (!c)
+        return ERR_NOMEM;
+    struct item item = {l->step, (uint16_t)bytes, KIND_RECORD};
+    memcpy(c->bytes + c->used, &item, sizeof(item));
+    memcpy(c->bytes + c->used + sizeof(item), r, n);
+    c->used += bytes;
+    return 0;
 }
 
 int lane_packet(struct lane *l, const struct stream_packet *p)
 {
-    return append(l, KIND_PACKET, p, (uint32_t)sizeof(*p));
+    struct packet_item item = {{l->step, sizeof(item), KIND_PACKET}, *p};
+    struct lane_chunk *c = room(l, sizeof(item));
+    if (!c)
+        return ERR_NOMEM;
+    memcpy(c->bytes + c->used, &item, sizeof(item));
+    c->used += (uint32_t)sizeof(item);
+    return 0;
 }
 
 void lane_play(struct lane *l, uint32_t step, const struct record_sink *to)
 {
-    if (!l->reading)
-        l->reading = l->first;
-    while (l->reading) {
-        struct lane_chunk *c = l->reading;
-        if (l->read == c->used) {
+    struct lane_chunk *c = l->reading ? l->reading : l->first;
+    uint32_t read = l->read;
+    while (c) {
+        if (read == c->used) {
             if (c == l->writing || !c->next)
-                return;
-            l->reading = c->next;
-            l->read = 0;
+                break;
+            c = c->next;
+            read = 0;
             continue;
         }
-        struct item *item = (struct item *)(void *)(c->bytes + l->read);
+        struct item *item = (struct item *)(void *)(c->bytes + read);
         if (item->step != step)
-            return;
-        void *what = item + 1;
-        l->read += (uint32_t)sizeof(*item) + padded(item->bytes);
+            break;
+        read += item->bytes;
         if (item->kind == KIND_RECORD)
-            to->record(to->ctx, what);
+            to->record(to->ctx, (struct record *)(void *)(item + 1));
         else if (to->packet)
-            to->packet(to->packet_ctx, what);
+            to->packet(to->packet_ctx, (struct stream_packet *)(void *)(item + 1));
     }
+    l->reading = c;
+    l->read = read;
 }
 
 void lane_clear(struct lane *l)
