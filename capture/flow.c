@@ -16,11 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLAB_SHIFT      6
-#define SLAB_FLOWS      (1u << SLAB_SHIFT)
-#define NONE            0u
-#define FLOW_MAX        ((1u << 29) - 1)
-#define FLOW_LINE_BYTES 64 /* of a cache */
+#define SLAB_SHIFT 6
+#define SLAB_FLOWS (1u << SLAB_SHIFT)
+#define NONE       0u
+#define FLOW_MAX   ((1u << 29) - 1)
 
 #define FIRST_BUCKETS 64u /* a power of two */
 #define SORT_ROOM     33  /* of 32-bit counts */
@@ -293,6 +292,11 @@ void flow_remove(struct flow_table *t, struct flow *f)
     while (*link != f->self)
         link = &at(t, *link)->chain;
     *link = f->chain;
+    flow_drop(t, f);
+}
+
+void flow_drop(struct flow_table *t, struct flow *f)
+{
     list_unlink(t, f);
     f->list = FLOW_LIST_COUNT;
     f->chain = t->free_list;

@@ -96,6 +96,8 @@ static inline uint32_t flow_hash(const struct hash_key *secret, const struct end
     return flow_hash_words(secret, flow_word(a), flow_word(b));
 }
 
+#define FLOW_LINE_BYTES 64 /* of a cache */
+
 struct flow_table;
 
 /* NULL: out of memory. max_flows is at least 1. */
@@ -125,6 +127,8 @@ uint32_t flow_count(const struct flow_table *t, enum flow_list list);
 uint32_t flow_count_all(const struct flow_table *t);
 /* At the end: puts all flows into the list FLOW_OPEN, in order of appearance. */
 void flow_sort(struct flow_table *t);
+/* At the end: the same as flow_remove(), but from now on no flow may be looked for, or inserted. */
+void flow_drop(struct flow_table *t, struct flow *f);
 bool flow_full(const struct flow_table *t);
 
 void flow_free(struct flow_table *t); /* NULL is allowed; the holds must be gone */

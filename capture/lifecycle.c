@@ -125,10 +125,15 @@ static void end_both(struct lifecycle *l, struct flow *f)
     reassembly_finish(&l->reassembly, f, !client, how, ts_ns);
 }
 
-static void release(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+static void tell_gone(struct lifecycle *l, struct flow *f, int64_t ts_ns)
 {
     end_both(l, f);
     emit(l, f, CONN_EVENT_GONE, ts_ns);
+}
+
+static void release(struct lifecycle *l, struct flow *f, int64_t ts_ns)
+{
+    tell_gone(l, f, ts_ns);
     flow_remove(l->flows, f);
 }
 
@@ -582,12 +587,21 @@ static struct flow *next_to_end(struct lifecycle *l)
 uint64_t lifecycle_oldest(struct lifecycle *l)
 {
     const struct flow *f = next_to_end(l);
-    return f ? f->conn.id : 0;
+    if (!f)
+        return 0;
+    if (l->sink->ahead)
+        l->sink->ahead(l->sink->ctx, &f->conn);
+    const char *newer = (const char *)flow_newer(l->flows, f);
+    for (size_t at = 0; newer && at < sizeof(*f); at += FLOW_LINE_BYTES)
+        __builtin_prefetch(newer + at, 1);
+    return f->conn.id;
 }
 
 void lifecycle_end_oldest(struct lifecycle *l)
 {
-    release(l, next_to_end(l), l->reassembly.now_ns);
+    struct flow *f = next_to_end(l);
+    tell_gone(l, f, l->reassembly.now_ns);
+    flow_drop(l->flows, f);
 }
 
 void lifecycle_fini(struct lifecycle *l)
