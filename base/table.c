@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define NIL           UINT32_MAX
-#define NOT_CHAINED   (UINT32_MAX - 1) /* of a node that is free */
+#define NOT_CHAINED   (UINT32_MAX - 1) /* of a node that is free or not to be found */
 #define SLAB_SHIFT    6
 #define SLAB_NODES    (1u << SLAB_SHIFT)
 #define FIRST_BUCKETS 64u
@@ -239,29 +239,51 @@ static inline void chain_remove(struct table *t, uint32_t index)
     *at = link->chain;
 }
 
-static inline int insert_hashed(struct table *t, const void *key, uint32_t hash, void **ret_entry)
+static inline void drop_if_full(struct table *t)
 {
-    if (t->count == t->config.max_entries) {
-        void *victim = table_oldest(t);
-        if (t->config.evict)
-            t->config.evict(t->config.ctx, victim);
-        table_remove(t, victim);
-    }
-    if (t->count > t->bucket_mask && t->config.key_bytes > 0)
-        grow_buckets(t);
+    if (t->count < t->config.max_entries)
+        return;
+    void *victim = table_oldest(t);
+    if (t->config.evict)
+        t->config.evict(t->config.ctx, victim);
+    table_remove(t, victim);
+}
+
+/* Adds an entry, for which there is room, in no chain. */
+static inline int insert_unchained(struct table *t, const void *key, void **ret_entry)
+{
     struct node *n = take_node(t);
     if (!n)
         return ERR_NOMEM;
     n->zero = 0;
     uint8_t *entry = entry_of(n);
-    if (t->config.key_bytes > 0) {
-        chain_add(t, n->self, hash);
+    if (t->config.key_bytes > 0)
         memcpy(entry, key, t->config.key_bytes);
-    }
     memset(entry + t->config.key_bytes, 0, t->config.entry_bytes - t->config.key_bytes);
     list_append(t, n);
     t->count++;
     *ret_entry = entry;
+    return 0;
+}
+
+static inline int insert_hashed(struct table *t, const void *key, uint32_t hash, void **ret_entry)
+{
+    drop_if_full(t);
+    if (t->count > t->bucket_mask && t->config.key_bytes > 0)
+        grow_buckets(t);
+    if (insert_unchained(t, key, ret_entry) < 0)
+        return ERR_NOMEM;
+    if (t->config.key_bytes > 0)
+        chain_add(t, node_of(*ret_entry)->self, hash);
+    return 0;
+}
+
+int table_insert_unfound(struct table *t, const void *key, void **ret_entry)
+{
+    drop_if_full(t);
+    if (insert_unchained(t, key, ret_entry) < 0)
+        return ERR_NOMEM;
+    t->links[node_of(*ret_entry)->self].chain = NOT_CHAINED;
     return 0;
 }
 
@@ -295,7 +317,8 @@ void table_remove(struct table *t, void *entry)
 {
     struct node *n = node_of(entry);
     if (t->config.key_bytes > 0) {
-        chain_remove(t, n->self);
+        if (t->links[n->self].chain != NOT_CHAINED)
+            chain_remove(t, n->self);
         memset(entry, 0, t->config.key_bytes);
     }
     list_unlink(t, n);

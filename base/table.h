@@ -41,6 +41,9 @@ void *table_find(const struct table *t, const void *key);
  * Returns 0 or ERR_NOMEM. */
 int table_insert(struct table *t, const void *key, void **ret_entry);
 
+/* The same, but the entry will not be found by its key. */
+int table_insert_unfound(struct table *t, const void *key, void **ret_entry);
+
 /* The entry with that key, which is added as by table_insert() if it is not there yet. Returns 1 if
  * it was added, 0 if it was there, or ERR_NOMEM. */
 int table_take(struct table *t, const void *key, void **ret_entry);

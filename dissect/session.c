@@ -114,7 +114,7 @@ static bool is_draft(const struct session *s)
     return s && s->kind == SESSION_KIND_DRAFT;
 }
 
-/* A draft is there as long as its channel is in it. */
+/* A draft is there as long as its channel is in it, which is how it is found. */
 static bool is_new(const struct session_key *key, const struct channel *ch)
 {
     return key->kind == SESSION_KIND_DRAFT && !is_draft(ch->session);
@@ -129,13 +129,14 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
         table_touch(t->sessions, s);
         return s;
     }
-    uint64_t hash = hash_of(t, key);
     void *entry;
     int added = 1;
-    if (!is_new(key, ch))
+    if (!is_new(key, ch)) {
+        uint64_t hash = hash_of(t, key);
         added = table_take(t->sessions, &hash, &entry);
-    else if (table_insert(t->sessions, &hash, &entry) < 0)
+    } else if (table_insert_unfound(t->sessions, &(uint64_t){SESSION_DRAFT}, &entry) < 0) {
         added = ERR_NOMEM;
+    }
     if (added < 0) {
         t->forgot = true;
         return NULL;

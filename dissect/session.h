@@ -34,8 +34,10 @@ struct channel;
 
 struct session_tie;
 
+#define SESSION_DRAFT 1u /* instead of a hash: none is looked up */
+
 struct session {
-    uint64_t key;     /* hash of its struct session_key */
+    uint64_t key;     /* hash of its struct session_key; SESSION_DRAFT */
     uint64_t scope;   /* what ids are looked up with; never 0 */
     uint64_t number;  /* in events; 0 = not accepted yet */
     uint64_t conn_id; /* where it was first seen */

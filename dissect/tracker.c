@@ -408,6 +408,16 @@ void tracker_tick(struct tracker *t, int64_t now_ns)
     arrive(t, &(struct stream_pos){.ts_ns = now_ns, .packet = t->at.packet});
 }
 
+static void close_sessions(struct tracker *t)
+{
+    for (struct session *s = table_oldest(t->sessions), *next; s; s = next) {
+        next = table_next(t->sessions, s);
+        for (size_t at = 0; next && at < sizeof(*s); at += 64) /* lines of the cache */
+            __builtin_prefetch((const char *)next + at, 1);
+        session_farewell(t, s);
+    }
+}
+
 void tracker_finish(struct tracker *t, const struct stream_pos *at)
 {
     arrive(t, at);
@@ -415,8 +425,7 @@ void tracker_finish(struct tracker *t, const struct stream_pos *at)
     pairing_finish(t);
     answered_settle(t->answered);
     operations_finish(t);
-    for (struct session *s = table_oldest(t->sessions); s; s = table_next(t->sessions, s))
-        session_farewell(t, s);
+    close_sessions(t);
 }
 
 void tracker_counters(const struct tracker *t, struct tracker_counters *ret_counters)

@@ -51,6 +51,34 @@ Test(table, finds_what_was_added_and_nothing_else)
     table_free(t);
 }
 
+Test(table, does_not_find_what_is_not_to_be_found)
+{
+    struct table *t = make(200);
+    uint32_t hidden = 7, seen = 0;
+    void *entries[3], *e;
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(table_insert_unfound(t, &hidden, &entries[i]), 0);
+    cr_assert_null(table_find(t, &hidden));
+    cr_assert_eq(table_take(t, &hidden, &e), 1);
+    cr_assert_eq(table_find(t, &hidden), e);
+    for (uint32_t i = 100; i < 290; i++) /* the buckets grow */
+        add(t, i);
+    cr_assert_eq(table_count(t), 194);
+    table_touch(t, entries[0]);
+    table_remove(t, entries[1]);
+    cr_assert_eq(((struct entry *)entries[1])->key, 0);
+    for (e = table_oldest(t); e; e = table_next(t, e))
+        seen += e == entries[0] || e == entries[2];
+    cr_assert_eq(seen, 2);
+    cr_assert_eq(((struct entry *)table_find(t, &hidden))->key, 7);
+    for (uint32_t i = 300; i < 308; i++)
+        add(t, i);
+    cr_assert_eq(last_evicted, 7, "the oldest one is entries[2]");
+    for (uint32_t i = 300; i < 308; i++)
+        cr_assert(table_find(t, &i));
+    table_free(t);
+}
+
 Test(table, takes_what_is_there_or_adds_it)
 {
     struct table *t = make(2);
