@@ -304,7 +304,8 @@ void body_init(struct body *b, const struct transport_conn *tc, enum dir dir)
 
 void body_start(struct body *b, enum body_mode mode, uint32_t channel, const struct stream_pos *at)
 {
-    body_fini(b);
+    if (text_busy(&b->text) || b->stream || b->decoder)
+        body_fini(b);
     body_set_coding(b, CODING_NONE);
     b->text.at = at;
     b->text.channel = channel;

@@ -63,7 +63,6 @@
 
 void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_hit *hit)
 {
-    memset(x, 0, sizeof(*x));
     x->list = &x->first;
     x->cap = 1;
     x->hit = hit;
@@ -259,9 +258,11 @@ void exchanges_received(struct exchanges *x, int64_t ns, bool lost)
         return;
     e->end_ns = ns;
     e->request_done = true;
-    e->lossy |= lost;
+    if (lost)
+        e->lossy = true;
     x->silent = waits(e);
-    reap(x);
+    if (e->response_done)
+        reap(x);
 }
 
 /* ---- binding */
@@ -350,7 +351,7 @@ static void count_turn(struct exchanges *x, const struct exchange *e, int64_t ns
  * also mean that the beginning of the direction was not captured, which nobody tells. */
 static void notice_pipelining(struct exchanges *x, int64_t ns)
 {
-    if (x->responses_lost || x->doubt || others_waiting(x, NULL, ns) < 2)
+    if (x->count < 2 || x->responses_lost || x->doubt || others_waiting(x, NULL, ns) < 2)
         return;
     x->doubt = x->start_unknown && x->answered_ns == INT64_MIN && !x->pipelined;
     x->pipelined = true;
@@ -383,13 +384,15 @@ static struct exchange *bind_stub(struct exchanges *x, int64_t ns)
 /* Binds e; older ones were answered in a hole. */
 static void bind_to(struct exchanges *x, struct exchange *e)
 {
-    for (struct exchange *older = x->list; older < e; older++)
-        if (waits(older))
-            give_up(older);
     e->response_started = true;
     e->hole_before = false;
     e->in_hole = false;
     x->responses_lost = false;
+    if (e == x->list)
+        return;
+    for (struct exchange *older = x->list; older < e; older++)
+        if (waits(older))
+            give_up(older);
     reap(x);
 }
 
@@ -437,7 +440,8 @@ void exchanges_answered(struct exchanges *x, int64_t ns, bool lost)
     if (!e)
         return;
     e->response_done = true;
-    e->lossy |= lost;
+    if (lost)
+        e->lossy = true;
     reap(x);
 }
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "dissect/http1.h"
 #include "dissect/record.h"
+#include <stdalign.h>
 
 /*
  * Which response answers which request on one HTTP/1.1 connection, also when bytes were lost.
@@ -25,10 +26,12 @@ struct exchange {
     bool request_done;     /* nothing more of the request will come */
     bool response_started; /* bound to a response, or never to be bound */
     bool response_done;
-    bool lossy;       /* bytes of it were lost */
-    bool aborted;     /* the client left, and only the end of the connection ended the response */
-    bool in_hole;     /* its response may be among bytes that were lost */
     bool hole_before; /* an unknown number of requests was lost in front of it */
+    /* How it ends, in a word of its own: compilers read all of it at once, which must not wait for
+     * what was just written beside it. */
+    alignas(4) bool lossy; /* bytes of it were lost */
+    bool aborted; /* the client left, and only the end of the connection ended the response */
+    bool in_hole; /* its response may be among bytes that were lost */
 };
 
 struct exchanges {
@@ -72,9 +75,9 @@ struct exchanges_rest {
 } __attribute__((packed, aligned(4)));
 _Static_assert(sizeof(struct exchanges_rest) == 36, "no padding");
 
-/* joined: the connection began before the capture, or nothing is known of its beginning. waits: it
- * may be taken for granted that the client waits for each response before it asks again. over is
- * called once for every exchange. */
+/* In zeroed memory. joined: the connection began before the capture, or nothing is known of its
+ * beginning. waits: it may be taken for granted that the client waits for each response before it
+ * asks again. over is called once for every exchange. */
 void exchanges_init(struct exchanges *x, bool joined, bool waits, struct limits_hit *hit);
 void exchanges_fini(struct exchanges *x); /* calls nothing */
 

@@ -53,6 +53,11 @@ enum {
 void http1_init(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit)
 {
     memset(h, 0, sizeof(*h));
+    http1_begin(h, kind, midstream, hit);
+}
+
+void http1_begin(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit)
+{
     h->kind = (uint8_t)kind;
     h->state = midstream ? STATE_SYNC : STATE_START;
     h->lost_sync = midstream;

@@ -114,6 +114,10 @@ struct http1_known {
 
 /* midstream: begin by looking for a start line at the beginning of a fed piece. */
 void http1_init(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit);
+
+/* The same in memory that is zeroed already. */
+void http1_begin(struct http1 *h, enum http1_kind kind, bool midstream, struct limits_hit *hit);
+
 void http1_fini(struct http1 *h);
 
 /* Between messages, with nothing kept: as http1_init() leaves it, with `lost_sync` for midstream.

@@ -17,7 +17,7 @@ static void prepare(struct http1_conn *s, const struct transport_conn *tc, const
     s->ending = CHANNEL_END_CLOSED;
     for (int dir = 0; dir < DIR_COUNT; dir++) {
         enum http1_kind kind = dir == DIR_C2S ? HTTP1_REQUEST : HTTP1_RESPONSE;
-        http1_init(&s->parser[dir], kind, lost_sync[dir], tc->env->hit);
+        http1_begin(&s->parser[dir], kind, lost_sync[dir], tc->env->hit);
         s->parser[dir].line.sum = tc->env->state_bytes;
         body_init(&s->body[dir], tc, (enum dir)dir);
     }
@@ -71,6 +71,8 @@ void http1_conn_finding(const struct http1_conn *s, uint32_t channel, enum dir d
 /* Tells what was found before the channel was known. */
 void http1_conn_tell(struct http1_conn *s, uint32_t channel, enum dir dir)
 {
+    if (s->pending[dir] == 0 && s->gap_owed[dir] == 0)
+        return;
     for (int what = 0; s->pending[dir] != 0; what++) {
         if ((s->pending[dir] & 1U << what) == 0)
             continue;
