@@ -18,6 +18,7 @@
  */
 #include "http1_memo.h"
 #include "ascii.h"
+#include "same.h"
 #include <string.h>
 
 #define LENGTH_DIGITS 15  /* far below HTTP1_HEAD_LENGTH_MAX */
@@ -77,7 +78,7 @@ static size_t compare(struct http1_memo_shape *s, struct http1_span in,
     for (unsigned i = 0; i < s->parts; i++) {
         const struct http1_memo_part *part = &s->part[i];
         size_t same = part->at - kept, n;
-        if (in.n - at < same || memcmp(in.p + at, s->bytes + kept, same) != 0)
+        if (in.n - at < same || !same_bytes(in.p + at, s->bytes + kept, same))
             return 0;
         at += same;
         if (!pass_part(s, part, (struct http1_span){in.p + at, in.n - at}, &n))
@@ -88,7 +89,7 @@ static size_t compare(struct http1_memo_shape *s, struct http1_span in,
         kept = part->at + part->n;
     }
     size_t same = s->n - kept;
-    if (in.n - at < same || memcmp(in.p + at, s->bytes + kept, same) != 0)
+    if (in.n - at < same || !same_bytes(in.p + at, s->bytes + kept, same))
         return 0;
     s->known.head_bytes = s->fixed_bytes + varying;
     return at + same;
@@ -113,7 +114,7 @@ static uint64_t session_hash(struct http1_memo *m, const struct hash_key *hash,
     memcpy(&last, name.p + name.n - sizeof(last), sizeof(last));
     uint64_t mixed = (first ^ last) * UINT64_C(0x9e3779b97f4a7c15);
     struct http1_memo_session *s = &m->session[mixed >> 32 & (HTTP1_MEMO_SESSIONS - 1)];
-    if (s->n == name.n && memcmp(s->name, name.p, name.n) == 0)
+    if (s->n == name.n && same_bytes(s->name, name.p, name.n))
         return s->hash;
     s->n = (uint8_t)name.n;
     memcpy(s->name, name.p, name.n);

@@ -15,6 +15,7 @@
 #include "json_shape.h"
 #include "json_scalar.h"
 #include "json_text.h"
+#include "same.h"
 #include <string.h>
 
 #define NUMBER_BYTES 15 /* of an integer, with its sign */
@@ -154,8 +155,8 @@ size_t json_shape_match(const struct json_shape *shape, const uint8_t *text, siz
     for (unsigned i = cut->value;; i++) {
         size_t before = shape->before[i], left = (size_t)(end - p);
         if (left < before)
-            return memcmp(p, known, left) == 0 ? note_cut(shape, cut, i, (size_t)(p - text), 0) : 0;
-        if (memcmp(p, known, before) != 0)
+            return same_bytes(p, known, left) ? note_cut(shape, cut, i, (size_t)(p - text), 0) : 0;
+        if (!same_bytes(p, known, before))
             return 0;
         if (i == shape->values)
             return (size_t)(p - text) + before;

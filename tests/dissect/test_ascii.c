@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dissect/ascii.h"
+#include "dissect/same.h"
 #include "tests/support/fail_alloc.h"
 #include <criterion/criterion.h>
 
@@ -29,4 +30,20 @@ Test(ascii, compares_words_of_any_length)
     cr_assert_not(ascii_is("content\rlength", 14, "content-length"));
     cr_assert_not(ascii_is("content-lengtH ", 15, "content-length"));
     cr_assert_not(ascii_is("mcp_session-id", 14, "mcp-session-id"));
+}
+
+/* Any number of bytes, and any one of them another one; bytes behind them do not matter. */
+Test(same, every_byte)
+{
+    uint8_t a[100], b[100];
+    for (size_t i = 0; i < sizeof(a); i++)
+        a[i] = b[i] = (uint8_t)(i * 7);
+    for (size_t n = 0; n < sizeof(a); n++) {
+        cr_assert(same_bytes(a, b, n), "%zu", n);
+        for (size_t i = 0; i < sizeof(a); i++) {
+            b[i] ^= 0x80;
+            cr_assert_eq(same_bytes(a, b, n), i >= n, "%zu of %zu", i, n);
+            b[i] ^= 0x80;
+        }
+    }
 }
