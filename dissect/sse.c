@@ -273,6 +273,24 @@ static bool bom_byte(struct sse *s, uint8_t c)
     return false;
 }
 
+/* The line that says what an event is that says nothing, as nearly everybody writes it. */
+static const char MESSAGE_LINE[] = "event: message\n";
+#define MESSAGE_LINE_BYTES (sizeof(MESSAGE_LINE) - 1)
+
+/* Takes that line, if it lies whole at the beginning of a line, and does what it means. */
+static bool message_line(struct sse *s, const uint8_t *p, size_t n)
+{
+    if (n < MESSAGE_LINE_BYTES || memcmp(p, MESSAGE_LINE, MESSAGE_LINE_BYTES) != 0)
+        return false;
+    if (s->state != STATE_NAME || s->name_len > 0 || s->resync)
+        return false;
+    s->now.type_len = 7;
+    s->now.type_bytes = 7;
+    memcpy(s->type, "message", 7);
+    s->any_field = true;
+    return true;
+}
+
 /* A whole line begin, known name and colon, at the beginning of a line; else 0. Byte by byte it
  * would come to the same. */
 static size_t known_name(struct sse *s, const struct sse_sink *sink, const uint8_t *p, size_t n)
@@ -357,6 +375,8 @@ void sse_feed(struct sse *s, const struct sse_sink *sink, const uint8_t *bytes, 
             i += bytes[i] == '\n';
             continue;
         }
+        if (message_line(s, bytes + i, n - i))
+            i += MESSAGE_LINE_BYTES;
         i += feed_line(s, sink, bytes + i, n - i);
         if (i < n) {
             s->after_cr = bytes[i] == '\r';
