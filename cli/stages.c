@@ -7,8 +7,10 @@
  *
  * Both ways tell the sink the same. What an engine and its dissector do depends on their packets
  * and on the clock of the front alone; a lane keeps what they say in steps, two for a packet: time
- * passing for all shards, and the packet itself. So no result depends on how threads were
- * scheduled, nor on where a batch ended.
+ * passing for all shards, and the packet itself. The packet as it is counted, which nearly every
+ * one is, lies beside the lane in a place of its own, so that settling reads few bytes of those
+ * that other processors wrote. So no result depends on how threads were scheduled, nor on where a
+ * batch ended.
  *
  * What messages a shard tells of one batch is bounded by the cap LANE_BYTES, with one thread as
  * well: a packet may set free a great many, by what it decompresses to. Those beyond it are dropped
@@ -36,17 +38,34 @@
 #define AHEAD_OF_ONE 8
 #define AHEAD        (AHEAD_OF_ONE * STAGES_SHARDS)
 
+/* What settling needs of the packets of a batch, which others worked on: so much and no more. */
+enum how {
+    HOW_SHARD = 3,        /* the bits that are its number */
+    HOW_TICK = 1 << 2,    /* all shards are told the time before */
+    HOW_SEGMENT = 1 << 3, /* the shard may have said something */
+    HOW_COUNTED = 1 << 4  /* `counted` is valid, and comes before all else that the shard said */
+};
+_Static_assert(STAGES_SHARDS <= HOW_SHARD + 1, "fits the bits");
+
+struct tellings {
+    uint8_t how[BATCH_PACKETS]; /* enum how */
+    struct stream_packet counted[BATCH_PACKETS];
+};
+
 struct shard {
     struct stages *stages;
     struct engine *engine;
     struct dissector *dissector;
-    struct lane *lane;    /* of the batch in hand; NULL: straight to the sink */
-    uint64_t batch_bytes; /* of messages that it told of the batch */
+    struct lane *lane;         /* of the batch in hand; NULL: straight to the sink */
+    struct tellings *tellings; /* with the lane */
+    uint32_t packet;           /* that is worked on, in the batch */
+    uint64_t batch_bytes;      /* of messages that it told of the batch */
     struct limits_hit hit;
 };
 
 struct slot {
     struct batch *batch;
+    struct tellings *tellings; /* NULL with one thread */
     struct lane lanes[STAGES_SHARDS];
     struct stages_moment moment;
     uint64_t packets; /* read so far */
@@ -129,14 +148,16 @@ static void say_record(void *ctx, struct record *r)
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
 }
 
+/* With more than one thread. */
 static void say_packet(void *ctx, const struct stream_packet *p)
 {
     struct shard *h = ctx;
-    const struct record_sink *sink = h->stages->sink;
-    if (!h->lane)
-        sink->packet(sink->packet_ctx, p);
-    else if (lane_packet(h->lane, p) != 0)
+    if (!lane_has_step(h->lane)) {
+        h->tellings->counted[h->packet] = *p;
+        h->tellings->how[h->packet] |= HOW_COUNTED;
+    } else if (lane_packet(h->lane, p) != 0) {
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
+    }
 }
 
 /* ---- the steps of a batch ---- */
@@ -149,6 +170,15 @@ static uint32_t packets_left(const struct stages *s)
         return BATCH_PACKETS;
     uint64_t left = s->feed->max_packets - s->packets;
     return left < BATCH_PACKETS ? (uint32_t)left : BATCH_PACKETS;
+}
+
+static void prepare_tellings(struct tellings *t, const struct batch *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct batch_segment *segment = &b->segments[i];
+        t->how[i] = (uint8_t)(segment->shard | (segment->tick ? HOW_TICK : 0) |
+                              (segment->kind != BATCH_NOTHING ? HOW_SEGMENT : 0));
+    }
 }
 
 static enum crew_fill fill(void *ctx, uint32_t slot_number)
@@ -176,6 +206,8 @@ static enum crew_fill fill(void *ctx, uint32_t slot_number)
         return CREW_FILLED;
     }
     front_batch(s->front, slot->batch);
+    if (slot->tellings)
+        prepare_tellings(slot->tellings, slot->batch);
     s->read_ns = slot->moment.now_ns = slot->batch->segments[slot->batch->count - 1].now_ns;
     return CREW_FILLED;
 }
@@ -222,6 +254,7 @@ static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_
             ahead = b->segments[ahead].next;
         }
         lane_step(h->lane, packet_step(packet));
+        h->packet = packet;
         engine_segment(h->engine, &b->segments[packet]);
         packet = b->segments[packet].next;
     }
@@ -235,6 +268,7 @@ static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
     struct shard *h = &s->shards[shard_number];
     const struct batch *b = slot->batch;
     h->lane = &slot->lanes[shard_number];
+    h->tellings = slot->tellings;
     h->batch_bytes = 0;
     if (slot->moment.quiet)
         quiet_tick(s, slot, shard_number);
@@ -260,12 +294,15 @@ static bool settle(void *ctx, uint32_t slot_number)
     struct record_sink to = {s, pass_record, s->sink->packet, s->sink->packet_ctx};
     for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
         lane_play(&slot->lanes[k], tick_step(0), &to);
+    const struct tellings *t = slot->tellings;
     for (uint32_t i = 0; i < b->count; i++) {
-        const struct batch_segment *segment = &b->segments[i];
-        for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
+        uint8_t how = t->how[i];
+        for (uint32_t k = 0; (how & HOW_TICK) && k < STAGES_SHARDS; k++)
             lane_play(&slot->lanes[k], tick_step(i), &to);
-        if (segment->kind != BATCH_NOTHING)
-            lane_play(&slot->lanes[segment->shard], packet_step(i), &to);
+        if (how & HOW_COUNTED)
+            to.packet(to.packet_ctx, &t->counted[i]);
+        if (how & HOW_SEGMENT)
+            lane_play(&slot->lanes[how & HOW_SHARD], packet_step(i), &to);
     }
     for (uint32_t k = 0; k < STAGES_SHARDS; k++)
         lane_clear(&slot->lanes[k]);
@@ -427,7 +464,9 @@ static bool build(struct stages *s, const struct stages_config *config)
     s->lane_bytes = caps->of[LIMIT_ID_LANE_BYTES];
     for (uint32_t i = 0; i < s->slot_count; i++) {
         s->slots[i].batch = batch_new();
-        if (!s->slots[i].batch)
+        if (s->threads > 1)
+            s->slots[i].tellings = malloc(sizeof(*s->slots[i].tellings));
+        if (!s->slots[i].batch || (s->threads > 1 && !s->slots[i].tellings))
             return false;
     }
     if (s->threads == 1)
@@ -463,6 +502,7 @@ void stages_free(struct stages *s)
     dissector_memo_free(s->memo);
     for (uint32_t i = 0; i < SLOTS_MAX; i++) {
         batch_free(s->slots[i].batch);
+        free(s->slots[i].tellings);
         for (uint32_t k = 0; k < STAGES_SHARDS; k++)
             lane_fini(&s->slots[i].lanes[k]);
     }

@@ -13,6 +13,7 @@
 
 #define CHUNK_BYTES 65536
 #define KEPT_CHUNKS 1 /* of an empty lane */
+#define NOTHING_DUE UINT32_MAX
 
 enum kind { KIND_RECORD, KIND_PACKET };
 
@@ -93,6 +94,13 @@ _Static_assert(sizeof(struct item) + sizeof(struct record) + 7 <= UINT16_MAX, "f
 _Static_assert(sizeof(struct item) == 8, "keeps what follows it aligned");
 _Static_assert(sizeof(struct packet_item) % 8 == 0, "keeps what follows it aligned");
 
+static inline void note_written(struct lane *l)
+{
+    l->written = l->step + 1;
+    if (l->due == NOTHING_DUE)
+        l->due = 0;
+}
+
 int lane_record(struct lane *l, const struct record *r)
 {
     uint32_t n = lane_record_bytes(r), bytes = (uint32_t)sizeof(struct item) + padded(n);
@@ -103,6 +111,7 @@ int lane_record(struct lane *l, const struct record *r)
     memcpy(c->bytes + c->used, &item, sizeof(item));
     memcpy(c->bytes + c->used + sizeof(item), r, n);
     c->used += bytes;
+    note_written(l);
     return 0;
 }
 
@@ -114,32 +123,36 @@ int lane_packet(struct lane *l, const struct stream_packet *p)
         return ERR_NOMEM;
     memcpy(c->bytes + c->used, &item, sizeof(item));
     c->used += (uint32_t)sizeof(item);
+    note_written(l);
     return 0;
 }
 
-void lane_play(struct lane *l, uint32_t step, const struct record_sink *to)
+/* The item to be told next; NULL: none is left. */
+static inline struct item *next_item(struct lane *l)
 {
     struct lane_chunk *c = l->reading ? l->reading : l->first;
-    uint32_t read = l->read;
-    while (c) {
-        if (read == c->used) {
-            if (c == l->writing || !c->next)
-                break;
-            c = c->next;
-            read = 0;
-            continue;
-        }
-        struct item *item = (struct item *)(void *)(c->bytes + read);
-        if (item->step != step)
-            break;
-        read += item->bytes;
+    while (c && l->read == c->used && c != l->writing && c->next) {
+        c = c->next;
+        l->read = 0;
+    }
+    l->reading = c;
+    if (!c || l->read == c->used)
+        return NULL;
+    return (struct item *)(void *)(c->bytes + l->read);
+}
+
+void lane_play_step(struct lane *l, uint32_t step, const struct record_sink *to)
+{
+    struct item *item = next_item(l);
+    while (item && item->step == step) {
+        l->read += item->bytes;
         if (item->kind == KIND_RECORD)
             to->record(to->ctx, (struct record *)(void *)(item + 1));
         else if (to->packet)
             to->packet(to->packet_ctx, (struct stream_packet *)(void *)(item + 1));
+        item = next_item(l);
     }
-    l->reading = c;
-    l->read = read;
+    l->due = item ? item->step + 1 : NOTHING_DUE;
 }
 
 void lane_clear(struct lane *l)
@@ -156,7 +169,7 @@ void lane_clear(struct lane *l)
     }
     l->writing = l->reading = NULL;
     l->read = 0;
-    l->step = 0;
+    l->step = l->written = l->due = 0;
 }
 
 void lane_fini(struct lane *l)

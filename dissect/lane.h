@@ -18,14 +18,22 @@ struct lane_chunk;
 /* Private; zeroed memory is an empty lane. */
 struct lane {
     struct lane_chunk *first, *writing, *reading;
-    uint32_t read; /* bytes of the chunk that is being read */
-    uint32_t step; /* of what is written now */
+    uint32_t read;    /* bytes of the chunk that is being read */
+    uint32_t step;    /* of what is written now */
+    uint32_t written; /* the step of what was written last, plus 1; 0: nothing was */
+    uint32_t due;     /* the step of what is to be told next, plus 1; 0: not known */
 };
 
 /* What is written from now on belongs to that step; not less than the one before. */
 static inline void lane_step(struct lane *l, uint32_t step)
 {
     l->step = step;
+}
+
+/* Whether anything of that step was written. */
+static inline bool lane_has_step(const struct lane *l)
+{
+    return l->written == l->step + 1;
 }
 
 /* Both copy. Returns 0, or ERR_NOMEM: it is not kept. */
@@ -35,9 +43,16 @@ int lane_packet(struct lane *l, const struct stream_packet *p);
 /* The bytes that a record takes. */
 uint32_t lane_record_bytes(const struct record *r);
 
+/* lane_play() where it is not known that there is nothing. */
+void lane_play_step(struct lane *l, uint32_t step, const struct record_sink *to);
+
 /* Tells what belongs to that step and was not told yet, in the order it was written; steps are
  * asked for in ascending order. */
-void lane_play(struct lane *l, uint32_t step, const struct record_sink *to);
+static inline void lane_play(struct lane *l, uint32_t step, const struct record_sink *to)
+{
+    if (l->due == step + 1 || l->due == 0)
+        lane_play_step(l, step, to);
+}
 
 /* Empties the lane; some memory is kept for the next batch. */
 void lane_clear(struct lane *l);
