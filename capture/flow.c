@@ -41,7 +41,7 @@ struct flow_table {
     uint32_t free_list;
     uint32_t fresh; /* the first index never used so far */
     struct flow *latest;
-    const uint32_t *ahead[AHEAD_ROOM]; /* buckets */
+    uint32_t ahead[AHEAD_ROOM]; /* hashes */
     uint32_t ahead_turn;
     struct list lists[FLOW_LIST_COUNT];
 };
@@ -67,8 +67,6 @@ struct flow_table *flow_new(uint32_t max_flows)
     }
     memset(t->buckets, 0, FIRST_BUCKETS * sizeof(*t->buckets));
     t->bucket_mask = FIRST_BUCKETS - 1;
-    for (size_t i = 0; i < AHEAD_ROOM; i++)
-        t->ahead[i] = t->buckets;
     t->max_flows = max_flows;
     t->fresh = 1;
     return t;
@@ -181,20 +179,41 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
     return f;
 }
 
+static inline void fetch(const struct flow_table *t, uint32_t index)
+{
+    if (index == NONE)
+        return;
+    const char *line = (const char *)at(t, index);
+    for (size_t at = 0; at < sizeof(struct flow); at += FLOW_LINE_BYTES)
+        __builtin_prefetch(line + at, 1);
+}
+
+/* The hash that was asked for so many steps ago. */
+static inline uint32_t asked(const struct flow_table *t, uint32_t steps)
+{
+    return t->ahead[(t->ahead_turn - steps * AHEAD_STEP) % AHEAD_ROOM];
+}
+
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 {
-    uint32_t turn = t->ahead_turn++;
-    const uint32_t *bucket = bucket_of(t, key->hash);
-    t->ahead[turn % AHEAD_ROOM] = bucket;
-    __builtin_prefetch(bucket);
-    uint32_t i = *t->ahead[(turn - AHEAD_STEP) % AHEAD_ROOM];
-    if (i != NONE) {
-        const char *line = (const char *)at(t, i);
-        for (size_t at = 0; at < sizeof(struct flow); at += FLOW_LINE_BYTES)
-            __builtin_prefetch(line + at, 1);
-    }
-    i = *t->ahead[(turn - 2 * AHEAD_STEP) % AHEAD_ROOM];
-    return i == NONE ? NULL : at(t, i);
+    t->ahead[t->ahead_turn % AHEAD_ROOM] = key->hash;
+    __builtin_prefetch(bucket_of(t, key->hash));
+    fetch(t, *bucket_of(t, asked(t, 1)));
+    uint32_t hash = asked(t, 2), i = *bucket_of(t, hash);
+    if (i != NONE && at(t, i)->hash != hash)
+        fetch(t, at(t, i)->chain);
+    hash = asked(t, 3);
+    i = *bucket_of(t, hash);
+    if (i != NONE && at(t, i)->hash != hash)
+        i = at(t, i)->chain;
+    t->ahead_turn++;
+    return i != NONE && at(t, i)->hash == hash ? at(t, i) : NULL;
+}
+
+void flow_ahead_move(const struct flow_table *t, const struct flow *f)
+{
+    __builtin_prefetch(at(t, f->older), 1);
+    __builtin_prefetch(at(t, f->newer), 1);
 }
 
 static void list_append(struct flow_table *t, struct flow *f, enum flow_list list)

@@ -110,6 +110,9 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
  * calls that follow. Returns the flow of an earlier call that is there by now, or NULL. */
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key);
 
+/* The flow, which is there, will be moved: fetches what changes with it. */
+void flow_ahead_move(const struct flow_table *t, const struct flow *f);
+
 /* Adds a zeroed flow whose endpoint[side] is key->from, as the newest of a list. There must be none
  * with these endpoints. NULL: the table is full, or out of memory. */
 struct flow *flow_insert(struct flow_table *t, const struct flow_key *key, int side,

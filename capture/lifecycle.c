@@ -23,7 +23,6 @@
  * lingering flow if there is one, which loses nothing and is not counted; otherwise the open one
  * that was silent for longest; or, where many are in handshake, the oldest of those, so that a
  * flood of SYNs does not push out what is open.
- *
  * Whether a segment can be what it seems to be is asked of plausible.c.
  */
 #include "capture/lifecycle.h"
@@ -288,14 +287,13 @@ static struct flow *open_flow(struct lifecycle *l, const struct flow_key *key,
     bool handshake = (seg->flags & TCP_SYN) != 0;
     bool syn = handshake && !(seg->flags & TCP_ACK);
     enum flow_list list = handshake ? FLOW_HANDSHAKE : FLOW_OPEN;
-    int side = client ? 0 : 1;
     make_room(l, 1, seg->ts_ns);
     if (flow_full(l->flows))
         prune(l, seg->ts_ns);
-    struct flow *f = flow_insert(l->flows, key, side, list);
+    struct flow *f = flow_insert(l->flows, key, client ? 0 : 1, list);
     if (!f) { /* memory is short: a pruned flow leaves its own */
         prune(l, seg->ts_ns);
-        f = flow_insert(l->flows, key, side, list);
+        f = flow_insert(l->flows, key, client ? 0 : 1, list);
     }
     if (!f)
         return NULL;
@@ -534,10 +532,9 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
                        const struct tcp_segment *seg)
 {
     const struct reassembly *r = &l->reassembly;
-    int found;
+    int side;
     make_room(l, 0, seg->ts_ns);
-    struct flow *f = flow_find(l->flows, key, &found);
-    const int side = found;
+    struct flow *f = flow_find(l->flows, key, &side);
     if (!f || !plain_is(f, side, seg) || deadline_after(f->since_ns, l->idle_ns) <= r->now_ns) {
         any_segment(l, key, seg);
         return;
@@ -550,11 +547,11 @@ void lifecycle_segment(struct lifecycle *l, const struct flow_key *key,
         plain_deliver(r, f, &f->half[side], seg);
 }
 
-/* ---- the rest ---- */
-
 void lifecycle_ahead(struct lifecycle *l, const struct flow_key *key)
 {
-    struct flow *f = flow_ahead(l->flows, key);
+    const struct flow *f = flow_ahead(l->flows, key);
+    if (f && l->reassembly.now_ns >> TOUCH_SHIFT != f->since_ns >> TOUCH_SHIFT)
+        flow_ahead_move(l->flows, f);
     if (f && l->sink->ahead)
         l->sink->ahead(l->sink->ctx, &f->conn);
 }
@@ -607,8 +604,8 @@ void lifecycle_end_oldest(struct lifecycle *l)
 void lifecycle_fini(struct lifecycle *l)
 {
     for (int list = 0; l->flows && list < FLOW_LIST_COUNT; list++) {
-        struct flow *f = flow_oldest(l->flows, (enum flow_list)list);
-        for (; f; f = flow_newer(l->flows, f))
+        for (struct flow *f = flow_oldest(l->flows, (enum flow_list)list); f;
+             f = flow_newer(l->flows, f))
             reassembly_discard(&l->reassembly, f);
     }
     flow_free(l->flows);

@@ -110,6 +110,29 @@ Test(flow, told_ahead)
     flow_free(t);
 }
 
+/* Where two share a bucket, either is named. */
+Test(flow, told_ahead_though_it_is_second)
+{
+    enum { N = 64 };
+    struct flow_table *t = flow_new(N);
+    struct flow *flows[N];
+    unsigned named = 0;
+    for (uint32_t i = 0; i < N; i++)
+        flows[i] = insert(t, i, FLOW_OPEN);
+    for (uint32_t i = 0; i < N; i++) {
+        struct flow_key key = key_of(i, 4), absent = key_of(1000 + i, 4);
+        struct flow *g = flow_ahead(t, &key);
+        for (int call = 0; call < 8; call++) {
+            cr_assert(g == NULL || g == flows[i]);
+            named += g == flows[i];
+            g = flow_ahead(t, &absent);
+        }
+        cr_assert_null(g);
+    }
+    cr_assert(named > N * 3 / 4 && named < N, "%u: else it is third", named);
+    flow_free(t);
+}
+
 Test(flow, lists_keep_their_order)
 {
     struct flow_table *t = flow_new(16);
