@@ -334,23 +334,6 @@ static struct flow *flow_for(struct lifecycle *l, const struct flow_key *key,
 
 /* ---- one segment ---- */
 
-static void count(struct flow *f, int side, const struct tcp_segment *seg,
-                  const struct reassembly_verdict *v)
-{
-    const struct half *half = &f->half[side];
-    struct conn_counters *c = &f->conn.side[side];
-    bool copy = (seg->flags & TCP_SYN) && (half->flags & HALF_SYN) && seg->seq == half->isn;
-    c->packets++;
-    c->wire_bytes += seg->wire_bytes;
-    c->payload_bytes += v->fresh_bytes;
-    c->truncated_bytes += v->fresh_truncated;
-    c->retransmitted_packets += v->retransmitted || copy;
-    c->out_of_order_packets += v->out_of_order;
-    c->overlap_conflicts += v->conflict;
-    if (seg->ts_ns > f->conn.last_ns)
-        f->conn.last_ns = seg->ts_ns;
-}
-
 /* Microseconds from one time to a later one, as far as 32 bits go; any two time stamps. */
 static uint32_t between_us(int64_t from_ns, int64_t to_ns)
 {
@@ -506,7 +489,7 @@ static __attribute__((noinline)) void any_segment(struct lifecycle *l, const str
         return;
     struct reassembly_verdict v;
     reassembly_examine(f, side, seg, &v);
-    count(f, side, seg, &v);
+    reassembly_count(f, side, seg, &v);
     touch(l, f);
     tell_packet(l, f, side, seg, v.fresh_bytes);
     if ((seg->flags & TCP_SYN) && !(seg->flags & TCP_RST))

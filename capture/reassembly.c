@@ -404,6 +404,23 @@ void reassembly_examine(const struct flow *f, int side, const struct tcp_segment
     ret_verdict->useful = true;
 }
 
+void reassembly_count(struct flow *f, int side, const struct tcp_segment *seg,
+                      const struct reassembly_verdict *v)
+{
+    const struct half *half = &f->half[side];
+    struct conn_counters *c = &f->conn.side[side];
+    bool copy = (seg->flags & TCP_SYN) && (half->flags & HALF_SYN) && seg->seq == half->isn;
+    c->packets++;
+    c->wire_bytes += seg->wire_bytes;
+    c->payload_bytes += v->fresh_bytes;
+    c->truncated_bytes += v->fresh_truncated;
+    c->retransmitted_packets += v->retransmitted || copy;
+    c->out_of_order_packets += v->out_of_order;
+    c->overlap_conflicts += v->conflict;
+    if (seg->ts_ns > f->conn.last_ns)
+        f->conn.last_ns = seg->ts_ns;
+}
+
 /* ---- accept ---- */
 
 /* Delivers a segment that begins at or before half->next, in turns with what is held. Returns false

@@ -40,6 +40,10 @@ struct reassembly_verdict {
 void reassembly_examine(const struct flow *f, int side, const struct tcp_segment *seg,
                         struct reassembly_verdict *ret_verdict);
 
+/* Adds a segment, as it was examined, to the counters of its side. */
+void reassembly_count(struct flow *f, int side, const struct tcp_segment *seg,
+                      const struct reassembly_verdict *v);
+
 /* Delivers or holds what examine found useful, in the state that it was examined in. */
 void reassembly_accept(struct reassembly *r, struct flow *f, int side,
                        const struct tcp_segment *seg);
