@@ -8,9 +8,10 @@
 
 /*
  * Packets that lie in memory together, from the source to the last who looks at them: what a
- * thread takes at a time. A batch owns the bytes of its packets; it is filled by source_batch(),
- * decoded by front_batch(), and stays as it is until it is filled again or freed. It knows nothing
- * of threads: who hands it on does so with everything that was written before.
+ * thread takes at a time. A batch owns the bytes of its packets, unless its source lends them
+ * (source_lend()); it is filled by source_batch(), decoded by front_batch(), and stays as it is
+ * until it is filled again or freed. It knows nothing of threads: who hands it on does so with
+ * everything that was written before.
  *
  * Memory: BATCH_MEMORY_BYTES and the two arrays. Beyond that, until it is filled again, a frame
  * longer than BATCH_BYTES, which is then the only one; and datagrams put together from fragments,
@@ -21,6 +22,7 @@
 #define BATCH_PACKETS      1024
 #define BATCH_BYTES        262144 /* of frames: they stay in the second level cache */
 #define BATCH_PAGE_BYTES   4096
+#define BATCH_LINE_BYTES   64 /* of a cache, on the usual processors */
 #define BATCH_SHARDS_MAX   256
 #define BATCH_END          UINT16_MAX
 #define BATCH_MEMORY_BYTES (BATCH_BYTES + 2 * BATCH_PAGE_BYTES)
@@ -35,7 +37,7 @@ enum batch_kind {
 /* What the headers of a packet say. */
 struct batch_segment {
     struct flow_key key;
-    struct tcp_segment segment; /* its bytes lie in the batch */
+    struct tcp_segment segment; /* its bytes are the packet's */
     uint64_t number;            /* of the packet */
     int64_t now_ns;             /* latest time of all packets up to this one: the clock */
     uint16_t next;              /* of the same shard and not BATCH_NOTHING, in the batch; BATCH_END:
@@ -55,6 +57,8 @@ struct batch {
     struct batch_segment *segments;   /* the same, once decoded */
     uint16_t first[BATCH_SHARDS_MAX]; /* by shard, once decoded: of the chain of `next` */
     uint16_t first_tick;
+    uint32_t ahead_lines; /* for each packet, see batch_fetch(); 0: nothing */
+    uintptr_t ahead;      /* where they begin */
     /* ---- private */
     uint8_t *memory;            /* BATCH_MEMORY_BYTES, on a page's boundary */
     uint32_t used;              /* of it, from its beginning on */
@@ -64,6 +68,16 @@ struct batch {
 /* NULL: out of memory. */
 struct batch *batch_new(void);
 void batch_free(struct batch *b); /* NULL is allowed */
+
+/* To be called for each packet of a batch whose bytes are lent, when it is worked on, by the thread
+ * that works on them all: has that processor fetch a part of what the next batch will be made of.
+ * at: what the call for the packet before returned, or b->ahead. No address is too bad for it. */
+static inline uintptr_t batch_fetch(const struct batch *b, uintptr_t at)
+{
+    for (uint32_t i = 0; i < b->ahead_lines; i++, at += BATCH_LINE_BYTES)
+        __builtin_prefetch((const void *)at, 0, 2);
+    return at;
+}
 
 /* ---- for the source and the front */
 

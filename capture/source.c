@@ -409,6 +409,12 @@ int source_batch(struct source *s, struct batch *b, uint32_t max_packets)
     return s->live && broken(s) ? ERR_INTERRUPTED : result;
 }
 
+void source_lend(struct source *s)
+{
+    if (s->file_count == 1)
+        source_file_lend(&s->files[0]);
+}
+
 void source_break(struct source *s)
 {
     atomic_store_explicit(&s->pool.broken, true, memory_order_relaxed);

@@ -73,6 +73,12 @@ int source_open_live(const char *interface, const char *filter,
  * source_status().cut), ERR_NOMEM; then the batch is empty. */
 int source_batch(struct source *s, struct batch *b, uint32_t max_packets);
 
+/* To be called before the first source_batch() by who is done with the packets of a batch when it
+ * asks for the next one: their bytes may then be the file's own, which are given back by that call
+ * and by source_close(). Whatever else writes to the file changes them; where it is cut short while
+ * they are looked at they are zeros, and that counts as a file that is cut. */
+void source_lend(struct source *s);
+
 /* Makes a source_batch() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
  */
 void source_break(struct source *s);

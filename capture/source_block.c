@@ -4,7 +4,13 @@
  * and without a call of stdio for each: a third of the time of libpcap's loop for a file, a
  * twentieth for a pipe.
  *
- * Blocks of the stream are read straight into the memory of batches, of a file that is not
+ * A file that is lent (source_stream_lend()) is not even read: blocks are windows of the file. They
+ * are smaller, so that what the next one needs can be fetched into the second level cache beside
+ * this one, evenly while its packets are worked on: to bring bytes in takes as long as to copy
+ * them, unless something is done meanwhile. A record that is longer than a window, and the end of
+ * the file, are read.
+ *
+ * Else blocks of the stream are read straight into the memory of batches, of a file that is not
  * compressed to the same place of a page as in the file, which the system copies fastest. The
  * beginning of a record that a block cuts is given back to the stream and comes first in the next
  * one. How much is read at once follows how much was taken of it, so that streams of small records
@@ -23,6 +29,7 @@
 #define DATA_BYTES 262144 /* of a record: libpcap's maximum for the usual link types */
 #define HEAD_BYTES 16     /* of a record of pcap */
 #define FILE_BYTES 24     /* header of a pcap file */
+#define LENT_BYTES 65536  /* of a file at once; twice as much is slower */
 #define PAGE_BYTES BATCH_PAGE_BYTES
 #define RECORD_BYTES                                                                               \
     (BATCH_MEMORY_BYTES - PAGE_BYTES) /* a block holds that, wherever it begins                    \
@@ -38,8 +45,7 @@ enum look {
 
 static uint32_t load(const struct source_block *r, const uint8_t *p)
 {
-    uint32_t value;
-    memcpy(&value, p, sizeof(value));
+    uint32_t value = source_file_load32(p);
     return r->swapped ? __builtin_bswap32(value) : value;
 }
 
@@ -98,19 +104,39 @@ static void leave_block(struct source_block *r)
     r->block = r->at = r->end = NULL;
 }
 
+/* Takes a block of the file itself that begins with a whole record, if it can. */
+static bool borrow(struct source_block *r)
+{
+    uint32_t record;
+    const uint8_t *bytes;
+    size_t n = source_stream_borrow(r->stream, LENT_BYTES, &bytes);
+    if (n == 0)
+        return false;
+    r->block = r->at = bytes;
+    r->end = bytes + n;
+    if (look(r, &record) == LOOK_WHOLE)
+        return true;
+    leave_block(r);
+    return false;
+}
+
 bool source_block_load(struct source_block *r, uint8_t *memory)
 {
     uint32_t record;
     enum look next = r->odd ? LOOK_ODD : LOOK_CUT;
+    r->lent = next == LOOK_CUT && borrow(r);
+    if (r->lent)
+        return true;
     const uint8_t *limit = memory + r->block_bytes;
-    r->block = r->at = r->end = memory + source_stream_place(r->stream);
+    uint8_t *end = memory + source_stream_place(r->stream);
+    r->block = r->at = r->end = end;
     while (next == LOOK_CUT) {
-        if (r->end >= limit) /* a longer record than those before */
+        if (end >= limit) /* a longer record than those before */
             limit = memory + BATCH_MEMORY_BYTES;
-        ssize_t got = source_stream_read(r->stream, r->end, (size_t)(limit - r->end));
+        ssize_t got = source_stream_read(r->stream, end, (size_t)(limit - end));
         if (got <= 0)
             break;
-        r->end += got;
+        r->end = end += got;
         next = look(r, &record);
     }
     if (next == LOOK_WHOLE)
@@ -159,8 +185,12 @@ bool source_block_next(struct source_block *r, struct packet *ret_packet)
     return r->ng ? next_pcapng(r, ret_packet) : next_pcap(r, ret_packet);
 }
 
-void source_block_unload(struct source_block *r, bool more)
+bool source_block_unload(struct source_block *r, bool more)
 {
+    if (r->lent) {
+        leave_block(r);
+        return !source_stream_lapsed(r->stream);
+    }
     uint32_t taken = (uint32_t)(r->at - r->block);
     uint32_t pages = r->block_bytes + r->block_bytes / 4;
     if (more) /* and some for records that are a little longer */
@@ -168,6 +198,21 @@ void source_block_unload(struct source_block *r, bool more)
     pages = (pages + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     r->block_bytes = pages < BATCH_BYTES ? pages : BATCH_BYTES;
     leave_block(r);
+    return true;
+}
+
+void source_block_ahead(struct source_block *r, struct batch *b)
+{
+    if (!r->lent)
+        return;
+    const struct packet *last = &b->packets[b->count - 1];
+    uintptr_t from = (uintptr_t)last->data + last->captured_bytes;
+    uintptr_t to = from + LENT_BYTES + PAGE_BYTES;
+    if (r->fetched > from && r->fetched < to)
+        from = r->fetched;
+    b->ahead = from;
+    b->ahead_lines = (uint32_t)((to - from) / BATCH_LINE_BYTES / b->count) + 1;
+    r->fetched = from + (uintptr_t)b->count * b->ahead_lines * BATCH_LINE_BYTES;
 }
 
 void source_block_end(struct source_block *r)

@@ -2,7 +2,7 @@
 #ifndef CAPTURE_SOURCE_BLOCK_H
 #define CAPTURE_SOURCE_BLOCK_H
 
-#include "capture/packet.h"
+#include "capture/batch.h"
 #include "source_stream.h"
 #include <pcap/pcap.h>
 
@@ -18,22 +18,25 @@ struct source_pcapng;
 struct source_block {
     struct source_stream *stream; /* NULL: not in use */
     struct source_pcapng *ng;     /* NULL: it is pcap */
-    uint8_t *block;               /* borrowed memory, while a block is read */
-    uint8_t *at, *end;            /* in the block: bytes that were not given out yet */
+    const uint8_t *block;         /* borrowed memory, while a block is read */
+    const uint8_t *at, *end;      /* in the block: bytes that were not given out yet */
+    uintptr_t fetched;            /* up to there batches were told to fetch what is lent */
     uint32_t block_bytes;         /* how much to read at once: whole pages */
     uint32_t max_bytes;           /* of a record's data */
     uint32_t unit_ns;             /* of a record's fraction of a second */
     bool swapped;                 /* its header is in the other byte order */
     bool odd;                     /* what comes next is not the usual case */
+    bool lent;                    /* the block lies in the file itself */
 };
 
 /* Begins behind the file header that pcap has read from the stream, which is the only one; unless
  * it is no such file: then it is not in use afterwards. */
 void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
 
-/* Reads a block to memory, BATCH_MEMORY_BYTES on a page's boundary, that begins with a whole
- * record (of pcapng perhaps without a packet); waits no longer than until there is one. False: what
- * comes is not the usual case, or cannot be read. */
+/* Reads a block that begins with a whole record (of pcapng perhaps without a packet); waits no
+ * longer than until there is one. It is in memory, BATCH_MEMORY_BYTES on a page's boundary, or in
+ * the file itself, if the stream lends. False: what comes is not the usual case, or cannot be read.
+ */
 bool source_block_load(struct source_block *r, uint8_t *memory);
 
 /* The next record of the block, without its number and link type; its data is the block's. False:
@@ -41,8 +44,11 @@ bool source_block_load(struct source_block *r, uint8_t *memory);
 bool source_block_next(struct source_block *r, struct packet *ret_packet);
 
 /* Leaves the block, and what was not given out to the next one. more: there was more to give than
- * was wanted. */
-void source_block_unload(struct source_block *r, bool more);
+ * was wanted. False: the block was lent and has lapsed, nothing of it counts. */
+bool source_block_unload(struct source_block *r, bool more);
+
+/* Tells the batch, which has packets of the block that was left, what to fetch ahead. */
+void source_block_ahead(struct source_block *r, struct batch *b);
 
 /* Gives up, no block being read: pcap reads what was not given out. */
 void source_block_end(struct source_block *r);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The block reader gives what libpcap alone gives, of a file and of a pipe. */
+/* The block reader gives what libpcap alone gives, of a file, by reading or in place, and of a
+ * pipe.
+ */
 #define _GNU_SOURCE 1 /* memfd_create() */
 #include "capture/source_internal.h"
 #include <assert.h>
@@ -62,7 +64,7 @@ static void same_packets(struct source *s, struct source *t, uint32_t max_packet
     batch_free(b);
 }
 
-static void compare(const uint8_t *data, size_t n, bool piped)
+static void compare(const uint8_t *data, size_t n, bool piped, bool lent)
 {
     char error[SOURCE_ERROR_BYTES], path[32];
     struct source *s = NULL, *t = NULL;
@@ -74,6 +76,8 @@ static void compare(const uint8_t *data, size_t n, bool piped)
     int other = source_open_stream(file, error, &t);
     assert((result == 0) == (other == 0));
     if (result == 0) {
+        if (lent)
+            source_lend(s);
         same_packets(s, t, n % 3 == 0 ? 2 : 0);
         same_status(s, t);
     }
@@ -89,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                             (data[0] & 0xf0) == 0x50);
     if (n == 0 || n > PIPE_BYTES || coded)
         return 0;
-    compare(data, n, false);
-    compare(data, n, true);
+    compare(data, n, false, false);
+    compare(data, n, false, true);
+    compare(data, n, true, false);
     return 0;
 }
