@@ -133,6 +133,19 @@ static void remember(struct tracker *t, const struct channel *ch, const struct c
         table_touch(t->endpoints, entry);
 }
 
+/* A connection mostly asks for one path only: then no key is made. */
+static inline void remember_path(struct tracker *t, const struct channel *ch)
+{
+    struct channel_path *known = tracker_near(t, ch->key.conn_id)->path;
+    if (known && known->path_hash == ch->path_hash && known->shared == 0 &&
+        memcmp(&known->server, &ch->server, sizeof(known->server)) == 0) {
+        table_touch(t->endpoints, known);
+        return;
+    }
+    struct channel_path key = path_of(ch);
+    remember(t, ch, &key);
+}
+
 /* Remembers a gateway: a server that speaks MCP and other JSON-RPC on one connection. */
 static void note_shared(struct tracker *t, const struct channel *ch,
                         const struct tracker_link *link)
@@ -150,10 +163,8 @@ static void promote(struct tracker *t, struct channel *ch)
         link->mcp = true;
         note_shared(t, ch, link);
     }
-    if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch)) {
-        struct channel_path key = path_of(ch);
-        remember(t, ch, &key);
-    }
+    if (ch->method == HTTP_METHOD_POST && channel_certain(ch) && !ch->known_path && has_path(ch))
+        remember_path(t, ch);
     if (ch->status >= 400)
         emit_status(t, ch);
     tell_masks(t, ch);
