@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 8 /* a power of two; the index has twice as many places */
+#define TEXT_USUAL 32 /* bytes, with what is between it and the block */
+#define FIRST_ROOM 8  /* a power of two; the index has twice as many places */
 
 void labels_init(struct labels *l, uint32_t max, uint16_t value_bytes, enum limit_id limit,
                  struct budget *budget)
@@ -137,6 +138,21 @@ static __attribute__((noinline)) struct label *get_new(struct labels *l, const c
     }
     struct label *label = find(l, text, n, &at);
     return label ? label : add(l, text, n, at);
+}
+
+void labels_ahead(struct labels_ahead *latest, const struct labels *l, const char *text, size_t n)
+{
+    const struct labels *before = latest->of;
+    uint32_t hash = hash_of(l, text, n < LABELS_TEXT_BYTES ? n : LABELS_TEXT_BYTES);
+    if (l->index)
+        __builtin_prefetch(&l->index[hash & l->index_mask]);
+    const char *label = NULL;
+    if (before && before->index)
+        label = (const char *)before->index[latest->hash & before->index_mask];
+    size_t bytes = label ? sizeof(struct label) + TEXT_USUAL + before->value_bytes : 0;
+    for (size_t at = 0; at < bytes; at += 64) /* lines of the cache */
+        __builtin_prefetch(label + at, 1);
+    *latest = (struct labels_ahead){l, hash};
 }
 
 /* Labels are clean, so a text that equals one needs no look at its bytes. */

@@ -56,6 +56,16 @@ struct label *labels_get(struct labels *l, const char *text, size_t n);
 struct label *labels_get_joined(struct labels *l, const char *text, size_t n,
                                 struct label **ret_also);
 
+/* A text that was asked for ahead last. */
+struct labels_ahead {
+    const struct labels *of; /* NULL: none */
+    uint32_t hash;
+};
+
+/* The text may be looked up soon: what that needs is brought into the caches, the label and its
+ * block when the next text is asked for. */
+void labels_ahead(struct labels_ahead *latest, const struct labels *l, const char *text, size_t n);
+
 /* Frees all; release, if not NULL, is called for each block first. */
 void labels_fini(struct labels *l, void (*release)(void *value));
 

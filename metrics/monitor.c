@@ -288,6 +288,8 @@ static void on_message(void *ctx, const struct event_message *e)
     struct monitor *m = ctx;
     struct tables_server *s = mcp_server(m, &e->origin);
     count_speaker(m, s, e);
+    if (e->message->kind == MESSAGE_REQUEST)
+        protocol_ahead(&s->t.protocol, &m->ahead, e);
     protocol_message(&s->t.protocol, e);
     if (!m->rows || e->redelivered)
         return;

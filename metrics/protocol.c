@@ -59,13 +59,6 @@ void protocol_join(struct protocol *p, struct protocol *whole)
         p->names[i].whole = &whole->names[i];
 }
 
-/* A joined label stays what it is, so it need not be looked up again. */
-static void note_joined(struct label **place, struct label *label)
-{
-    if (place && label && label->whole)
-        *place = label;
-}
-
 /* The message type of a response; both kinds are told apart however long the method is. */
 static size_t response_type(const struct event_message *e, char text[LABELS_TEXT_BYTES])
 {
@@ -79,11 +72,10 @@ static size_t response_type(const struct event_message *e, char text[LABELS_TEXT
     return n + tail;
 }
 
-static void count_type(const struct label *label, const struct message *m)
+static void count_type(struct protocol_type *row, const struct message *m)
 {
-    if (!label || m->kind >= PROTOCOL_KINDS || m->dir >= DIR_COUNT)
+    if (!row || m->kind >= PROTOCOL_KINDS || m->dir >= DIR_COUNT)
         return;
-    struct protocol_type *row = label->value;
     row->at[m->kind][m->dir].count++;
     row->at[m->kind][m->dir].bytes += m->bytes;
 }
@@ -100,14 +92,25 @@ static struct label *type_label(struct protocol *p, const struct event_message *
     return labels_get_joined(&p->types, type, n, ret_also);
 }
 
-/* Where the label of a method of the list is noted. */
-static struct label **type_place(struct protocol *p, const struct event_message *e)
+/* Where the row of a method of the list is noted. */
+static struct protocol_type **type_place(struct protocol *p, const struct event_message *e)
 {
     static const uint8_t column[PROTOCOL_KINDS] = {[MESSAGE_RESULT] = 1, [MESSAGE_ERROR] = 2};
     if (e->number == METHOD_NONE || e->number >= METHOD_OTHER || e->message->squirrel ||
         e->message->kind >= PROTOCOL_KINDS)
         return NULL;
     return &p->type_of[e->number][column[e->message->kind]];
+}
+
+/* A joined label stays what it is, so it need not be looked up again. */
+static __attribute__((noinline)) void
+count_new_type(struct protocol *p, const struct event_message *e, struct protocol_type **place)
+{
+    struct label *also, *label = type_label(p, e, &also);
+    if (place && label && label->whole)
+        *place = label->value;
+    count_type(label ? label->value : NULL, e->message);
+    count_type(also ? also->value : NULL, e->message);
 }
 
 void protocol_message(struct protocol *p, const struct event_message *e)
@@ -120,13 +123,11 @@ void protocol_message(struct protocol *p, const struct event_message *e)
     p->late_responses += e->late;
     if (e->origin.transport < TRANSPORT_COUNT)
         p->transports[e->origin.transport].messages++;
-    struct label **place = type_place(p, e), *label = place ? *place : NULL, *also = NULL;
-    if (!label) {
-        label = type_label(p, e, &also);
-        note_joined(place, label);
-    }
-    count_type(label, e->message);
-    count_type(also, e->message);
+    struct protocol_type **place = type_place(p, e), *row = place ? *place : NULL;
+    if (row)
+        count_type(row, e->message);
+    else
+        count_new_type(p, e, place);
 }
 
 static bool has_latency(const struct event_exchange *e)
@@ -176,24 +177,38 @@ static void count_call(const struct protocol *p, const struct label *label,
         record(p, &row->latency, whole ? &whole->latency : NULL, e->latency_ns);
 }
 
+/* The names of a kind; NULL: it has none. */
+static inline struct labels *names_of(struct protocol *p, enum method_name kind)
+{
+    switch (kind) {
+    case METHOD_NAME_TOOL:
+        return &p->names[PROTOCOL_TOOLS];
+    case METHOD_NAME_RESOURCE:
+        return &p->names[PROTOCOL_RESOURCES];
+    case METHOD_NAME_PROMPT:
+        return &p->names[PROTOCOL_PROMPTS];
+    case METHOD_NAME_NONE:
+        break;
+    }
+    return NULL;
+}
+
+void protocol_ahead(struct protocol *p, struct labels_ahead *latest, const struct event_message *e)
+{
+    size_t n;
+    const char *name = message_text(e->message, MESSAGE_TEXT_NAME, &n);
+    struct labels *names = n > 0 ? names_of(p, method_info(e->number)->name) : NULL;
+    if (names)
+        labels_ahead(latest, names, name, n);
+}
+
 static void count_name(struct protocol *p, const struct event_exchange *e)
 {
-    enum protocol_names which = PROTOCOL_NAMES;
-    switch (e->name_kind) {
-    case METHOD_NAME_TOOL:
-        which = PROTOCOL_TOOLS;
-        break;
-    case METHOD_NAME_RESOURCE:
-        which = PROTOCOL_RESOURCES;
-        break;
-    case METHOD_NAME_PROMPT:
-        which = PROTOCOL_PROMPTS;
-        break;
-    case METHOD_NAME_NONE:
+    struct labels *names = names_of(p, e->name_kind);
+    if (!names)
         return;
-    }
     struct label *also,
-        *label = labels_get_joined(&p->names[which], e->name, e->name ? e->name_len : 0, &also);
+        *label = labels_get_joined(names, e->name, e->name ? e->name_len : 0, &also);
     count_call(p, label, e);
     count_call(p->whole, also, e);
 }
@@ -222,7 +237,8 @@ void protocol_exchange(struct protocol *p, const struct event_exchange *e)
     struct label *label = place ? *place : NULL, *also = NULL;
     if (!label) {
         label = labels_get_joined(&p->latencies, e->method, e->method_len, &also);
-        note_joined(place, label);
+        if (place && label && label->whole)
+            *place = label;
     }
     count_latency(p, label, e);
     count_latency(p->whole, also, e);

@@ -59,9 +59,9 @@ struct protocol {
     struct labels errors;                /* struct protocol_count */
     struct labels versions;              /* struct protocol_count: sessions */
     struct labels names[PROTOCOL_NAMES]; /* struct protocol_name */
-    /* Labels of types and latencies that are joined to those of the whole, by method of the list:
-     * of the method itself, with ":result" and with ":error". NULL: not known to be. */
-    struct label *type_of[METHOD_OTHER][PROTOCOL_TYPES];
+    /* Of types and latencies that are joined to those of the whole, by method of the list: of the
+     * method itself, with ":result" and with ":error". NULL: not known to be. */
+    struct protocol_type *type_of[METHOD_OTHER][PROTOCOL_TYPES];
     struct label *latency_of[METHOD_OTHER];
     struct labels operations[PROTOCOL_OPERATION_KINDS]; /* struct protocol_operation, by method and,
                                                            behind a space, name */
@@ -94,6 +94,9 @@ void protocol_join(struct protocol *p, struct protocol *whole);
  * of it has. False: out of memory. */
 bool protocol_add_whole(struct protocol *sum, const struct protocol *whole);
 bool protocol_add_part(struct protocol *sum, const struct protocol *part);
+
+/* A request: what will count its exchange is asked for ahead, see labels_ahead(). */
+void protocol_ahead(struct protocol *p, struct labels_ahead *latest, const struct event_message *e);
 
 /* Each counts one event. */
 void protocol_message(struct protocol *p, const struct event_message *e);

@@ -65,6 +65,7 @@ struct monitor {
     struct tables total;                /* its protocol: what was not counted at a server for it */
     struct table *by_endpoint;          /* struct endpoint to index */
     struct table *past_speakers;        /* connections that carried MCP and are over, by id */
+    struct labels_ahead ahead;          /* of all names of servers */
     void *latest_server;                /* entry of by_endpoint that was found last, or NULL */
     struct table *rows;                 /* NULL: connections are not tracked */
 };
