@@ -253,6 +253,7 @@ void front_batch(struct front *f, struct batch *b)
     const struct packet *p = b->packets;
     struct batch_segment *s = b->segments;
     uint32_t n = b->count;
+    assert(f->shards >= 1);
     for (uint32_t k = 0; k < f->shards; k++)
         end[k] = &b->first[k];
     count(&f->counters, p, n);
