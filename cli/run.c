@@ -6,6 +6,7 @@
  * One random key serves all hash tables: nothing that is printed depends on it.
  */
 #include "run.h"
+#include "base/heap.h"
 #include "dissect/tracker.h"
 #include "metrics/event_line.h"
 #include "metrics/report.h"
@@ -26,6 +27,10 @@ struct run {
     struct record_sink records;
     struct limits_caps caps;
     struct limits_hit hit; /* of tracker and monitor */
+    struct heap heap;
+    /* Are asked for: memory is not limited, and one thread has all of the heap. With more it is
+     * little faster, and takes more memory. */
+    bool large_pages;
 };
 
 /* The tee: every event goes to the tables first, then to the front end's listener. */
@@ -62,7 +67,10 @@ static const struct event_sink *make_sink(struct run *r, const struct run_config
 
 static void take_record(void *ctx, struct record *record)
 {
-    const struct record_sink *tracker = tracker_record_sink(((struct run *)ctx)->tracker);
+    struct run *r = ctx;
+    const struct record_sink *tracker = tracker_record_sink(r->tracker);
+    if (record->type == RECORD_CONN && r->large_pages)
+        heap_look(&r->heap);
     tracker->record(tracker->ctx, record);
 }
 
@@ -71,6 +79,8 @@ static bool build(struct run *r, const struct run_config *config)
     struct hash_key key;
     hash_key_random(&key);
     r->caps = limits_constants;
+    r->large_pages = config->memory_bytes == 0 && stages_thread_count(config->threads) == 1;
+    heap_init(&r->heap);
     if (config->memory_bytes > 0) {
         limits_within(config->memory_bytes, &r->caps);
 #ifdef M_ARENA_MAX
