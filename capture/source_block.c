@@ -4,11 +4,11 @@
  * and without a call of stdio for each: a third of the time of libpcap's loop for a file, a
  * twentieth for a pipe.
  *
- * A file that is lent (source_stream_lend()) is not even read: blocks are windows of the file. They
- * are smaller, so that what the next one needs can be fetched into the second level cache beside
- * this one, evenly while its packets are worked on: to bring bytes in takes as long as to copy
- * them, unless something is done meanwhile. A record that is longer than a window, and the end of
- * the file, are read.
+ * A file that is lent (source_stream_lend()) is not even read: blocks are windows of the file, cut
+ * as those that are read, since a batch is what caps are counted for. What the next one needs is
+ * fetched into the second level cache beside this one, evenly while its packets are worked on: to
+ * bring bytes in takes as long as to copy them, unless something is done meanwhile. The end of the
+ * file is read.
  *
  * Else blocks of the stream are read straight into the memory of batches, of a file that is not
  * compressed to the same place of a page as in the file, which the system copies fastest. The
@@ -29,7 +29,6 @@
 #define DATA_BYTES 262144 /* of a record: libpcap's maximum for the usual link types */
 #define HEAD_BYTES 16     /* of a record of pcap */
 #define FILE_BYTES 24     /* header of a pcap file */
-#define LENT_BYTES 65536  /* of a file at once; twice as much is slower */
 #define PAGE_BYTES BATCH_PAGE_BYTES
 #define RECORD_BYTES                                                                               \
     (BATCH_MEMORY_BYTES - PAGE_BYTES) /* a block holds that, wherever it begins                    \
@@ -104,19 +103,24 @@ static void leave_block(struct source_block *r)
     r->block = r->at = r->end = NULL;
 }
 
-/* Takes a block of the file itself that begins with a whole record, if it can. */
+/* Takes a block of the file itself that begins with a whole record, if it can: the same bytes as
+ * would be read. */
 static bool borrow(struct source_block *r)
 {
-    uint32_t record;
+    uint32_t record, room = r->block_bytes;
+    size_t place = source_stream_place(r->stream), n;
     const uint8_t *bytes;
-    size_t n = source_stream_borrow(r->stream, LENT_BYTES, &bytes);
-    if (n == 0)
-        return false;
-    r->block = r->at = bytes;
-    r->end = bytes + n;
-    if (look(r, &record) == LOOK_WHOLE)
-        return true;
-    leave_block(r);
+    while ((n = source_stream_borrow(r->stream, room - place, &bytes)) > 0) {
+        r->block = r->at = bytes;
+        r->end = bytes + n;
+        enum look next = look(r, &record);
+        if (next == LOOK_WHOLE)
+            return true;
+        leave_block(r);
+        if (next == LOOK_ODD || room == BATCH_MEMORY_BYTES)
+            return false;
+        room = BATCH_MEMORY_BYTES;
+    }
     return false;
 }
 
@@ -187,10 +191,6 @@ bool source_block_next(struct source_block *r, struct packet *ret_packet)
 
 bool source_block_unload(struct source_block *r, bool more)
 {
-    if (r->lent) {
-        leave_block(r);
-        return !source_stream_lapsed(r->stream);
-    }
     uint32_t taken = (uint32_t)(r->at - r->block);
     uint32_t pages = r->block_bytes + r->block_bytes / 4;
     if (more) /* and some for records that are a little longer */
@@ -198,7 +198,7 @@ bool source_block_unload(struct source_block *r, bool more)
     pages = (pages + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     r->block_bytes = pages < BATCH_BYTES ? pages : BATCH_BYTES;
     leave_block(r);
-    return true;
+    return !r->lent || !source_stream_lapsed(r->stream);
 }
 
 void source_block_ahead(struct source_block *r, struct batch *b)
@@ -207,7 +207,7 @@ void source_block_ahead(struct source_block *r, struct batch *b)
         return;
     const struct packet *last = &b->packets[b->count - 1];
     uintptr_t from = (uintptr_t)last->data + last->captured_bytes;
-    uintptr_t to = from + LENT_BYTES + PAGE_BYTES;
+    uintptr_t to = from + r->block_bytes + PAGE_BYTES;
     if (r->fetched > from && r->fetched < to)
         from = r->fetched;
     b->ahead = from;
