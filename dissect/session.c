@@ -129,7 +129,7 @@ struct session *session_get(struct tracker *t, const struct session_key *key,
         table_touch(t->sessions, s);
         return s;
     }
-    void *entry;
+    void *entry = NULL;
     int added = 1;
     if (!is_new(key, ch)) {
         uint64_t hash = hash_of(t, key);
