@@ -11,9 +11,12 @@
 #include "text.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
+#include "json_scalar.h"
 #include "rpc_memo.h"
 #include <stddef.h>
 #include <string.h>
+
+#define SCALAR_BYTES 16
 
 void text_finding(const struct text *t, enum finding what, uint64_t amount)
 {
@@ -126,12 +129,38 @@ bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
     const struct transport_env *env = t->tc->env;
     struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
     struct record r;
-    if (t->dialect != TEXT_RPC || !env->texts || !transport_may_take(env))
+    if (n == 0 || *bytes != '{' || t->dialect != TEXT_RPC || !env->texts ||
+        !transport_may_take(env))
         return false;
     size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
     if (known == 0 || !is_blank(bytes + known, n - known))
         return false;
     tell(t, &r, false);
+    return true;
+}
+
+/* Nothing that JSON knows, nor blanks or a byte order mark, begins with this. */
+static bool begins_nothing(uint8_t c)
+{
+    return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !strchr("{[\"-tfn", c);
+}
+
+bool text_scalar(const struct text *t, const uint8_t *bytes, size_t n)
+{
+    uint8_t scalar[SCALAR_BYTES + 1];
+    if (n == 0 || t->dialect != TEXT_RPC || !transport_may_take(t->tc->env))
+        return false;
+    if (begins_nothing(*bytes)) {
+        text_finding(t, FINDING_MALFORMED_JSON, 1);
+        return true;
+    }
+    if (n > SCALAR_BYTES || *bytes == '"')
+        return false;
+    memcpy(scalar, bytes, n);
+    scalar[n] = '\n'; /* a number is whole with what follows it */
+    if (json_scalar_behind(scalar, scalar + n + 1) != scalar + n)
+        return false;
+    text_finding(t, FINDING_NOT_JSONRPC, 1);
     return true;
 }
 

@@ -58,6 +58,10 @@ bool text_begin(struct text *t, bool hold);
  * these n > 0 bytes and came before: tells its message, as they would. False: nothing was done. */
 bool text_whole(struct text *t, const uint8_t *bytes, size_t n);
 
+/* The same for a text that is a short number or literal, or cannot be JSON by its first byte: tells
+ * what it lacks. */
+bool text_scalar(const struct text *t, const uint8_t *bytes, size_t n);
+
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;
  * text_end() tells so. */
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n);

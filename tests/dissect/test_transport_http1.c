@@ -192,6 +192,75 @@ Test(transport_http1, kinds_of_events)
                      "1 < sse:unfinished_event\n1 end complete\n");
 }
 
+/* Texts that are told by their few bytes, and such as are like them. */
+Test(transport_http1, events_of_few_bytes)
+{
+    static const char *const texts[] = {
+        "1",
+        "-0",
+        "0",
+        "01",
+        "-",
+        "12.5",
+        "12.",
+        "1e5",
+        "123456789012345678",
+        "true",
+        "tru",
+        "null",
+        "nul",
+        "nullx",
+        "x",
+        "}",
+        "]",
+        ":",
+        ",",
+        "'",
+        "\"a\"",
+        "\"",
+        "1 ",
+        "1 2",
+        "1,",
+        "{}",
+        "[]",
+        "[1]",
+        "+1",
+        "NaN",
+        ".5",
+        "-x",
+        "\x7f",
+        "\xef\xbb\xbf"
+        "1",
+        "\xc3\xa4",
+        "false",
+        "1.5e",
+        "\t1",
+        "{",
+        "",
+    };
+    static char event[COUNT(texts)][64];
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        snprintf(event[i], sizeof(event[i]), "data: %s\n\ndata:%s\r\n\r\nid: 7\ndata:%s\n\n",
+                 texts[i], texts[i], texts[i]);
+        struct segment segments[] = {
+            C2S("GET /sse HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"),
+            S2C("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"),
+            S2C("event: endpoint\ndata: /messages\n\n"),
+            S2C(""),
+        };
+        segments[3].text = event[i];
+        const char *log = talk(segments, COUNT(segments), false);
+        bool number = strcmp(texts[i], "1") == 0, none = strcmp(texts[i], "x") == 0;
+        if (number)
+            cr_expect(strstr(log, "1 < parse:not_jsonrpc\n1 < parse:not_jsonrpc\n1 event id\n"),
+                      "%s", log);
+        if (none)
+            cr_expect(strstr(log, "1 < parse:malformed_json\n1 < parse:malformed_json\n1 < "
+                                  "parse:malformed_json\n"),
+                      "%s", log);
+    }
+}
+
 Test(transport_http1, relative_endpoints)
 {
     static const struct segment segments[] = {
