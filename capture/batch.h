@@ -2,6 +2,7 @@
 #ifndef CAPTURE_BATCH_H
 #define CAPTURE_BATCH_H
 
+#include "base/cache.h"
 #include "capture/flow.h"
 #include "capture/packet.h"
 #include "capture/tcp.h"
@@ -22,7 +23,6 @@
 #define BATCH_PACKETS      1024
 #define BATCH_BYTES        262144 /* of frames: they stay in the second level cache */
 #define BATCH_PAGE_BYTES   4096
-#define BATCH_LINE_BYTES   64 /* of a cache, on the usual processors */
 #define BATCH_SHARDS_MAX   256
 #define BATCH_END          UINT16_MAX
 #define BATCH_MEMORY_BYTES (BATCH_BYTES + 2 * BATCH_PAGE_BYTES)
@@ -74,7 +74,7 @@ void batch_free(struct batch *b); /* NULL is allowed */
  * at: what the call for the packet before returned, or b->ahead. No address is too bad for it. */
 static inline uintptr_t batch_fetch(const struct batch *b, uintptr_t at)
 {
-    for (uint32_t i = 0; i < b->ahead_lines; i++, at += BATCH_LINE_BYTES)
+    for (uint32_t i = 0; i < b->ahead_lines; i++, at += CACHE_LINE_BYTES)
         __builtin_prefetch((const void *)at, 0, 2);
     return at;
 }

@@ -12,6 +12,7 @@
  * A burst of packets of one connection is found at once: the latest flow is tried first.
  */
 #include "capture/flow.h"
+#include "base/cache.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,11 +182,8 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
 
 static inline void fetch(const struct flow_table *t, uint32_t index)
 {
-    if (index == NONE)
-        return;
-    const char *line = (const char *)at(t, index);
-    for (size_t at = 0; at < sizeof(struct flow); at += FLOW_LINE_BYTES)
-        __builtin_prefetch(line + at, 1);
+    if (index != NONE)
+        cache_fetch(at(t, index), sizeof(struct flow));
 }
 
 /* The hash that was asked for so many steps ago. */
@@ -254,7 +252,7 @@ static bool add_slab(struct flow_table *t)
         t->slabs = slabs;
         t->slab_room = room;
     }
-    struct flow *slab = aligned_alloc(FLOW_LINE_BYTES, SLAB_FLOWS * sizeof(*slab));
+    struct flow *slab = aligned_alloc(CACHE_LINE_BYTES, SLAB_FLOWS * sizeof(*slab));
     if (!slab)
         return false;
     t->slabs[t->slab_count++] = slab;

@@ -80,12 +80,6 @@ static inline uint64_t flow_word(const struct endpoint *ep)
 uint32_t flow_hash_long(const struct hash_key *secret, const struct endpoint *a,
                         const struct endpoint *b);
 
-/* flow_hash() of others, by their flow_word(). */
-static inline uint32_t flow_hash_words(const struct hash_key *secret, uint64_t x, uint64_t y)
-{
-    return (uint32_t)hash_pair(secret, x < y ? x : y, x < y ? y : x);
-}
-
 /* With one secret for all keys of a table. Over the endpoints in ascending order: it does not
  * depend on the direction. */
 static inline uint32_t flow_hash(const struct hash_key *secret, const struct endpoint *a,
@@ -93,10 +87,9 @@ static inline uint32_t flow_hash(const struct hash_key *secret, const struct end
 {
     if (a->family == 6)
         return flow_hash_long(secret, a, b);
-    return flow_hash_words(secret, flow_word(a), flow_word(b));
+    uint64_t x = flow_word(a), y = flow_word(b);
+    return (uint32_t)hash_pair(secret, x < y ? x : y, x < y ? y : x);
 }
-
-#define FLOW_LINE_BYTES 64 /* of a cache */
 
 struct flow_table;
 

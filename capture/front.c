@@ -107,14 +107,13 @@ static inline uint8_t shard_of(const struct front *f, uint64_t mix)
 static inline void place(const struct front *f, struct batch_segment *s)
 {
     const struct endpoint *from = &s->key.from, *to = &s->key.to;
+    s->key.hash = flow_hash(&f->hash, from, to);
     if (from->family == 6) {
-        s->key.hash = flow_hash_long(&f->hash, from, to);
         s->shard = shard_of(f, mix_endpoint(long_address(from), from->port) +
                                    mix_endpoint(long_address(to), to->port));
         return;
     }
     uint64_t x = flow_word(from), y = flow_word(to);
-    s->key.hash = flow_hash_words(&f->hash, x, y);
     s->shard = shard_of(f, mix_endpoint((uint32_t)x, x >> 32) + mix_endpoint((uint32_t)y, y >> 32));
 }
 

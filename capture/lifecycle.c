@@ -23,9 +23,11 @@
  * lingering flow if there is one, which loses nothing and is not counted; otherwise the open one
  * that was silent for longest; or, where many are in handshake, the oldest of those, so that a
  * flood of SYNs does not push out what is open.
+ *
  * Whether a segment can be what it seems to be is asked of plausible.c.
  */
 #include "capture/lifecycle.h"
+#include "base/cache.h"
 #include "capture/leaver.h"
 #include "capture/plain.h"
 #include "capture/plausible.h"
@@ -571,9 +573,7 @@ uint64_t lifecycle_oldest(struct lifecycle *l)
         return 0;
     if (l->sink->ahead)
         l->sink->ahead(l->sink->ctx, &f->conn);
-    const char *newer = (const char *)flow_newer(l->flows, f);
-    for (size_t at = 0; newer && at < sizeof(*f); at += FLOW_LINE_BYTES)
-        __builtin_prefetch(newer + at, 1);
+    cache_fetch(flow_newer(l->flows, f), sizeof(*f));
     return f->conn.id;
 }
 

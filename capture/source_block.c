@@ -211,8 +211,8 @@ void source_block_ahead(struct source_block *r, struct batch *b)
     if (r->fetched > from && r->fetched < to)
         from = r->fetched;
     b->ahead = from;
-    b->ahead_lines = (uint32_t)((to - from) / BATCH_LINE_BYTES / b->count) + 1;
-    r->fetched = from + (uintptr_t)b->count * b->ahead_lines * BATCH_LINE_BYTES;
+    b->ahead_lines = (uint32_t)((to - from) / CACHE_LINE_BYTES / b->count) + 1;
+    r->fetched = from + (uintptr_t)b->count * b->ahead_lines * CACHE_LINE_BYTES;
 }
 
 void source_block_end(struct source_block *r)

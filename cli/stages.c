@@ -9,8 +9,8 @@
  * and on the clock of the front alone; a lane keeps what they say in steps, two for a packet: time
  * passing for all shards, and the packet itself. The packet as it is counted, which nearly every
  * one is, lies beside the lane in a place of its own, so that settling reads few bytes of those
- * that other processors wrote. So no result depends on how threads were scheduled, nor on where a
- * batch ended.
+ * that other processors wrote. So no result depends on how threads were scheduled, nor, below
+ * the cap that is counted by batch, on where a batch ended.
  *
  * What messages a shard tells of one batch is bounded by the cap LANE_BYTES, with one thread as
  * well: a packet may set free a great many, by what it decompresses to. Those beyond it are dropped

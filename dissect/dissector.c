@@ -25,6 +25,7 @@
  * Memory shortage when a transport is to be woken ends the reading of that connection.
  */
 #include "dissect/dissector.h"
+#include "base/cache.h"
 #include "base/counted.h"
 #include "coding.h"
 #include "dissect/transport.h"
@@ -534,9 +535,7 @@ static void on_ahead(void *ctx, const struct conn *c)
     (void)ctx;
     if (!c->user || is_finished(c))
         return;
-    uintptr_t line = (uintptr_t)c->user; /* some have less: then it is a wrong guess */
-    for (size_t at = 0; at < AHEAD_BYTES; at += 64)
-        __builtin_prefetch((const void *)(line + at), 1);
+    cache_fetch(c->user, AHEAD_BYTES); /* some have less: then it is a wrong guess */
 }
 
 struct dissector *dissector_new(const struct dissector_config *config,

@@ -376,15 +376,6 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
 
 /* ---- bodies */
 
-/* The end of a chunk and the last one, as nearly everybody writes them. */
-static const char LAST_CHUNK[] = "\r\n0\r\n\r\n";
-
-static bool begins_last_chunk(const struct http1_span *in)
-{
-    size_t n = sizeof(LAST_CHUNK) - 1;
-    return in->n >= n && memcmp(in->p, LAST_CHUNK, n) == 0;
-}
-
 static void feed_counted(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     size_t take = in->n < h->left ? in->n : (size_t)h->left;
@@ -393,18 +384,16 @@ static void feed_counted(struct http1 *h, const struct http1_sink *sink, struct 
     in->n -= take;
     h->left -= take;
     bool chunk = h->state == STATE_CHUNK_DATA;
-    bool last = h->left == 0 && chunk && begins_last_chunk(in);
-    h->body_ends = h->left == 0 && (last || !chunk);
+    size_t last = h->left == 0 && chunk ? http1_look_for_last_chunk(in->p, in->n) : 0;
+    h->body_ends = h->left == 0 && (last > 0 || !chunk);
     if (take > 0)
         sink->body(sink->ctx, p, take);
     h->body_ends = false;
     if (h->left > 0)
         return;
-    if (last) {
-        in->p += sizeof(LAST_CHUNK) - 1;
-        in->n -= sizeof(LAST_CHUNK) - 1;
-    }
-    if (chunk && !last) {
+    in->p += last;
+    in->n -= last;
+    if (chunk && last == 0) {
         h->state = STATE_CHUNK_END;
         h->digits = 0;
     } else {

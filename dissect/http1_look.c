@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a start line begins (RFC 9112 sections 3 and 4), and an event stream in the middle. Only
- * HTTP/1.x, and only as many bytes are compared as are there.
+ * How a start line begins (RFC 9112 sections 3 and 4), and what lies in the middle of a response.
+ * Only HTTP/1.x, and only as many bytes are compared as are there.
  */
 #include "http1_look.h"
 #include <stdbool.h>
@@ -61,6 +61,12 @@ static bool begins_with(const uint8_t *p, size_t n, const char *word)
 {
     size_t length = strlen(word);
     return n >= length && memcmp(p, word, length) == 0;
+}
+
+size_t http1_look_for_last_chunk(const uint8_t *bytes, size_t n)
+{
+    static const char text[] = "\r\n0\r\n\r\n";
+    return begins_with(bytes, n, text) ? sizeof(text) - 1 : 0;
 }
 
 static bool looks_like_field(const uint8_t *p, size_t n)

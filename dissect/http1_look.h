@@ -22,6 +22,10 @@ enum http1_look_events {
     HTTP1_LOOK_CHUNK /* a chunk that begins with one */
 };
 
+/* The bytes of a chunk's end and the last chunk, as nearly everybody writes them; 0: there is
+ * something else. n may be 0. */
+size_t http1_look_for_last_chunk(const uint8_t *bytes, size_t n);
+
 /* For a segment in the middle of a response. n may be 0. */
 enum http1_look_events http1_look_for_events(const uint8_t *bytes, size_t n);
 

@@ -14,6 +14,7 @@
  * it. Memory shortage is handled like a full table: something is forgotten, and from then on no
  * peer is blamed for what may be this program's own gap.
  */
+#include "base/cache.h"
 #include "channel.h"
 #include "dialogue.h"
 #include "emit.h"
@@ -412,8 +413,7 @@ static void close_sessions(struct tracker *t)
 {
     for (struct session *s = table_oldest(t->sessions), *next; s; s = next) {
         next = table_next(t->sessions, s);
-        for (size_t at = 0; next && at < sizeof(*s); at += 64) /* lines of the cache */
-            __builtin_prefetch((const char *)next + at, 1);
+        cache_fetch(next, sizeof(*s));
         session_farewell(t, s);
     }
 }

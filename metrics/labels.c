@@ -7,6 +7,7 @@
  * Order: no name first, then by bytes, which is the order of code points. Locale plays no part.
  */
 #include "labels.h"
+#include "base/cache.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -149,9 +150,8 @@ void labels_ahead(struct labels_ahead *latest, const struct labels *l, const cha
     const char *label = NULL;
     if (before && before->index)
         label = (const char *)before->index[latest->hash & before->index_mask];
-    size_t bytes = label ? sizeof(struct label) + TEXT_USUAL + before->value_bytes : 0;
-    for (size_t at = 0; at < bytes; at += 64) /* lines of the cache */
-        __builtin_prefetch(label + at, 1);
+    if (label)
+        cache_fetch(label, sizeof(struct label) + TEXT_USUAL + before->value_bytes);
     *latest = (struct labels_ahead){l, hash};
 }
 

@@ -91,7 +91,7 @@ Test(source_lend, what_follows_is_fetched_ahead)
         for (uint32_t k = 0; k < block->count; k++)
             at = batch_fetch(block, at);
         cr_assert_gt(at, end);
-        cr_assert_leq(at, end + BATCH_MEMORY_BYTES + (block->count + 1) * BATCH_LINE_BYTES);
+        cr_assert_leq(at, end + BATCH_MEMORY_BYTES + (block->count + 1) * CACHE_LINE_BYTES);
         fetched = at;
     }
     finish();
@@ -139,14 +139,20 @@ Test(source_lend, batches_are_those_that_are_read)
     }
 }
 
-/* Behind the batch in hand: the packets up to there are told, then that it is cut. */
-Test(source_lend, cut_short_behind_what_was_lent)
+/* Cuts the file 1000 records and so many bytes long while the first batch is in hand: these records
+ * are told. */
+static void cut_behind_the_batch(uint32_t more)
 {
     open_records();
     cr_assert_eq(source_batch(s, block, 0), 1);
     uint32_t first = block->count;
-    cut(24 + 1000 * RECORD + 500);
+    cut(24 + 1000 * RECORD + more);
     cr_assert_eq(first + read_on(), 1000);
+}
+
+Test(source_lend, cut_short_behind_what_was_lent)
+{
+    cut_behind_the_batch(500);
     cr_assert_eq(status.cut_files, 1);
     cr_assert_not_null(strstr(status.cut, "cut off in the middle of packet 1001"), "%s",
                        status.cut);
@@ -155,11 +161,7 @@ Test(source_lend, cut_short_behind_what_was_lent)
 
 Test(source_lend, cut_short_at_a_records_end)
 {
-    open_records();
-    cr_assert_eq(source_batch(s, block, 0), 1);
-    uint32_t first = block->count;
-    cut(24 + 1000 * RECORD);
-    cr_assert_eq(first + read_on(), 1000);
+    cut_behind_the_batch(0);
     cr_assert_eq(status.cut_files, 0, "%s", status.cut);
     finish();
 }
