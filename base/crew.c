@@ -15,13 +15,15 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-/* Slots that a thread filled and nobody has begun or finished to work on: one in hand, and one
+/* Slots that a thread filled and that are not worked on yet, or not wholly: one in hand, and one
  * ahead for the time when the other has to wait. */
 #define OWN_SLOTS 2u
 
 /* This thread settles, or who has nothing else to do while it fills: what settling needs of all
  * slots stays in one processor's caches. */
 #define SETTLER 0u
+
+#define NO_SLOT UINT64_MAX
 
 #define GLANCES 5000 /* 50 to 250 microseconds: processors differ in what a pause is */
 
@@ -31,17 +33,18 @@ struct crew {
     pthread_cond_t changed;
     atomic_uint changes; /* pieces finished */
     uint32_t idle;       /* threads that sleep */
-    uint64_t filled, settled;
+    uint64_t begun, filled, settled;
     uint64_t worked[CREW_SHARDS]; /* slots that a shard is done with */
     bool busy[CREW_SHARDS];
     uint32_t filler[CREW_SLOTS]; /* the thread that filled it */
     uint32_t left[CREW_SLOTS];   /* shards still to be worked on */
     uint32_t own[CREW_THREADS];  /* slots it filled with shards left */
-    uint32_t filling_thread;     /* while filling */
+    uint64_t held[CREW_THREADS]; /* the slot that it prepared and will fill; NO_SLOT: none */
     bool filling, settling, ended;
+    bool away; /* SETTLER prepares or fills */
 };
 
-enum step { STEP_NONE, STEP_FILL, STEP_WORK, STEP_SETTLE };
+enum step { STEP_NONE, STEP_PREPARE, STEP_FILL, STEP_WORK, STEP_SETTLE };
 
 struct piece {
     enum step step;
@@ -59,10 +62,16 @@ static bool settle_ready(const struct crew *c)
     return !c->settling && c->settled < c->filled && c->left[place(c, c->settled)] == 0;
 }
 
+/* Whether the thread may take another slot. */
+static bool begin_ready(const struct crew *c, uint32_t thread)
+{
+    return !c->ended && c->begun - c->settled < c->job->slots && c->held[thread] == NO_SLOT &&
+           (thread == 0 || !c->job->caller_fills) && c->own[thread] < OWN_SLOTS;
+}
+
 static bool fill_ready(const struct crew *c, uint32_t thread)
 {
-    return !c->filling && !c->ended && c->filled - c->settled < c->job->slots &&
-           (thread == 0 || !c->job->caller_fills) && c->own[thread] < OWN_SLOTS;
+    return !c->ended && c->held[thread] == c->filled;
 }
 
 /* The shard with the oldest slot to work on that the thread filled (own) or another one did (not
@@ -86,6 +95,19 @@ static struct piece work_piece(struct crew *c, int shard)
     return (struct piece){STEP_WORK, (uint32_t)shard, c->worked[shard]};
 }
 
+static struct piece prepare_piece(struct crew *c, uint32_t thread)
+{
+    c->away = c->away || thread == SETTLER;
+    return (struct piece){STEP_PREPARE, 0, c->begun++};
+}
+
+static struct piece fill_piece(struct crew *c, uint32_t thread)
+{
+    c->filling = true;
+    c->away = c->away || thread == SETTLER;
+    return (struct piece){STEP_FILL, 0, c->filled};
+}
+
 static struct piece settle_piece(struct crew *c)
 {
     c->settling = true;
@@ -95,25 +117,24 @@ static struct piece settle_piece(struct crew *c)
 /* Takes what the thread with that number can do next. */
 static struct piece take(struct crew *c, uint32_t thread)
 {
+    if (fill_ready(c, thread)) /* short, and others wait for it */
+        return fill_piece(c, thread);
     if (thread == SETTLER && settle_ready(c))
         return settle_piece(c);
     int shard = next_shard(c, thread, true);
     if (shard >= 0)
         return work_piece(c, shard);
-    if (fill_ready(c, thread)) {
-        c->filling = true;
-        c->filling_thread = thread;
-        return (struct piece){STEP_FILL, 0, c->filled};
-    }
+    if (begin_ready(c, thread))
+        return prepare_piece(c, thread);
     shard = next_shard(c, thread, false);
     if (shard >= 0)
         return work_piece(c, shard);
-    bool away = c->filling && c->filling_thread == SETTLER;
-    return away && settle_ready(c) ? settle_piece(c) : (struct piece){STEP_NONE, 0, 0};
+    return c->away && settle_ready(c) ? settle_piece(c) : (struct piece){STEP_NONE, 0, 0};
 }
 
 static void note_filled(struct crew *c, uint32_t thread)
 {
+    c->held[thread] = NO_SLOT;
     uint32_t slot = place(c, c->filled++);
     c->filler[slot] = thread;
     c->left[slot] = c->job->shards;
@@ -129,32 +150,62 @@ static void note_worked(struct crew *c, const struct piece *p)
         c->own[c->filler[slot]]--;
 }
 
-/* Does a piece, without the lock, and notes it. */
-static void finish(struct crew *c, uint32_t thread, const struct piece *p)
+/* Does a piece, without the lock. Returns false if nothing is to follow. */
+static bool perform(const struct crew *c, const struct piece *p)
 {
     const struct crew_job *job = c->job;
     uint32_t slot = place(c, p->number);
-    bool more = true;
-    pthread_mutex_unlock(&c->lock);
-    if (p->step == STEP_FILL)
-        more = job->fill(job->ctx, slot) == CREW_FILLED;
-    else if (p->step == STEP_WORK)
+    switch (p->step) {
+    case STEP_PREPARE:
+        if (job->prepare)
+            job->prepare(job->ctx, slot, p->number);
+        return true;
+    case STEP_FILL:
+        return job->fill(job->ctx, slot) == CREW_FILLED;
+    case STEP_WORK:
         job->work(job->ctx, slot, p->shard);
-    else
-        more = job->settle(job->ctx, slot);
-    pthread_mutex_lock(&c->lock);
+        return true;
+    case STEP_SETTLE:
+        return job->settle(job->ctx, slot);
+    case STEP_NONE:
+        break;
+    }
+    return true;
+}
+
+static void note(struct crew *c, uint32_t thread, const struct piece *p, bool more)
+{
     if (!more)
         c->ended = true;
-    if (p->step == STEP_FILL) {
+    if ((p->step == STEP_PREPARE || p->step == STEP_FILL) && thread == SETTLER)
+        c->away = false;
+    switch (p->step) {
+    case STEP_PREPARE:
+        c->held[thread] = p->number;
+        break;
+    case STEP_FILL:
         c->filling = false;
         if (more)
             note_filled(c, thread);
-    } else if (p->step == STEP_WORK) {
+        break;
+    case STEP_WORK:
         note_worked(c, p);
-    } else {
+        break;
+    case STEP_SETTLE:
         c->settling = false;
         c->settled++;
+        break;
+    case STEP_NONE:
+        break;
     }
+}
+
+static void finish(struct crew *c, uint32_t thread, const struct piece *p)
+{
+    pthread_mutex_unlock(&c->lock);
+    bool more = perform(c, p);
+    pthread_mutex_lock(&c->lock);
+    note(c, thread, p, more);
     atomic_fetch_add_explicit(&c->changes, 1, memory_order_relaxed);
     if (c->idle > 0)
         pthread_cond_broadcast(&c->changed);
@@ -235,6 +286,8 @@ void crew_run(const struct crew_job *job, uint32_t threads)
         return;
     }
     struct crew crew = {.job = job};
+    for (uint32_t i = 0; i < threads; i++)
+        crew.held[i] = NO_SLOT;
     struct hand hands[CREW_THREADS];
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);

@@ -25,7 +25,8 @@
 #define BATCH_PAGE_BYTES   4096
 #define BATCH_SHARDS_MAX   256
 #define BATCH_END          UINT16_MAX
-#define BATCH_MEMORY_BYTES (BATCH_BYTES + 2 * BATCH_PAGE_BYTES)
+#define BATCH_LEAD_BYTES   (BATCH_BYTES / 2) /* what may come before that */
+#define BATCH_MEMORY_BYTES (BATCH_LEAD_BYTES + BATCH_BYTES + 2 * BATCH_PAGE_BYTES)
 
 enum batch_kind {
     BATCH_NOTHING,    /* no segment comes of this packet: counted by the front */
@@ -63,6 +64,8 @@ struct batch {
     uint8_t *memory;            /* BATCH_MEMORY_BYTES, on a page's boundary */
     uint32_t used;              /* of it, from its beginning on */
     struct batch_piece *pieces; /* what did not fit */
+    uint64_t early_offset;      /* source_early.h: from there in the file on */
+    uint32_t early_bytes;       /* lie so many behind BATCH_LEAD_BYTES of `memory`; 0: none */
 };
 
 /* NULL: out of memory. */

@@ -15,6 +15,7 @@
 #include "capture/source.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "source_early.h"
 #include "source_file.h"
 #include "source_internal.h"
 #include "source_live.h"
@@ -49,6 +50,8 @@ struct source {
     struct packet pending; /* its data holds, since nothing was read behind it */
     int failure;           /* to be told by the next source_batch(); 0: none */
     char *filter;
+    struct source_early early;
+    uint64_t batches;            /* asked for so far */
     struct link *links;          /* in order of appearance */
     struct source_status status; /* without what is asked for when it is asked */
 };
@@ -261,10 +264,18 @@ static int out_of_memory(struct source *s, char *error)
     return ERR_NOMEM;
 }
 
+static struct source *new_source(void)
+{
+    struct source *s = calloc(1, sizeof(*s));
+    if (s)
+        source_early_init(&s->early);
+    return s;
+}
+
 /* A source for count files, nothing opened yet. NULL: out of memory. */
 static struct source *new_for_files(size_t count, const char *filter)
 {
-    struct source *s = calloc(1, sizeof(*s));
+    struct source *s = new_source();
     if (!s)
         return NULL;
     s->files = calloc(count, sizeof(*s->files));
@@ -342,7 +353,7 @@ int source_open_live(const char *interface, const char *filter,
                      const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
                      struct source **ret_source)
 {
-    struct source *s = calloc(1, sizeof(*s));
+    struct source *s = new_source();
     if (!s)
         return out_of_memory(NULL, error);
     int result = source_live_open(interface, filter, options, error, &s->live);
@@ -389,7 +400,18 @@ static int fill(struct source *s, struct batch *b, uint32_t max_packets)
     return b->count > 0 ? 1 : copy_packets(s, b, max_packets);
 }
 
-int source_batch(struct source *s, struct batch *b, uint32_t max_packets)
+/* Notes where the next batch begins. */
+static void foresee(struct source *s)
+{
+    const struct source_file *only = s->heap_count == 1 ? &s->files[s->heap[0]] : NULL;
+    uint64_t start = 0;
+    int fd = -1;
+    if (only && !only->filter)
+        fd = source_block_next_start(&only->block, &start);
+    source_early_expect(&s->early, fd, s->batches, start);
+}
+
+static int read_batch(struct source *s, struct batch *b, uint32_t max_packets)
 {
     batch_clear(b);
     if (broken(s))
@@ -407,6 +429,20 @@ int source_batch(struct source *s, struct batch *b, uint32_t max_packets)
         return 1;
     }
     return s->live && broken(s) ? ERR_INTERRUPTED : result;
+}
+
+int source_batch(struct source *s, struct batch *b, uint32_t max_packets)
+{
+    int result = read_batch(s, b, max_packets);
+    b->early_bytes = 0;
+    s->batches++;
+    foresee(s);
+    return result;
+}
+
+void source_prepare(struct source *s, struct batch *b, uint64_t number)
+{
+    source_early_read(&s->early, b, number);
 }
 
 void source_lend(struct source *s)
@@ -459,6 +495,7 @@ void source_close(struct source *s)
     free(s->files);
     free(s->heap);
     free(s->filter);
+    source_early_fini(&s->early);
     free(s);
 }
 

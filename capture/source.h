@@ -73,6 +73,13 @@ int source_open_live(const char *interface, const char *filter,
  * source_status().cut), ERR_NOMEM; then the batch is empty. */
 int source_batch(struct source *s, struct batch *b, uint32_t max_packets);
 
+/* Begins with a batch whose turn will come: reads what the one with that number (by calls of
+ * source_batch(), from 0 on) will be made of, as far as that can be guessed, which is of a plain
+ * file that is the only one and not filtered. By any thread, while others fill or prepare other
+ * batches. source_batch() takes of it what was guessed right: what the batch will hold does not
+ * depend on it. */
+void source_prepare(struct source *s, struct batch *b, uint64_t number);
+
 /* To be called before the first source_batch() by who is done with the packets of a batch when it
  * asks for the next one: their bytes may then be the file's own, which are given back by that call
  * and by source_close(). Whatever else writes to the file changes them; where it is cut short while

@@ -14,7 +14,8 @@
  * compressed to the same place of a page as in the file, which the system copies fastest. The
  * beginning of a record that a block cuts is given back to the stream and comes first in the next
  * one. How much is read at once follows how much was taken of it, so that streams of small records
- * are not read several times.
+ * are not read several times. Usual blocks of a plain file end at places that are known beforehand:
+ * what is behind one may have been read early (source_early.h), all but that beginning of a record.
  *
  * Not read here, but by libpcap: other versions and magic numbers, link types whose records libpcap
  * changes, records that are longer than the file's snap length or the usual maximum, and the end of
@@ -97,6 +98,15 @@ static inline enum look look(const struct source_block *r, uint32_t *ret_bytes)
     return *ret_bytes <= left ? LOOK_WHOLE : LOOK_CUT;
 }
 
+/* How long the next block is to be, unless its first record is longer. */
+static size_t block_room(const struct source_block *r)
+{
+    if (r->block_bytes < BATCH_BYTES || source_stream_fd(r->stream) < 0)
+        return r->block_bytes - source_stream_place(r->stream);
+    uint64_t start = source_stream_offset(r->stream);
+    return (size_t)(source_block_end_from(start) - start);
+}
+
 static void leave_block(struct source_block *r)
 {
     source_stream_unread(r->stream, r->at, (size_t)(r->end - r->at));
@@ -107,32 +117,63 @@ static void leave_block(struct source_block *r)
  * would be read. */
 static bool borrow(struct source_block *r)
 {
-    uint32_t record, room = r->block_bytes;
-    size_t place = source_stream_place(r->stream), n;
+    uint32_t record;
+    size_t room = block_room(r), n;
+    const size_t most = BATCH_MEMORY_BYTES - source_stream_place(r->stream);
     const uint8_t *bytes;
-    while ((n = source_stream_borrow(r->stream, room - place, &bytes)) > 0) {
+    while ((n = source_stream_borrow(r->stream, room, &bytes)) > 0) {
         r->block = r->at = bytes;
         r->end = bytes + n;
         enum look next = look(r, &record);
         if (next == LOOK_WHOLE)
             return true;
         leave_block(r);
-        if (next == LOOK_ODD || room == BATCH_MEMORY_BYTES)
+        if (next == LOOK_ODD || room == most)
             return false;
-        room = BATCH_MEMORY_BYTES;
+        room = most;
     }
     return false;
 }
 
-bool source_block_load(struct source_block *r, uint8_t *memory)
+/* Takes what was read early, with what comes before it, if that is the next block and begins with a
+ * whole record: the same bytes as would be read. */
+static bool take_early(struct source_block *r, const struct batch *b)
 {
+    if (b->early_bytes == 0 || source_stream_fd(r->stream) < 0)
+        return false;
+    uint32_t record;
+    uint64_t start = source_stream_offset(r->stream), end = start + block_room(r);
+    uint64_t from = b->early_offset, to = from + b->early_bytes;
+    if (start + BATCH_LEAD_BYTES < from || start >= to || end <= from)
+        return false;
+    uint8_t *early = b->memory + BATCH_LEAD_BYTES;
+    r->block = r->at = r->end = early + start - from;
+    if (start < from) {
+        size_t lead = (size_t)(from - start);
+        ssize_t got = source_stream_read(r->stream, early - lead, lead);
+        r->end += got > 0 ? got : 0;
+    }
+    if (r->end >= early) {
+        const uint8_t *stop = early + ((to < end ? to : end) - from);
+        source_stream_skip(r->stream, (size_t)(stop - r->end));
+        r->end = stop;
+    }
+    if (look(r, &record) == LOOK_WHOLE)
+        return true;
+    leave_block(r);
+    return false;
+}
+
+bool source_block_load(struct source_block *r, struct batch *b)
+{
+    uint8_t *memory = b->memory;
     uint32_t record;
     enum look next = r->odd ? LOOK_ODD : LOOK_CUT;
     r->lent = next == LOOK_CUT && borrow(r);
-    if (r->lent)
+    if (r->lent || (next == LOOK_CUT && take_early(r, b)))
         return true;
-    const uint8_t *limit = memory + r->block_bytes;
     uint8_t *end = memory + source_stream_place(r->stream);
+    const uint8_t *limit = end + block_room(r);
     r->block = r->at = r->end = end;
     while (next == LOOK_CUT) {
         if (end >= limit) /* a longer record than those before */
@@ -199,6 +240,14 @@ bool source_block_unload(struct source_block *r, bool more)
     r->block_bytes = pages < BATCH_BYTES ? pages : BATCH_BYTES;
     leave_block(r);
     return !r->lent || !source_stream_lapsed(r->stream);
+}
+
+int source_block_next_start(const struct source_block *r, uint64_t *ret_start)
+{
+    if (!r->stream || r->odd || r->block_bytes < BATCH_BYTES || source_stream_lends(r->stream))
+        return -1;
+    *ret_start = source_stream_offset(r->stream);
+    return source_stream_fd(r->stream);
 }
 
 void source_block_ahead(struct source_block *r, struct batch *b)

@@ -15,6 +15,13 @@
 
 struct source_pcapng;
 
+/* Where in a plain file a block of the usual size ends that begins there: at a multiple of
+ * BATCH_BYTES, half of that to one and a half behind. */
+static inline uint64_t source_block_end_from(uint64_t start)
+{
+    return (start + BATCH_BYTES / 2 + BATCH_BYTES - 1) / BATCH_BYTES * BATCH_BYTES;
+}
+
 struct source_block {
     struct source_stream *stream; /* NULL: not in use */
     struct source_pcapng *ng;     /* NULL: it is pcap */
@@ -34,10 +41,10 @@ struct source_block {
 void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
 
 /* Reads a block that begins with a whole record (of pcapng perhaps without a packet); waits no
- * longer than until there is one. It is in memory, BATCH_MEMORY_BYTES on a page's boundary, or in
- * the file itself, if the stream lends. False: what comes is not the usual case, or cannot be read.
- */
-bool source_block_load(struct source_block *r, uint8_t *memory);
+ * longer than until there is one. It is in the batch's memory, perhaps what was read there early,
+ * or in the file itself, if the stream lends. False: what comes is not the usual case, or cannot be
+ * read. */
+bool source_block_load(struct source_block *r, struct batch *b);
 
 /* The next record of the block, without its number and link type; its data is the block's. False:
  * no whole usual record is left in the block. */
@@ -46,6 +53,10 @@ bool source_block_next(struct source_block *r, struct packet *ret_packet);
 /* Leaves the block, and what was not given out to the next one. more: there was more to give than
  * was wanted. False: the block was lent and has lapsed, nothing of it counts. */
 bool source_block_unload(struct source_block *r, bool more);
+
+/* Where the next block begins, if it can be read early: in the file with the descriptor that is
+ * returned; else -1. */
+int source_block_next_start(const struct source_block *r, uint64_t *ret_start);
 
 /* Tells the batch, which has packets of the block that was left, what to fetch ahead. */
 void source_block_ahead(struct source_block *r, struct batch *b);

@@ -194,7 +194,7 @@ static bool passes(const struct bpf_program *filter, const struct packet *p)
 void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
                       uint32_t max)
 {
-    while (b->count == 0 && source_block_load(&f->block, b->memory)) {
+    while (b->count == 0 && source_block_load(&f->block, b)) {
         struct packet *p = b->packets;
         uint64_t before = f->packets;
         while (b->count < max && source_block_next(&f->block, p)) {

@@ -462,10 +462,25 @@ ssize_t source_stream_read(struct source_stream *s, uint8_t *out, size_t n)
     return done == 0 ? got : (ssize_t)done + (got > 0 ? got : 0);
 }
 
+int source_stream_fd(const struct source_stream *s)
+{
+    return is_coded(s) || source_stream_waits(s) ? -1 : s->fd;
+}
+
+void source_stream_skip(struct source_stream *s, size_t n)
+{
+    s->offset += n;
+}
+
 void source_stream_lend(struct source_stream *s)
 {
-    if (!s->map && !is_coded(s) && !source_stream_waits(s))
+    if (!s->map && source_stream_fd(s) >= 0)
         s->map = source_map_new();
+}
+
+bool source_stream_lends(const struct source_stream *s)
+{
+    return s->map != NULL;
 }
 
 bool source_stream_lapsed(struct source_stream *s)

@@ -77,6 +77,13 @@ size_t source_stream_place(const struct source_stream *s);
  * before. Returns the bytes read, 0 at the end, -1 when it failed or the pool is broken. */
 ssize_t source_stream_read(struct source_stream *s, uint8_t *out, size_t n);
 
+/* The descriptor of a regular file that is not compressed, whose next byte to read is the one at
+ * source_stream_offset(), and whose descriptor stays; else -1. */
+int source_stream_fd(const struct source_stream *s);
+
+/* Of such a file: takes n bytes that were read by its descriptor. */
+void source_stream_skip(struct source_stream *s, size_t n);
+
 /* Gives back the last n bytes that were read or borrowed: they will be read again, past
  * stdio or by it. At most BATCH_MEMORY_BYTES at a time, before it is read on. */
 void source_stream_unread(struct source_stream *s, const uint8_t *bytes, size_t n);
@@ -84,6 +91,8 @@ void source_stream_unread(struct source_stream *s, const uint8_t *bytes, size_t 
 /* From now on source_stream_borrow() gives what it can: of a regular file that is not compressed.
  */
 void source_stream_lend(struct source_stream *s);
+
+bool source_stream_lends(const struct source_stream *s);
 
 /* As source_stream_read(), but the bytes are those of the file itself (source_map.h), up to n of
  * them, until the next call. Returns 0 where they have to be read. */

@@ -181,6 +181,12 @@ static void prepare_tellings(struct tellings *t, const struct batch *b)
     }
 }
 
+static void prepare(void *ctx, uint32_t slot_number, uint64_t number)
+{
+    struct stages *s = ctx;
+    source_prepare(s->feed->source, s->slots[slot_number].batch, number);
+}
+
 static enum crew_fill fill(void *ctx, uint32_t slot_number)
 {
     struct stages *s = ctx;
@@ -345,6 +351,7 @@ int stages_read(struct stages *s, const struct stages_feed *feed)
                            .shards = STAGES_SHARDS,
                            .slots = s->slot_count,
                            .caller_fills = status.total_bytes == 0,
+                           .prepare = prepare,
                            .fill = fill,
                            .work = work,
                            .settle = settle,

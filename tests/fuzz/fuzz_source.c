@@ -49,7 +49,10 @@ static void same_packets(struct source *s, struct source *t, uint32_t max_packet
 {
     struct batch *a = batch_new(), *b = batch_new();
     uint32_t at = 0;
-    while (source_batch(s, a, max_packets) == 1) {
+    for (uint64_t number = 0;; number++) {
+        source_prepare(s, a, number + number % 3);
+        if (source_batch(s, a, max_packets) != 1)
+            break;
         for (uint32_t i = 0; i < a->count; i++) {
             if (at == b->count) {
                 int result = source_batch(t, b, 0);
