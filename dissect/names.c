@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Counted references to the entries of a table whose key is the whole of struct names. One that
- * nobody holds any more is kept until the next record: events borrow its texts, and it may be
- * wanted again at once.
+ * nobody holds any more is kept at least until the next record, for events borrow its texts, and
+ * mostly longer: sessions of the same kind learn the same in the same order. So an entry remembers,
+ * too, which one followed it last, and that is compared before it is looked for.
  *
- * Limits: as many as sessions, and IDLE_MAX that were given up during one record. Beyond that, or
- * without memory, a session keeps the names that it had.
+ * Limits: as many as sessions, and IDLE_MAX that nobody holds, of which NAMES_IDLE are not of the
+ * record under way. Beyond that, or without memory, a session keeps the names that it had.
  */
 #include "names.h"
 
 struct entry {
     struct names names;
     struct entry *next_idle;
+    struct entry *follower; /* NULL, or an entry, which may be another one by now, or nobody's */
     uint32_t holders;
     bool idle; /* in the list of those that may have no holder */
 };
@@ -19,7 +21,7 @@ struct entry {
 const struct names names_none;
 const uint32_t names_entry_bytes = sizeof(struct entry);
 
-#define IDLE_MAX 64 /* sessions change their names three times */
+#define IDLE_MAX (NAMES_IDLE + 64) /* sessions change their names three times */
 
 uint32_t names_max(uint32_t sessions)
 {
@@ -66,14 +68,31 @@ void names_release(struct tracker *t, const struct names **at)
     t->names_idle_count++;
 }
 
-void names_change(struct tracker *t, const struct names **at, const struct names *now)
+/* NULL: no room. */
+static struct entry *take(struct tracker *t, const struct names *now)
 {
     void *entry;
     if (t->names_idle_count >= IDLE_MAX && !table_find(t->names, now))
-        return;
-    if (table_take(t->names, now, &entry) < 0)
-        return;
-    struct entry *e = entry;
+        return NULL;
+    return table_take(t->names, now, &entry) < 0 ? NULL : entry;
+}
+
+/* One that is in the table has a holder, or is idle. */
+static bool is_that(const struct entry *e, const struct names *now)
+{
+    return e && (e->holders > 0 || e->idle) && memcmp(&e->names, now, sizeof(*now)) == 0;
+}
+
+void names_change(struct tracker *t, const struct names **at, const struct names *now)
+{
+    struct entry *before = *at == &names_none ? NULL : entry_of(*at);
+    struct entry *e = before ? before->follower : t->names_first;
+    if (!is_that(e, now)) {
+        e = take(t, now);
+        if (!e)
+            return;
+        *(before ? &before->follower : (struct entry **)&t->names_first) = e;
+    }
     e->holders++;
     names_release(t, at);
     *at = &e->names;

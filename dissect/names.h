@@ -30,6 +30,8 @@ void names_change(struct tracker *t, const struct names **at, const struct names
 /* The session lets go of them. */
 void names_release(struct tracker *t, const struct names **at);
 
+#define NAMES_IDLE 32u /* that no session holds are kept from one record to the next */
+
 /* Forgets those that no session holds. */
 void names_sweep(struct tracker *t);
 

@@ -133,7 +133,7 @@ static __attribute__((noinline)) void expire(struct tracker *t)
 static void arrive(struct tracker *t, const struct stream_pos *at)
 {
     t->at = *at;
-    if (t->names_idle)
+    if (t->names_idle_count > NAMES_IDLE)
         names_sweep(t);
     if (at->ts_ns <= t->now_ns)
         return; /* whatever waits began to, or was looked at, at this time or before */

@@ -72,7 +72,7 @@ struct tracker {
     uint64_t links_conn;              /* its connection; 0: the record before had no links */
     uint64_t latest_speaker; /* a connection whose link is marked as having spoken; 0: none */
     bool operations_forgot;  /* something that waits for input was dropped or is not known */
-    void *names_idle;        /* names.c */
+    void *names_idle, *names_first; /* names.c */
     uint32_t names_idle_count;
     struct session *untied;      /* HTTP+SSE targets without a stream (endpoint.h), newest first */
     uint32_t targets;            /* sessions of kind SESSION_KIND_ENDPOINT */

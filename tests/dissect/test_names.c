@@ -74,6 +74,37 @@ Test(names, are_shared_and_go_with_the_last_that_holds_them)
     cr_expect_eq(table_count(t->names), 0);
 }
 
+/* One session after the other learns the same, and one of them something else, which takes the
+ * place of an entry that went. */
+Test(names, follow_as_they_did_before_if_they_are_still_there)
+{
+    const struct names *a = &names_none, *b = &names_none, *x, *y;
+    call(&a, "x");
+    x = a;
+    call(&a, "y");
+    y = a;
+    call(&b, "x");
+    cr_expect_eq(b, x);
+    call(&b, "y");
+    cr_expect_eq(b, y);
+    names_sweep(t);
+    cr_expect_eq(table_count(t->names), 1);
+    names_release(t, &b);
+    call(&b, "z");
+    cr_expect_eq(b, x, "its place is taken");
+    cr_expect_str_eq(b->client_name, "z");
+    names_release(t, &a);
+    names_release(t, &b);
+    names_sweep(t);
+    cr_expect_eq(table_count(t->names), 0);
+    names_change(t, &a, &(struct names){0}); /* as the key of an entry that went */
+    cr_expect_eq(table_count(t->names), 1);
+    call(&b, "x");
+    call(&b, "y");
+    cr_expect_str_eq(b->client_name, "y");
+    cr_expect_str_eq(a->client_name, "");
+}
+
 /* However many there are before the next record, no held ones are dropped. */
 Test(names, stay_where_there_is_no_room)
 {
