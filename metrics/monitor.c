@@ -65,15 +65,17 @@ static bool grow_servers(struct monitor *m)
     return true;
 }
 
-/* Entries are never removed, so the latest one may be tried first. */
+/* Entries are never removed, so one that was found before may be tried first. */
 static uint32_t server_index(struct monitor *m, const struct endpoint *endpoint)
 {
-    struct endpoint_entry *entry = m->latest_server;
+    unsigned mixed = endpoint->addr[3] + endpoint->addr[15] + (unsigned)endpoint->port;
+    void **latest = &m->latest_servers[mixed % MONITOR_LATEST];
+    struct endpoint_entry *entry = *latest;
     if (entry && memcmp(&entry->endpoint, endpoint, sizeof(*endpoint)) == 0)
         return entry->index;
     entry = table_find(m->by_endpoint, endpoint);
     if (entry) {
-        m->latest_server = entry;
+        *latest = entry;
         return entry->index;
     }
     void *fresh;
@@ -257,8 +259,8 @@ static void on_connection(void *ctx, const struct event_connection *e)
     if (m->rows)
         track_row(m, e, index);
     void *past;
-    if (e->event == CONN_EVENT_GONE && e->spoke && !table_find(m->past_speakers, &c->id))
-        (void)table_insert(m->past_speakers, &c->id, &past);
+    if (e->event == CONN_EVENT_GONE && e->spoke)
+        (void)table_take(m->past_speakers, &c->id, &past);
 }
 
 /* --------------------------------------------------------------------------- protocol */
@@ -277,8 +279,7 @@ static void count_speaker(struct monitor *m, struct tables_server *s, const stru
     if (e->speaker == EVENT_SPEAKER_KNOWN || origin->transport >= TRANSPORT_COUNT)
         return;
     if (e->speaker == EVENT_SPEAKER_UNKNOWN &&
-        (table_find(m->past_speakers, &origin->conn_id) ||
-         table_insert(m->past_speakers, &origin->conn_id, &fresh) < 0))
+        table_take(m->past_speakers, &origin->conn_id, &fresh) != 1)
         return;
     count_transport(m, s, origin->transport);
 }
@@ -320,13 +321,20 @@ static void on_finding(void *ctx, const struct event_finding *e)
     protocol_finding(&m->total.protocol, e);
 }
 
+/* The label of a version, which mostly is that of the session before. */
+static struct protocol_count *version_count(struct protocol *p, const char *version)
+{
+    if (!p->latest_version || strcmp(p->latest_version->text, version) != 0)
+        p->latest_version = labels_get(&p->versions, version, strlen(version));
+    return p->latest_version ? p->latest_version->value : NULL;
+}
+
 /* Counts a session under the version that it has now, and no longer under an earlier one. */
 static void count_version(struct protocol *p, const struct event_session *e)
 {
     const char *now = e->origin.version, *before = e->version_before;
-    struct label *from = *before ? labels_get(&p->versions, before, strlen(before)) : NULL;
-    struct label *to = labels_get(&p->versions, now, strlen(now));
-    struct protocol_count *less = from ? from->value : NULL, *more = to ? to->value : NULL;
+    struct protocol_count *less = *before ? version_count(p, before) : NULL;
+    struct protocol_count *more = version_count(p, now);
     if (less && less->count > 0)
         less->count--;
     if (more)

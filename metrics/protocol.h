@@ -75,8 +75,9 @@ struct protocol {
     uint64_t duplicate_responses;
     uint64_t late_responses;
     uint64_t incomplete_messages;
-    struct label *latest_error; /* of errors, for the next finding is often such a one; or NULL */
-    bool latest_incomplete;     /* it is one that leaves a message incomplete */
+    struct label *latest_version; /* of versions: that of the session before; or NULL */
+    struct label *latest_error;   /* of errors, for the next finding is often such a one; or NULL */
+    bool latest_incomplete;       /* it is one that leaves a message incomplete */
 };
 
 /* budget must outlive the tables; max_types caps message types and latency types. */

@@ -46,6 +46,8 @@ struct tables_connection {
     uint8_t transport;
 };
 
+#define MONITOR_LATEST 32u
+
 struct monitor {
     struct monitor_config config; /* zeros replaced by the defaults */
     struct event_sink sink;
@@ -66,8 +68,8 @@ struct monitor {
     struct table *by_endpoint;          /* struct endpoint to index */
     struct table *past_speakers;        /* connections that carried MCP and are over, by id */
     struct labels_ahead ahead;          /* of all names of servers */
-    void *latest_server;                /* entry of by_endpoint that was found last, or NULL */
-    struct table *rows;                 /* NULL: connections are not tracked */
+    void *latest_servers[MONITOR_LATEST]; /* entries of by_endpoint that were found last, or NULL */
+    struct table *rows;                   /* NULL: connections are not tracked */
 };
 
 #endif
