@@ -7,6 +7,9 @@
  * be a miss of the cache. Buckets double when there are as many entries as buckets. Removed nodes
  * go to a free list that reuses the link to the older one.
  *
+ * A bucket has marks beside the index: a bit for each hash in its chain, and maybe for some that
+ * were there before. Most keys that are not there are known by them without a look at any link.
+ *
  * Limits: max_entries; at most one slab more than is in use.
  */
 #include "base/table.h"
@@ -21,6 +24,8 @@
 #define SLAB_SHIFT    6
 #define SLAB_NODES    (1u << SLAB_SHIFT)
 #define FIRST_BUCKETS 64u
+#define INDEX_BITS    24 /* of a bucket; the rest are marks */
+#define INDEX_MASK    ((1u << INDEX_BITS) - 1)
 
 struct node {
     uint32_t older, newer; /* older: the next one, in the free list */
@@ -40,7 +45,7 @@ struct table {
     uint8_t **slabs;
     struct link *links; /* of the nodes of slab_room slabs */
     uint32_t slab_count, slab_room;
-    uint32_t *buckets;
+    uint32_t *buckets; /* first of the chain, and marks; 0: empty */
     uint32_t bucket_mask;
     uint32_t count;
     uint32_t free_list;
@@ -76,21 +81,26 @@ static inline uint32_t hash_key32(const struct table *t, const void *key)
     return (uint32_t)hash_pair(&t->config.hash, words[0], words[1]);
 }
 
+/* One bit, by those bits of a hash that choose the bucket last. */
+static inline uint32_t mark_of(uint32_t hash)
+{
+    return 1u << INDEX_BITS << (hash >> 29);
+}
+
 struct table *table_new(const struct table_config *config)
 {
-    assert(config->max_entries > 0 && config->max_entries < NOT_CHAINED);
+    assert(config->max_entries > 0 && config->max_entries <= INDEX_MASK);
     assert(config->key_bytes <= config->entry_bytes);
     struct table *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
     t->config = *config;
     t->node_bytes = (sizeof(struct node) + config->entry_bytes + 7) & ~(size_t)7;
-    t->buckets = malloc(FIRST_BUCKETS * sizeof(*t->buckets));
+    t->buckets = calloc(FIRST_BUCKETS, sizeof(*t->buckets));
     if (!t->buckets) {
         free(t);
         return NULL;
     }
-    memset(t->buckets, 0xff, FIRST_BUCKETS * sizeof(*t->buckets));
     t->bucket_mask = FIRST_BUCKETS - 1;
     t->free_list = t->oldest = t->newest = NIL;
     return t;
@@ -123,7 +133,10 @@ static inline bool same_key(const uint8_t *a, const uint8_t *b, size_t n)
 
 static inline void *find_hashed(const struct table *t, const void *key, uint32_t hash)
 {
-    for (uint32_t i = t->buckets[hash & t->bucket_mask]; i != NIL; i = t->links[i].chain) {
+    uint32_t bucket = t->buckets[hash & t->bucket_mask];
+    if (!(bucket & mark_of(hash)))
+        return NULL;
+    for (uint32_t i = bucket & INDEX_MASK; i != NIL; i = t->links[i].chain) {
         if (t->links[i].hash != hash)
             continue;
         void *entry = entry_of(node_at(t, i));
@@ -161,25 +174,29 @@ static void list_unlink(struct table *t, struct node *n)
         t->newest = n->older;
 }
 
+static inline void chain_add(struct table *t, uint32_t index, uint32_t hash)
+{
+    struct link *link = &t->links[index];
+    uint32_t *bucket = &t->buckets[hash & t->bucket_mask];
+    link->hash = hash;
+    link->chain = *bucket ? *bucket & INDEX_MASK : NIL;
+    *bucket = (*bucket & ~INDEX_MASK) | mark_of(hash) | index;
+}
+
 /* Doubling may fail: the chains are then longer, nothing else. */
 static void grow_buckets(struct table *t)
 {
     size_t count = ((size_t)t->bucket_mask + 1) * 2;
-    uint32_t *buckets = malloc(count * sizeof(*buckets));
+    uint32_t *buckets = calloc(count, sizeof(*buckets));
     if (!buckets)
         return;
-    memset(buckets, 0xff, count * sizeof(*buckets));
-    uint32_t mask = (uint32_t)(count - 1);
-    for (uint32_t i = 0; i < t->fresh; i++) {
-        struct link *link = &t->links[i];
-        if (link->chain == NOT_CHAINED)
-            continue;
-        link->chain = buckets[link->hash & mask];
-        buckets[link->hash & mask] = i;
-    }
     free(t->buckets);
     t->buckets = buckets;
-    t->bucket_mask = mask;
+    t->bucket_mask = (uint32_t)(count - 1);
+    for (uint32_t i = 0; i < t->fresh; i++) {
+        if (t->links[i].chain != NOT_CHAINED)
+            chain_add(t, i, t->links[i].hash);
+    }
 }
 
 static int grow_room(struct table *t)
@@ -222,21 +239,18 @@ static struct node *take_node(struct table *t)
     return n;
 }
 
-static inline void chain_add(struct table *t, uint32_t index, uint32_t hash)
-{
-    struct link *link = &t->links[index];
-    link->hash = hash;
-    link->chain = t->buckets[hash & t->bucket_mask];
-    t->buckets[hash & t->bucket_mask] = index;
-}
-
 static inline void chain_remove(struct table *t, uint32_t index)
 {
-    struct link *link = &t->links[index];
-    uint32_t *at = &t->buckets[link->hash & t->bucket_mask];
-    while (*at != index)
-        at = &t->links[*at].chain;
-    *at = link->chain;
+    const struct link *link = &t->links[index];
+    uint32_t *bucket = &t->buckets[link->hash & t->bucket_mask];
+    uint32_t before = *bucket & INDEX_MASK;
+    if (before == index) {
+        *bucket = link->chain == NIL ? 0 : (*bucket & ~INDEX_MASK) | link->chain;
+        return;
+    }
+    while (t->links[before].chain != index)
+        before = t->links[before].chain;
+    t->links[before].chain = link->chain;
 }
 
 static inline void drop_if_full(struct table *t)

@@ -20,7 +20,7 @@
 struct table;
 
 struct table_config {
-    uint32_t max_entries; /* at least 1 */
+    uint32_t max_entries; /* 1 to 2^24 - 1 */
     uint32_t entry_bytes;
     uint32_t key_bytes; /* at most entry_bytes */
     struct hash_key hash;
