@@ -187,13 +187,14 @@ enum channel_end {
 };
 
 struct record {
-    uint8_t type;       /* enum record_type */
-    uint8_t transport;  /* enum record_transport */
-    uint8_t conn_event; /* RECORD_CONN: enum conn_event */
-    uint8_t end;        /* RECORD_END: enum channel_end */
+    uint8_t type;      /* enum record_type */
+    uint8_t transport; /* enum record_transport */
+    uint8_t end;       /* RECORD_END: enum channel_end */
     uint32_t channel;
-    uint32_t slot;    /* conn.slot */
-    uint64_t conn_id; /* conn.id; never 0 */
+    uint32_t slot;      /* conn.slot */
+    uint8_t conn_event; /* RECORD_CONN: enum conn_event; not in the word of `type`: both are read
+                           together right behind they were written one by one */
+    uint64_t conn_id;   /* conn.id; never 0 */
     struct endpoint client, server;
     struct stream_pos at;
     union {
@@ -219,6 +220,10 @@ struct record_sink {
      * behind its connection's OPENED, before all else that it causes. NULL: nobody counts them. */
     void (*packet)(void *packet_ctx, const struct stream_packet *p);
     void *packet_ctx;
+    /* A packet of the connection with that slot may come soon: what its records will need may be
+     * brought into the caches. NULL: nobody wants to know. */
+    void (*ahead)(void *ahead_ctx, uint32_t slot);
+    void *ahead_ctx;
 };
 
 #endif
