@@ -74,6 +74,13 @@ static void take_record(void *ctx, struct record *record)
     tracker->record(tracker->ctx, record);
 }
 
+static void look_ahead(void *ctx, uint32_t slot)
+{
+    const struct run *r = ctx;
+    monitor_ahead(r->monitor, slot);
+    tracker_ahead(r->tracker, slot);
+}
+
 static bool build(struct run *r, const struct run_config *config)
 {
     struct hash_key key;
@@ -101,7 +108,7 @@ static bool build(struct run *r, const struct run_config *config)
     r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
     if (!r->tracker)
         return false;
-    r->records = (struct record_sink){r, take_record, monitor_packet, r->monitor};
+    r->records = (struct record_sink){r, take_record, monitor_packet, r->monitor, look_ahead, r};
     struct stages_config stages = {.hash = key,
                                    .caps = &r->caps,
                                    .idle_timeout_ns = config->idle_timeout_ns,

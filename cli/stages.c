@@ -38,6 +38,11 @@
 #define AHEAD_OF_ONE 8
 #define AHEAD        (AHEAD_OF_ONE * STAGES_SHARDS)
 
+/* The same for what settling needs, whose connections are known by then; and so many of them do not
+ * stay in the caches by themselves. */
+#define AHEAD_OF_SETTLE 10
+#define AHEAD_NUMBERS   1024
+
 /* What settling needs of the packets of a batch, which others worked on: so much and no more. */
 enum how {
     HOW_SHARD = 3,        /* the bits that are its number */
@@ -130,6 +135,16 @@ static void pass_record(void *ctx, struct record *r)
     struct stages *s = ctx;
     number(s, r);
     s->sink->record(s->sink->ctx, r);
+}
+
+/* Records of the connection with that slot may come soon. */
+static void look_ahead(void *ctx, uint32_t slot)
+{
+    const struct stages *s = ctx;
+    if (slot < s->number_room)
+        __builtin_prefetch(&s->numbers[slot]);
+    if (s->sink->ahead)
+        s->sink->ahead(s->sink->ahead_ctx, slot);
 }
 
 static void say_record(void *ctx, struct record *r)
@@ -301,8 +316,14 @@ static bool settle(void *ctx, uint32_t slot_number)
     for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
         lane_play(&slot->lanes[k], tick_step(0), &to);
     const struct tellings *t = slot->tellings;
-    for (uint32_t i = 0; i < b->count; i++) {
+    uint32_t ahead = s->number_room >= AHEAD_NUMBERS ? AHEAD_OF_SETTLE : b->count;
+    uint32_t named = UINT32_MAX;
+    for (uint32_t i = 0; i < b->count; i++, ahead++) {
         uint8_t how = t->how[i];
+        if (ahead < b->count && (t->how[ahead] & HOW_COUNTED) && t->counted[ahead].slot != named) {
+            named = t->counted[ahead].slot;
+            look_ahead(s, named);
+        }
         for (uint32_t k = 0; (how & HOW_TICK) && k < STAGES_SHARDS; k++)
             lane_play(&slot->lanes[k], tick_step(i), &to);
         if (how & HOW_COUNTED)
@@ -434,7 +455,11 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {h, say_record, s->sink->packet, s->sink->packet_ctx};
+    struct record_sink sink = {h, say_record, s->sink->packet, s->sink->packet_ctx, NULL, NULL};
+    if (s->threads == 1) {
+        sink.ahead = look_ahead;
+        sink.ahead_ctx = s;
+    }
     if (sink.packet && s->threads > 1) {
         sink.packet = say_packet;
         sink.packet_ctx = h;

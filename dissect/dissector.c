@@ -53,6 +53,7 @@ struct dissector {
     struct work_spare states;
     struct stream_sink sink;
     uint64_t state_bytes;
+    uint32_t ahead_slot; /* that on_ahead() was told last; UINT32_MAX: none */
 };
 
 #define BOTH_ENDED     3
@@ -532,7 +533,12 @@ static void ignore_packet(void *ctx, const struct stream_packet *p)
 
 static void on_ahead(void *ctx, const struct conn *c)
 {
-    (void)ctx;
+    struct dissector *d = ctx;
+    if (c->slot == d->ahead_slot)
+        return;
+    d->ahead_slot = c->slot;
+    if (d->env.sink.ahead)
+        d->env.sink.ahead(d->env.sink.ahead_ctx, c->slot);
     if (!c->user || is_finished(c))
         return;
     cache_fetch(c->user, AHEAD_BYTES); /* some have less: then it is a wrong guess */
@@ -548,6 +554,7 @@ struct dissector *dissector_new(const struct dissector_config *config,
     d->spare.owners = d->decoders.owners = config->shards;
     d->spare.max_parsers = caps->of[LIMIT_ID_PARSERS];
     d->states.sum = &d->state_bytes;
+    d->ahead_slot = UINT32_MAX;
     d->decoders.max_held = caps->of[LIMIT_ID_DECODER_BYTES];
     d->env = (struct transport_env){.hash = config->hash,
                                     .hit = hit,

@@ -119,6 +119,17 @@ static void links_free(struct tracker *t)
     free(t->links);
 }
 
+void tracker_ahead(struct tracker *t, uint32_t slot)
+{
+    const struct tracker_link *link = tracker_link_at(t, slot);
+    if (link)
+        cache_fetch(link, CACHE_LINE_BYTES + 1); /* it may lie across two lines */
+    link = tracker_link_at(t, t->ahead_slot);
+    t->ahead_slot = slot;
+    if (link && link->session)
+        cache_fetch(link->session, sizeof(*link->session));
+}
+
 /* ---- records */
 
 static __attribute__((noinline)) void expire(struct tracker *t)

@@ -68,6 +68,10 @@ struct tracker *tracker_new(const struct tracker_config *config, const struct ev
 /* The sink for records; they must come in capture order. Valid as long as the tracker. */
 const struct record_sink *tracker_record_sink(struct tracker *t);
 
+/* Records of the connection with that slot may come soon: begins to bring what they need into the
+ * caches, and goes on with that of the connection that was named before. */
+void tracker_ahead(struct tracker *t, uint32_t slot);
+
 /* Lets time pass without records (live). */
 void tracker_tick(struct tracker *t, int64_t now_ns);
 

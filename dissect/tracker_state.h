@@ -83,7 +83,8 @@ struct tracker {
     int64_t now_ns;       /* latest time so far: never runs backwards */
     int64_t due_ns;       /* before it nothing expires, if there are no doomed requests */
     uint64_t last_scope, last_seq;
-    bool forgot; /* a waiting request or session was dropped for want of room or memory */
+    uint32_t ahead_slot; /* that tracker_ahead() was told last */
+    bool forgot;         /* a waiting request or session was dropped for want of room or memory */
     struct tracker_counters counters;
 };
 
@@ -131,15 +132,21 @@ static inline struct tracker_near *tracker_near(const struct tracker *t, uint64_
     return &t->near[conn_id & (TRACKER_NEAR - 1)];
 }
 
-/* What is known of a connection that spoke MCP; NULL: it did not, or was forgotten. */
-static inline struct tracker_link *tracker_link_find(const struct tracker *t, uint64_t conn_id,
-                                                     uint32_t slot)
+/* The place of whoever has that slot; NULL: there is none yet. */
+static inline struct tracker_link *tracker_link_at(const struct tracker *t, uint32_t slot)
 {
     uint32_t slab = slot / TRACKER_LINKS;
     if (slab >= t->link_slabs || !t->links[slab])
         return NULL;
-    struct tracker_link *link = &t->links[slab][slot % TRACKER_LINKS];
-    return link->conn_id == conn_id ? link : NULL;
+    return &t->links[slab][slot % TRACKER_LINKS];
+}
+
+/* What is known of a connection that spoke MCP; NULL: it did not, or was forgotten. */
+static inline struct tracker_link *tracker_link_find(const struct tracker *t, uint64_t conn_id,
+                                                     uint32_t slot)
+{
+    struct tracker_link *link = tracker_link_at(t, slot);
+    return link && link->conn_id == conn_id ? link : NULL;
 }
 
 /* That of a connection that has none yet. NULL: out of memory, or it is gone and a later one has

@@ -189,6 +189,12 @@ static __attribute__((noinline)) void count_elsewhere(struct monitor *m, struct 
         bandwidth_add(&m->total.bandwidth, dir, p->wire_bytes, p->payload_bytes, m->bucket);
 }
 
+void monitor_ahead(const struct monitor *m, uint32_t slot)
+{
+    if (slot < m->conn_room)
+        __builtin_prefetch(&m->conns[slot]);
+}
+
 void monitor_packet(void *ctx, const struct stream_packet *p)
 {
     struct monitor *m = ctx;

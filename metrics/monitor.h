@@ -37,4 +37,8 @@ const struct event_sink *monitor_event_sink(struct monitor *m);
  * the servers add up to the total. */
 void monitor_packet(void *ctx, const struct stream_packet *p);
 
+/* A packet of the connection with that slot may come soon: what monitor_packet() needs for it may
+ * be brought into the caches. */
+void monitor_ahead(const struct monitor *m, uint32_t slot);
+
 #endif
