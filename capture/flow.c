@@ -40,7 +40,10 @@ struct flow_table {
     uint32_t bucket_mask, bucket_room;
     uint32_t count, max_flows;
     uint32_t free_list;
-    uint32_t fresh; /* the first index never used so far */
+    uint32_t fresh;   /* the first index never used so far */
+    bool given_again; /* an index was: they are not in order of appearance */
+    bool ending;
+    uint32_t first; /* index, at the end */
     struct flow *latest;
     uint32_t ahead[AHEAD_ROOM]; /* hashes */
     uint32_t ahead_turn;
@@ -265,6 +268,7 @@ static uint32_t take_index(struct flow_table *t)
     uint32_t index = t->free_list;
     if (index != NONE) {
         t->free_list = at(t, index)->chain;
+        t->given_again = true;
         return index;
     }
     if (t->fresh >> SLAB_SHIFT == t->slab_count && !add_slab(t))
@@ -309,11 +313,6 @@ void flow_remove(struct flow_table *t, struct flow *f)
     while (*link != f->self)
         link = &at(t, *link)->chain;
     *link = f->chain;
-    flow_drop(t, f);
-}
-
-void flow_drop(struct flow_table *t, struct flow *f)
-{
     list_unlink(t, f);
     f->list = FLOW_LIST_COUNT;
     f->chain = t->free_list;
@@ -379,8 +378,8 @@ static uint32_t take_run(const struct flow_table *t, uint32_t *index)
     return first;
 }
 
-/* Merge sort: sorted[k] is NONE or of 2^k runs. */
-void flow_sort(struct flow_table *t)
+/* Merge sort: sorted[k] is NONE or of 2^k runs. Returns the first of the chain by `newer`. */
+static uint32_t sort(const struct flow_table *t)
 {
     uint32_t sorted[SORT_ROOM] = {NONE}, all = NONE, index = NONE + 1, run;
     while ((run = take_run(t, &index)) != NONE) {
@@ -393,13 +392,31 @@ void flow_sort(struct flow_table *t)
     }
     for (int k = 0; k < SORT_ROOM; k++)
         all = merge(t, sorted[k], all);
-    for (int list = 0; list < FLOW_LIST_COUNT; list++)
-        t->lists[list] = (struct list){NONE, NONE, 0};
-    while (all != NONE) {
-        struct flow *f = at(t, all);
-        all = f->newer;
-        list_append(t, f, FLOW_OPEN);
-    }
+    return all;
+}
+
+struct flow *flow_first(struct flow_table *t)
+{
+    if (!t->ending)
+        t->first = t->given_again ? sort(t) : NONE + 1;
+    t->ending = true;
+    while (!t->given_again && t->first < t->fresh && at(t, t->first)->list == FLOW_LIST_COUNT)
+        t->first++;
+    return t->count > 0 ? at(t, t->first) : NULL;
+}
+
+struct flow *flow_second(const struct flow_table *t, const struct flow *first)
+{
+    uint32_t index = t->given_again ? first->newer : first->self + 1u;
+    return index != NONE && index < t->fresh ? at(t, index) : NULL;
+}
+
+void flow_drop(struct flow_table *t, struct flow *first)
+{
+    if (t->given_again)
+        t->first = first->newer;
+    first->list = FLOW_LIST_COUNT;
+    t->count--;
 }
 
 bool flow_full(const struct flow_table *t)

@@ -121,11 +121,19 @@ struct flow *flow_newer(const struct flow_table *t, const struct flow *f);
 
 uint32_t flow_count(const struct flow_table *t, enum flow_list list);
 uint32_t flow_count_all(const struct flow_table *t);
-/* At the end: puts all flows into the list FLOW_OPEN, in order of appearance. */
-void flow_sort(struct flow_table *t);
-/* At the end: the same as flow_remove(), but from now on no flow may be looked for, or inserted. */
-void flow_drop(struct flow_table *t, struct flow *f);
 bool flow_full(const struct flow_table *t);
+
+/* ---- at the end: from the first of these calls on there are no others but flow_count_all() */
+
+/* The flow that appeared first, by conn.id; flows were inserted in that order. NULL: none is left.
+ */
+struct flow *flow_first(struct flow_table *t);
+
+/* A guess which one is the first behind that; or NULL. */
+struct flow *flow_second(const struct flow_table *t, const struct flow *first);
+
+/* Removes the first one. */
+void flow_drop(struct flow_table *t, struct flow *first);
 
 void flow_free(struct flow_table *t); /* NULL is allowed; the holds must be gone */
 

@@ -557,39 +557,30 @@ void lifecycle_unreachable(struct lifecycle *l, const struct flow_key *key, uint
         fail_as(l, f, CONN_FAILURE_UNREACHABLE, ts_ns);
 }
 
-/* NULL: none is left. */
-static struct flow *next_to_end(struct lifecycle *l)
-{
-    if (!l->ending)
-        flow_sort(l->flows);
-    l->ending = true;
-    return flow_oldest(l->flows, FLOW_OPEN);
-}
-
 uint64_t lifecycle_oldest(struct lifecycle *l)
 {
-    const struct flow *f = next_to_end(l);
+    const struct flow *f = flow_first(l->flows);
     if (!f)
         return 0;
     if (l->sink->ahead)
         l->sink->ahead(l->sink->ctx, &f->conn);
-    cache_fetch(flow_newer(l->flows, f), sizeof(*f));
+    cache_fetch(flow_second(l->flows, f), sizeof(*f));
     return f->conn.id;
 }
 
 void lifecycle_end_oldest(struct lifecycle *l)
 {
-    struct flow *f = next_to_end(l);
+    struct flow *f = flow_first(l->flows);
     tell_gone(l, f, l->reassembly.now_ns);
     flow_drop(l->flows, f);
 }
 
 void lifecycle_fini(struct lifecycle *l)
 {
-    for (int list = 0; l->flows && list < FLOW_LIST_COUNT; list++) {
-        for (struct flow *f = flow_oldest(l->flows, (enum flow_list)list); f;
-             f = flow_newer(l->flows, f))
-            reassembly_discard(&l->reassembly, f);
+    struct flow *f;
+    while (l->flows && (f = flow_first(l->flows)) != NULL) {
+        reassembly_discard(&l->reassembly, f);
+        flow_drop(l->flows, f);
     }
     flow_free(l->flows);
     deadline_fini(&l->reassembly.deadlines);

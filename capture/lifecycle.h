@@ -19,7 +19,6 @@ struct lifecycle {
     uint64_t max_bytes;             /* see struct engine_config; 0: no such cap */
     const uint64_t *listener_bytes; /* NULL: nothing */
     uint32_t shard, shards;         /* it is that one of so many */
-    bool ending;                    /* the end has begun: flows are in order of appearance */
 };
 
 /* The owner fills in the members above, flows included, then takes over with this. */

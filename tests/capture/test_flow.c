@@ -153,30 +153,50 @@ Test(flow, lists_keep_their_order)
     flow_free(t);
 }
 
-/* Any order in any lists. */
-Test(flow, sorted_by_appearance)
+/* From any lists, wherever their places were given again. */
+static void end_in_order(uint32_t removed, uint32_t step)
 {
     enum { N = 300 };
-    for (uint32_t step = 1; step < N; step += 7) {
-        struct flow_table *t = flow_new(N);
-        for (uint32_t i = 0; i < N; i++) {
-            struct flow *f = insert(t, i, (enum flow_list)(i * step / 5 % FLOW_LIST_COUNT));
-            f->conn.id = 1 + i * step % 307; /* a prime: each once */
-        }
-        flow_sort(t);
-        flow_sort(t);
-        cr_assert_eq(flow_count(t, FLOW_OPEN), N);
-        uint64_t before = 0;
-        struct flow *f = flow_oldest(t, FLOW_OPEN);
-        for (; f; f = flow_oldest(t, FLOW_OPEN)) {
-            cr_assert_gt(f->conn.id, before);
-            before = f->conn.id;
-            flow_remove(t, f);
-        }
-        cr_assert_eq(flow_count_all(t), 0);
-        flow_sort(t);
-        flow_free(t);
+    struct flow_table *t = flow_new(N);
+    struct flow *flows[N];
+    uint64_t id = 0;
+    for (uint32_t i = 0; i < N; i++) {
+        flows[i] = insert(t, i, (enum flow_list)(i * step / 5 % FLOW_LIST_COUNT));
+        flows[i]->conn.id = ++id;
     }
+    for (uint32_t i = 0; i < removed; i++) {
+        uint32_t k = i * step % N;
+        while (!flows[k])
+            k = (k + 1) % N;
+        flow_remove(t, flows[k]);
+        flows[k] = NULL;
+    }
+    for (uint32_t i = 0; step > 1 && i < removed / 2; i++)
+        insert(t, N + i, FLOW_OPEN)->conn.id = ++id;
+    uint32_t left = flow_count_all(t), told = 0;
+    uint64_t before = 0;
+    for (struct flow *f; (f = flow_first(t)) != NULL; told++) {
+        cr_assert_eq(flow_first(t), f);
+        cr_assert_gt(f->conn.id, before);
+        before = f->conn.id;
+        flow_second(t, f);
+        flow_drop(t, f);
+    }
+    cr_assert_eq(told, left);
+    cr_assert_eq(flow_count_all(t), 0);
+    cr_assert_null(flow_first(t));
+    flow_free(t);
+}
+
+Test(flow, the_end_is_in_order_of_appearance)
+{
+    for (uint32_t step = 1; step < 300; step += 7) {
+        for (uint32_t removed = 0; removed <= 300; removed += 60)
+            end_in_order(removed, step);
+    }
+    struct flow_table *t = flow_new(1);
+    cr_assert_null(flow_first(t));
+    flow_free(t);
 }
 
 Test(flow, inserted_flow_is_zeroed_after_reuse)
