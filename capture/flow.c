@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Separate chaining over 32-bit indices; flows lie in slabs that never move. base/table.h would do
- * the same with a copy of the key and one list; here the key is the connection's own endpoints,
- * which saves 64 bytes a flow, and is found in either order.
- *
- * Buckets double when there are as many flows. Their room is that for max_flows at once, of which
- * the system backs what is written; and what is read was written, for a page that is first read and
- * then written costs two faults, and with threads an interrupt of the other processors. Index 0
- * means none.
+ * Flows lie in slabs that never move, and are found by their numbers (base/places.h): so what is
+ * looked for ahead is one line, and then that flow and no other. base/table.h would do the same
+ * with a copy of the key and one list; here the key is the connection's own endpoints, which saves
+ * 64 bytes a flow, and is found in either order.
  *
  * A burst of packets of one connection is found at once: the latest flow is tried first.
  */
 #include "capture/flow.h"
 #include "base/cache.h"
+#include "base/places.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SLAB_SHIFT 6
 #define SLAB_FLOWS (1u << SLAB_SHIFT)
-#define NONE       0u
+#define NONE       PLACES_NONE
 #define FLOW_MAX   ((1u << 29) - 1)
 
-#define FIRST_BUCKETS 64u /* a power of two */
-#define SORT_ROOM     33  /* of 32-bit counts */
+#define SORT_ROOM 33 /* of 32-bit counts */
 
 /* Steps between two looks at what was asked for ahead, and room for those under way. */
 #define AHEAD_STEP 2
@@ -36,8 +32,7 @@ struct list {
 struct flow_table {
     struct flow **slabs;
     uint32_t slab_count, slab_room;
-    uint32_t *buckets;
-    uint32_t bucket_mask, bucket_room;
+    struct places places;
     uint32_t count, max_flows;
     uint32_t free_list;
     uint32_t fresh;   /* the first index never used so far */
@@ -45,7 +40,7 @@ struct flow_table {
     bool ending;
     uint32_t first; /* index, at the end */
     struct flow *latest;
-    uint32_t ahead[AHEAD_ROOM]; /* hashes */
+    struct place ahead[AHEAD_ROOM];
     uint32_t ahead_turn;
     struct list lists[FLOW_LIST_COUNT];
 };
@@ -61,42 +56,13 @@ struct flow_table *flow_new(uint32_t max_flows)
     struct flow_table *t = calloc(1, sizeof(*t));
     if (!t)
         return NULL;
-    t->bucket_room = FIRST_BUCKETS;
-    while (t->bucket_room < max_flows && t->bucket_room < UINT32_C(1) << 31)
-        t->bucket_room *= 2;
-    t->buckets = malloc(t->bucket_room * sizeof(*t->buckets));
-    if (!t->buckets) {
+    if (places_init(&t->places) < 0) {
         free(t);
         return NULL;
     }
-    memset(t->buckets, 0, FIRST_BUCKETS * sizeof(*t->buckets));
-    t->bucket_mask = FIRST_BUCKETS - 1;
     t->max_flows = max_flows;
     t->fresh = 1;
     return t;
-}
-
-static inline uint32_t *bucket_of(const struct flow_table *t, uint32_t hash)
-{
-    return &t->buckets[hash & t->bucket_mask];
-}
-
-/* Twice as many buckets: the upper half takes its flows from the lower one. */
-static void double_buckets(struct flow_table *t)
-{
-    uint32_t half = t->bucket_mask + 1;
-    for (uint32_t i = 0; i < half; i++) {
-        uint32_t *from = &t->buckets[i], *to = &t->buckets[half + i];
-        for (uint32_t index = *from; index != NONE;) {
-            struct flow *f = at(t, index);
-            uint32_t **end = f->hash & half ? &to : &from;
-            **end = index;
-            *end = &f->chain;
-            index = f->chain;
-        }
-        *from = *to = NONE;
-    }
-    t->bucket_mask = 2 * half - 1;
 }
 
 uint32_t flow_hash_long(const struct hash_key *secret, const struct endpoint *a,
@@ -148,15 +114,16 @@ static inline int side_of(const struct flow *f, const struct flow_key *key)
 static __attribute__((noinline)) struct flow *find_among(struct flow_table *t,
                                                          const struct flow_key *key, int *ret_side)
 {
-    for (uint32_t i = *bucket_of(t, key->hash); i != NONE;) {
-        struct flow *f = at(t, i);
+    const struct places *p = &t->places;
+    uint32_t place, index = places_first(p, key->hash, &place);
+    for (; index != NONE; index = places_next(p, key->hash, &place)) {
+        struct flow *f = at(t, index);
         int side = side_of(f, key);
         if (side >= 0) {
             t->latest = f;
             *ret_side = side;
             return f;
         }
-        i = f->chain;
     }
     return NULL;
 }
@@ -165,50 +132,39 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
 {
     struct flow *f = t->latest;
     if (!f || f->hash != key->hash) {
-        uint32_t i = *bucket_of(t, key->hash);
-        for (; i != NONE; i = f->chain) {
-            f = at(t, i);
-            if (f->hash == key->hash)
-                break;
-        }
-        if (i == NONE)
+        uint32_t place, index = places_first(&t->places, key->hash, &place);
+        if (index == NONE)
             return NULL;
+        f = at(t, index);
     }
     const struct endpoint *ep = f->conn.endpoint;
     int side = ep[0].port != key->from.port;
-    if (!same_endpoints(&ep[side], &ep[!side], key))
+    __asm__("" : "+r"(side)); /* no branch: which side sends is as good as random */
+    if (!same_endpoints(&ep[side], &ep[side ^ 1], key))
         return find_among(t, key, ret_side);
     t->latest = f;
     *ret_side = side;
     return f;
 }
 
-static inline void fetch(const struct flow_table *t, uint32_t index)
+/* What was asked for so many steps ago. */
+static inline struct place *asked(struct flow_table *t, uint32_t steps)
 {
-    if (index != NONE)
-        cache_fetch(at(t, index), sizeof(struct flow));
-}
-
-/* The hash that was asked for so many steps ago. */
-static inline uint32_t asked(const struct flow_table *t, uint32_t steps)
-{
-    return t->ahead[(t->ahead_turn - steps * AHEAD_STEP) % AHEAD_ROOM];
+    return &t->ahead[(t->ahead_turn - steps * AHEAD_STEP) % AHEAD_ROOM];
 }
 
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 {
-    t->ahead[t->ahead_turn % AHEAD_ROOM] = key->hash;
-    __builtin_prefetch(bucket_of(t, key->hash));
-    fetch(t, *bucket_of(t, asked(t, 1)));
-    uint32_t hash = asked(t, 2), i = *bucket_of(t, hash);
-    if (i != NONE && at(t, i)->hash != hash)
-        fetch(t, at(t, i)->chain);
-    hash = asked(t, 3);
-    i = *bucket_of(t, hash);
-    if (i != NONE && at(t, i)->hash != hash)
-        i = at(t, i)->chain;
+    uint32_t place;
+    *asked(t, 0) = (struct place){key->hash, NONE};
+    places_fetch(&t->places, key->hash);
+    struct place *one = asked(t, 1), *two = asked(t, 2);
+    one->index = places_first(&t->places, one->hash, &place);
+    if (one->index != NONE)
+        cache_fetch(at(t, one->index), sizeof(struct flow));
     t->ahead_turn++;
-    return i != NONE && at(t, i)->hash == hash ? at(t, i) : NULL;
+    struct flow *f = two->index != NONE ? at(t, two->index) : NULL;
+    return f && f->hash == two->hash && f->list != FLOW_LIST_COUNT ? f : NULL;
 }
 
 void flow_ahead_move(const struct flow_table *t, const struct flow *f)
@@ -284,17 +240,17 @@ struct flow *flow_insert(struct flow_table *t, const struct flow_key *key, int s
     uint32_t index = take_index(t);
     if (index == NONE)
         return NULL;
-    if (t->count > t->bucket_mask && t->bucket_mask < t->bucket_room - 1)
-        double_buckets(t);
     struct flow *f = at(t, index);
+    if (places_add(&t->places, key->hash, index) < 0) {
+        f->chain = t->free_list;
+        t->free_list = index;
+        return NULL;
+    }
     memset(f, 0, sizeof(*f));
     f->self = index & FLOW_MAX;
     f->conn.endpoint[side] = key->from;
     f->conn.endpoint[!side] = key->to;
     f->hash = key->hash;
-    uint32_t *bucket = bucket_of(t, f->hash);
-    f->chain = *bucket;
-    *bucket = index;
     list_append(t, f, list);
     t->count++;
     t->latest = f;
@@ -309,10 +265,7 @@ void flow_move(struct flow_table *t, struct flow *f, enum flow_list list)
 
 void flow_remove(struct flow_table *t, struct flow *f)
 {
-    uint32_t *link = bucket_of(t, f->hash);
-    while (*link != f->self)
-        link = &at(t, *link)->chain;
-    *link = f->chain;
+    places_remove(&t->places, f->hash, f->self);
     list_unlink(t, f);
     f->list = FLOW_LIST_COUNT;
     f->chain = t->free_list;
@@ -431,6 +384,6 @@ void flow_free(struct flow_table *t)
     for (uint32_t i = 0; i < t->slab_count; i++)
         free(t->slabs[i]);
     free(t->slabs);
-    free(t->buckets);
+    places_fini(&t->places);
     free(t);
 }

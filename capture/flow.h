@@ -50,7 +50,7 @@ enum flow_list {
 
 /* One connection. The first cache line is what a look-up compares. */
 struct flow {
-    uint32_t hash, chain; /* flow.c: bucket */
+    uint32_t hash, chain; /* flow.c: chain: of those to be given again */
     uint32_t older, newer;
     struct conn conn;
     struct half half[2]; /* by side, as conn.endpoint */
