@@ -27,6 +27,7 @@
 #include "dissect/dissector.h"
 #include "base/cache.h"
 #include "base/counted.h"
+#include "base/pool.h"
 #include "coding.h"
 #include "dissect/transport.h"
 #include "dissector_memo.h"
@@ -51,6 +52,7 @@ struct dissector {
     struct decoder_account decoders;
     struct transport_spare spare;
     struct work_spare states;
+    struct pool links[UPGRADED + 1]; /* by transport */
     struct stream_sink sink;
     uint64_t state_bytes;
     uint32_t ahead_slot; /* that on_ahead() was told last; UINT32_MAX: none */
@@ -108,15 +110,19 @@ static void link_free(struct dissector *d, struct link *l)
     if (!l)
         return;
     counted_free(&d->state_bytes, l->noted, sizeof(*l->noted));
-    counted_free(&d->state_bytes, l, link_bytes(l->transport));
+    d->state_bytes -= counted_bytes(link_bytes(l->transport));
+    pool_give(&d->links[l->transport], l);
 }
 
 /* NULL, still probing, or at rest: out of memory. */
 static struct link *link_new(struct dissector *d, uint8_t transport)
 {
-    struct link *l = counted_calloc(&d->state_bytes, link_bytes(transport));
+    struct pool *pool = &d->links[transport];
+    pool->bytes = link_bytes(transport);
+    struct link *l = pool_take(pool);
     if (!l)
         return NULL;
+    d->state_bytes += counted_bytes(pool->bytes);
     l->transport = transport;
     l->named = transport < UPGRADED ? transport : TRANSPORT_NONE;
     return l;
@@ -596,6 +602,8 @@ void dissector_free(struct dissector *d)
         return;
     transport_spare_free(&d->spare);
     work_spare_free(&d->states);
+    for (size_t i = 0; i < sizeof(d->links) / sizeof(d->links[0]); i++)
+        pool_fini(&d->links[i]);
     dissector_memo_free(d->own_memo);
     free(d);
 }
