@@ -20,7 +20,7 @@ struct channel {
     struct channel_key key;
     struct session *session;     /* NULL: not known yet, or it was dropped */
     struct channel *prev, *next; /* in session->channels */
-    struct pairing_list waiting;
+    struct pairing_list waiting; /* of waiting_count */
     struct endpoint client, server;
     uint64_t path_hash;
     uint64_t target_hash;
@@ -31,6 +31,7 @@ struct channel {
     uint64_t name_hash;
     uint64_t identity_hash; /* of the client, as its latest modern request names it */
     uint32_t slot;          /* of its connection: as in struct conn */
+    uint32_t waiting_count;
     char version[CHANNEL_VERSION_BYTES];
     uint16_t flags;    /* enum channel_flag, of the request head */
     uint16_t status;   /* 0: no response head yet */

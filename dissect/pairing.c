@@ -29,7 +29,6 @@ static void list_append(struct pairing_list *list, struct pending *p)
     else
         list->first = p;
     list->last = p;
-    list->count++;
 }
 
 static void owner_leave(struct tracker *t, struct pending *p)
@@ -45,7 +44,8 @@ static void owner_leave(struct tracker *t, struct pending *p)
         p->next->prev = p->prev;
     else
         list->last = p->prev;
-    list->count--;
+    if (p->channel)
+        p->channel->waiting_count--;
     p->channel = NULL;
     p->session = NULL;
 }
@@ -133,6 +133,7 @@ void pairing_add(struct tracker *t, struct channel *ch, const struct message *m,
     p->lossy = s && s->tie && m->last.ts_ns < s->tie->tied_ns;
     p->channel = ch;
     list_append(&ch->waiting, p);
+    ch->waiting_count++;
     t->counters.pending++;
     if (tracker_links_of(t, m))
         operations_request(t, p, m);
@@ -142,7 +143,7 @@ struct pending *pairing_own(const struct tracker *t, const struct channel *ch, e
                             uint64_t id_hash)
 {
     struct pending *p = ch->waiting.first;
-    if (ch->waiting.count <= WALK_MAX) {
+    if (ch->waiting_count <= WALK_MAX) {
         while (p && (p->id_hash != id_hash || p->dir != dir))
             p = p->next;
         return p;

@@ -55,7 +55,7 @@ struct session {
     bool used : 1;     /* HTTP+SSE: something was sent to its target */
     uint8_t transport; /* enum record_transport */
 };
-_Static_assert(sizeof(struct session) == 136, "one for each connection, as a rule");
+_Static_assert(sizeof(struct session) == 128, "one for each connection, as a rule");
 
 /* Of a session of HTTP+SSE whose announcement was not captured. */
 struct session_tie {

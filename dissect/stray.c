@@ -34,7 +34,8 @@ bool stray_keep(struct tracker *t, const struct channel *ch, const struct messag
     stray->channel = *ch;
     stray->channel.session = NULL;
     stray->channel.prev = stray->channel.next = NULL;
-    stray->channel.waiting = (struct pairing_list){NULL, NULL, 0};
+    stray->channel.waiting = (struct pairing_list){NULL, NULL};
+    stray->channel.waiting_count = 0;
     stray->channel.initializing = false;
     if (!channel_unproven(t, ch))
         stray->channel.flags &= (uint16_t)~CHANNEL_JOINED;

@@ -39,7 +39,6 @@ struct session;
 
 struct pairing_list {
     struct pending *first, *last;
-    uint32_t count;
 };
 
 struct tracker {
