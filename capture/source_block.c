@@ -27,15 +27,16 @@
 #include "source_pcapng.h"
 #include <string.h>
 
-#define DATA_BYTES 262144 /* of a record: libpcap's maximum for the usual link types */
-#define HEAD_BYTES 16     /* of a record of pcap */
-#define FILE_BYTES 24     /* header of a pcap file */
-#define PAGE_BYTES BATCH_PAGE_BYTES
-#define RECORD_BYTES                                                                               \
-    (BATCH_MEMORY_BYTES - PAGE_BYTES) /* a block holds that, wherever it begins                    \
-                                       */
+#define DATA_BYTES   262144 /* of a record: libpcap's maximum for the usual link types */
+#define HEAD_BYTES   16     /* of a record of pcap */
+#define FILE_BYTES   24     /* header of a pcap file */
+#define PAGE_BYTES   BATCH_PAGE_BYTES
+#define RECORD_BYTES (BATCH_BYTES + PAGE_BYTES)
+#define LONG_BYTES                                                                                 \
+    (RECORD_BYTES + PAGE_BYTES) /* of pages: hold such a record, wherever it begins */
 
 _Static_assert(HEAD_BYTES + DATA_BYTES <= RECORD_BYTES, "a block holds the longest record");
+_Static_assert(BATCH_LEAD_BYTES + LONG_BYTES <= BATCH_MEMORY_BYTES, "and the memory the block");
 
 enum look {
     LOOK_WHOLE, /* a record of a length that is possible */
@@ -119,7 +120,7 @@ static bool borrow(struct source_block *r)
 {
     uint32_t record;
     size_t room = block_room(r), n;
-    const size_t most = BATCH_MEMORY_BYTES - source_stream_place(r->stream);
+    const size_t most = LONG_BYTES - source_stream_place(r->stream);
     const uint8_t *bytes;
     while ((n = source_stream_borrow(r->stream, room, &bytes)) > 0) {
         r->block = r->at = bytes;
@@ -128,7 +129,7 @@ static bool borrow(struct source_block *r)
         if (next == LOOK_WHOLE)
             return true;
         leave_block(r);
-        if (next == LOOK_ODD || room == most)
+        if (next == LOOK_ODD || room >= most)
             return false;
         room = most;
     }
@@ -164,27 +165,37 @@ static bool take_early(struct source_block *r, const struct batch *b)
     return false;
 }
 
-bool source_block_load(struct source_block *r, struct batch *b)
+/* Where to read the next block to: where what is read early lies, too, if it has room there. */
+static uint8_t *place_block(const struct source_block *r, const struct batch *b, size_t room)
 {
-    uint8_t *memory = b->memory;
+    size_t place = source_stream_place(r->stream);
+    return b->memory + place + (place + room <= LONG_BYTES ? BATCH_LEAD_BYTES : 0);
+}
+
+static enum look read_block(struct source_block *r, const struct batch *b)
+{
     uint32_t record;
-    enum look next = r->odd ? LOOK_ODD : LOOK_CUT;
-    r->lent = next == LOOK_CUT && borrow(r);
-    if (r->lent || (next == LOOK_CUT && take_early(r, b)))
-        return true;
-    uint8_t *end = memory + source_stream_place(r->stream);
-    const uint8_t *limit = end + block_room(r);
+    size_t room = block_room(r);
+    const size_t most = LONG_BYTES - source_stream_place(r->stream);
+    uint8_t *begin = place_block(r, b, room), *end = begin;
     r->block = r->at = r->end = end;
+    enum look next = LOOK_CUT;
     while (next == LOOK_CUT) {
-        if (end >= limit) /* a longer record than those before */
-            limit = memory + BATCH_MEMORY_BYTES;
-        ssize_t got = source_stream_read(r->stream, end, (size_t)(limit - end));
+        if (end == begin + room && room < most) /* a longer record than those before */
+            room = most;
+        ssize_t got = source_stream_read(r->stream, end, (size_t)(begin + room - end));
         if (got <= 0)
             break;
         r->end = end += got;
         next = look(r, &record);
     }
-    if (next == LOOK_WHOLE)
+    return next;
+}
+
+bool source_block_load(struct source_block *r, struct batch *b)
+{
+    r->lent = !r->odd && borrow(r);
+    if (r->lent || (!r->odd && (take_early(r, b) || read_block(r, b) == LOOK_WHOLE)))
         return true;
     leave_block(r);
     return false;

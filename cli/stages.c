@@ -28,8 +28,7 @@
 #include <string.h>
 
 #define SLOTS_PER_THREAD 2u
-#define SLOTS_MORE       2u
-#define SLOTS_MAX        (STAGES_THREADS * SLOTS_PER_THREAD + SLOTS_MORE)
+#define SLOTS_MAX        (STAGES_THREADS * SLOTS_PER_THREAD)
 #define NUMBERS_ROOM     64u
 #define NO_NUMBER        (UINT64_C(1) << 63)
 
@@ -494,7 +493,7 @@ static bool build(struct stages *s, const struct stages_config *config)
     if (!s->front)
         return false;
     s->threads = stages_thread_count(config->threads);
-    s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD + SLOTS_MORE : 1;
+    s->slot_count = s->threads > 1 ? s->threads * SLOTS_PER_THREAD : 1;
     if (s->slot_count > caps->batches)
         s->slot_count = caps->batches;
     s->lane_bytes = caps->of[LIMIT_ID_LANE_BYTES];
