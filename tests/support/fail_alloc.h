@@ -17,7 +17,7 @@
  *     }
  */
 
-/* The n-th malloc, calloc or realloc from now on returns NULL; 0 = none. */
+/* The n-th malloc, calloc, realloc or aligned_alloc from now on returns NULL; 0 = none. */
 void fail_alloc_at(uint64_t n);
 
 /* Back to normal; returns true if an allocation was made to fail since fail_alloc_at(). */
