@@ -38,8 +38,8 @@ struct engine *engine_new(const struct engine_config *config, const struct strea
 void engine_segment(struct engine *e, const struct batch_segment *s);
 
 /* A hint: this segment comes after some others. With every call the engine fetches into the caches
- * what the segment will need, step by step; so the calls are made a constant number of segments
- * ahead, 8 or more of this engine's. */
+ * what the segment will need, step by step; so the calls are made some segments ahead, 16 or so of
+ * this engine's. */
 void engine_ahead(struct engine *e, const struct batch_segment *s);
 
 /* Whether so many connections are open that the hint is of use. */

@@ -21,9 +21,7 @@
 
 #define SORT_ROOM 33 /* of 32-bit counts */
 
-/* Steps between two looks at what was asked for ahead, and room for those under way. */
-#define AHEAD_STEP 2
-#define AHEAD_ROOM 8
+#define AHEAD_ROOM 4 /* for what is asked for ahead, more than there are steps of it */
 
 struct list {
     uint32_t oldest, newest, count;
@@ -150,12 +148,14 @@ struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *re
 /* What was asked for so many steps ago. */
 static inline struct place *asked(struct flow_table *t, uint32_t steps)
 {
-    return &t->ahead[(t->ahead_turn - steps * AHEAD_STEP) % AHEAD_ROOM];
+    return &t->ahead[(t->ahead_turn - steps) % AHEAD_ROOM];
 }
 
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key)
 {
     uint32_t place;
+    if (asked(t, 1)->hash == key->hash)
+        return NULL;
     *asked(t, 0) = (struct place){key->hash, NONE};
     places_fetch(&t->places, key->hash);
     struct place *one = asked(t, 1), *two = asked(t, 2);

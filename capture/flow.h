@@ -100,7 +100,8 @@ struct flow_table *flow_new(uint32_t max_flows);
 struct flow *flow_find(struct flow_table *t, const struct flow_key *key, int *ret_side);
 
 /* A packet of this key comes soon: begins to bring its flow into the caches, step by step with the
- * calls that follow. Returns the flow of an earlier call that is there by now, or NULL. */
+ * calls for other keys that follow. Returns the flow of an earlier call that is there by now, or
+ * NULL. */
 struct flow *flow_ahead(struct flow_table *t, const struct flow_key *key);
 
 /* The flow, which is there, will be moved: fetches what changes with it. */

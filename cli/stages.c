@@ -34,7 +34,7 @@
 
 /* Packets, of one shard or of all: far enough that what one needs can be in the caches by then
  * (engine_ahead()). */
-#define AHEAD_OF_ONE 8
+#define AHEAD_OF_ONE 16
 #define AHEAD        (AHEAD_OF_ONE * STAGES_SHARDS)
 
 /* The same for what settling needs, whose connections are known by then; and so many of them do not
@@ -248,19 +248,19 @@ static void quiet_tick(struct stages *s, const struct slot *slot, uint32_t shard
     engine_tick(s->shards[shard].engine, slot->moment.now_ns, slot->packets);
 }
 
-/* The packet so many behind i in its shard, or BATCH_END. */
-static uint16_t later(const struct batch *b, uint16_t i, uint32_t n)
+/* Asks for what that packet needs. Returns the next one of the shard, or BATCH_END. */
+static inline uint16_t go_ahead(const struct shard *h, const struct batch *b, uint16_t packet)
 {
-    while (n-- > 0 && i != BATCH_END)
-        i = b->segments[i].next;
-    return i;
+    engine_ahead(h->engine, &b->segments[packet]);
+    return b->segments[packet].next;
 }
 
 static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_number)
 {
     uint16_t tick = b->first_tick, packet = b->first[shard_number];
-    uint16_t ahead =
-        engine_wants_ahead(h->engine) ? later(b, packet, AHEAD_OF_ONE) : (uint16_t)BATCH_END;
+    uint16_t ahead = engine_wants_ahead(h->engine) ? packet : (uint16_t)BATCH_END;
+    for (uint32_t i = 0; i < AHEAD_OF_ONE && ahead != BATCH_END; i++)
+        ahead = go_ahead(h, b, ahead);
     while (tick != BATCH_END || packet != BATCH_END) {
         if (tick <= packet) {
             const struct batch_segment *segment = &b->segments[tick];
@@ -269,10 +269,8 @@ static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_
             tick = segment->next_tick;
             continue;
         }
-        if (ahead != BATCH_END) {
-            engine_ahead(h->engine, &b->segments[ahead]);
-            ahead = b->segments[ahead].next;
-        }
+        if (ahead != BATCH_END)
+            ahead = go_ahead(h, b, ahead);
         lane_step(h->lane, packet_step(packet));
         h->packet = packet;
         engine_segment(h->engine, &b->segments[packet]);
@@ -348,14 +346,14 @@ static bool alone(void *ctx, uint32_t slot_number)
         if (slot->moment.quiet)
             quiet_tick(s, slot, k);
         if (engine_wants_ahead(s->shards[k].engine))
-            ahead = AHEAD;
+            ahead = 0;
     }
-    for (uint32_t i = 0; i < b->count; i++, ahead++) {
+    for (uint32_t i = 0; i < b->count; i++) {
         const struct batch_segment *segment = &b->segments[i];
         for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
             engine_tick(s->shards[k].engine, segment->now_ns, segment->number);
         fetched = batch_fetch(b, fetched);
-        if (ahead < b->count)
+        for (; ahead < b->count && ahead <= i + AHEAD; ahead++)
             engine_ahead(s->shards[b->segments[ahead].shard].engine, &b->segments[ahead]);
         if (segment->kind != BATCH_NOTHING)
             engine_segment(s->shards[segment->shard].engine, segment);
