@@ -39,11 +39,21 @@
 #define FIRST_MODERN  "2026-07-28"
 #define VERSION_BYTES (sizeof(FIRST_MODERN) - 1)
 
+/* Of so many bytes. As memcmp() says, which would read what was just copied in larger pieces than
+ * it was written in, and wait. */
+static inline bool is_before_modern(const char *version)
+{
+    size_t i = 0;
+    while (i < VERSION_BYTES && version[i] == FIRST_MODERN[i])
+        i++;
+    return i < VERSION_BYTES && (unsigned char)version[i] < (unsigned char)FIRST_MODERN[i];
+}
+
 /* Versions are dates; later ones are taken for modern, too. */
 static bool is_modern(const char *version, size_t n)
 {
     static const char shape[] = "dddd-dd-dd";
-    if (n != VERSION_BYTES || memcmp(version, FIRST_MODERN, n) < 0)
+    if (n != VERSION_BYTES || is_before_modern(version))
         return false;
     for (size_t i = 0; i < n; i++) {
         bool digit = version[i] >= '0' && version[i] <= '9';

@@ -32,7 +32,7 @@ bool names_put(char *dst, size_t room, const char *text, size_t n)
 {
     if (!tracker_copy_text(dst, room, text, n))
         return false;
-    size_t length = strlen(dst);
+    size_t length = strnlen(text, n < room ? n : room - 1);
     memset(dst + length, 0, room - length);
     return true;
 }
