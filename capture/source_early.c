@@ -4,9 +4,13 @@
  * where those behind it begin is known but for the beginning of a record that is cut there, which
  * is short, and is read when it is known. The guess is wrong where batches end by their number of
  * packets, at the file's end, and where somebody wants fewer packets than there are.
+ *
+ * The descriptor is a copy, since the source closes its own at the end of the file, while others
+ * may still be reading here.
  */
 #include "source_early.h"
 #include "source_block.h"
+#include <fcntl.h>
 #include <unistd.h>
 
 void source_early_init(struct source_early *e)
@@ -18,12 +22,16 @@ void source_early_init(struct source_early *e)
 void source_early_fini(struct source_early *e)
 {
     pthread_mutex_destroy(&e->lock);
+    if (e->fd >= 0)
+        close(e->fd);
 }
 
 void source_early_expect(struct source_early *e, int fd, uint64_t number, uint64_t start)
 {
     pthread_mutex_lock(&e->lock);
-    e->fd = fd;
+    if (e->fd < 0 && fd >= 0)
+        e->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    e->known = e->fd >= 0 && fd >= 0;
     e->number = number;
     e->start = start;
     pthread_mutex_unlock(&e->lock);
@@ -32,7 +40,7 @@ void source_early_expect(struct source_early *e, int fd, uint64_t number, uint64
 void source_early_read(struct source_early *e, struct batch *b, uint64_t number)
 {
     pthread_mutex_lock(&e->lock);
-    int fd = number < e->number ? -1 : e->fd;
+    int fd = e->known && number >= e->number ? e->fd : -1;
     uint64_t start = e->start, behind = number - e->number;
     pthread_mutex_unlock(&e->lock);
     b->early_bytes = 0;

@@ -4,6 +4,7 @@
 
 #include "capture/batch.h"
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -14,7 +15,8 @@
 
 struct source_early {
     pthread_mutex_t lock;
-    int fd;          /* -1: nothing is read early */
+    int fd;          /* its own; -1: there was nothing to be read early so far */
+    bool known;      /* the following is valid */
     uint64_t number; /* of the batch that begins at `start` */
     uint64_t start;
 };
@@ -22,8 +24,9 @@ struct source_early {
 void source_early_init(struct source_early *e);
 void source_early_fini(struct source_early *e);
 
-/* The batch with that number begins at that offset of the file, which stays open until fini; those
- * behind it as blocks usually do. fd -1: there is nothing to be read early. */
+/* The batch with that number begins at that offset of the file, which is the same each time and may
+ * be closed afterwards; those behind it as blocks usually do. fd -1: there is nothing to be read
+ * early. */
 void source_early_expect(struct source_early *e, int fd, uint64_t number, uint64_t start);
 
 /* Reads what the batch with that number will probably be made of. */
