@@ -27,7 +27,6 @@
 #include "dissect/dissector.h"
 #include "base/cache.h"
 #include "base/counted.h"
-#include "base/pool.h"
 #include "coding.h"
 #include "dissect/transport.h"
 #include "dissector_memo.h"
@@ -52,7 +51,7 @@ struct dissector {
     struct decoder_account decoders;
     struct transport_spare spare;
     struct work_spare states;
-    struct pool links[UPGRADED + 1]; /* by transport */
+    struct work_links links;
     struct stream_sink sink;
     uint64_t state_bytes;
     uint32_t ahead_slot; /* that on_ahead() was told last; UINT32_MAX: none */
@@ -98,34 +97,19 @@ static enum record_content content_of(const struct conn *c)
     return transports[transport]->encrypted ? RECORD_CONTENT_ENCRYPTED : RECORD_CONTENT_READ;
 }
 
-static size_t link_bytes(uint8_t transport)
-{
-    const struct transport *t = transports[transport];
-    return t ? offsetof(struct link, rest) + t->rest_bytes : sizeof(struct link);
-}
-
 /* Its transport is over, or has none. NULL is allowed. */
 static void link_free(struct dissector *d, struct link *l)
 {
     if (!l)
         return;
     counted_free(&d->state_bytes, l->noted, sizeof(*l->noted));
-    d->state_bytes -= counted_bytes(link_bytes(l->transport));
-    pool_give(&d->links[l->transport], l);
+    work_link_give(&d->links, l, transports[l->transport]);
 }
 
 /* NULL, still probing, or at rest: out of memory. */
 static struct link *link_new(struct dissector *d, uint8_t transport)
 {
-    struct pool *pool = &d->links[transport];
-    pool->bytes = link_bytes(transport);
-    struct link *l = pool_take(pool);
-    if (!l)
-        return NULL;
-    d->state_bytes += counted_bytes(pool->bytes);
-    l->transport = transport;
-    l->named = transport < UPGRADED ? transport : TRANSPORT_NONE;
-    return l;
+    return work_link_take(&d->links, transport, transports[transport]);
 }
 
 /* Gives the link of a transport the memory for its state. False: out of memory. */
@@ -559,7 +543,7 @@ struct dissector *dissector_new(const struct dissector_config *config,
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     d->spare.owners = d->decoders.owners = config->shards;
     d->spare.max_parsers = caps->of[LIMIT_ID_PARSERS];
-    d->states.sum = &d->state_bytes;
+    d->states.sum = d->links.sum = &d->state_bytes;
     d->ahead_slot = UINT32_MAX;
     d->decoders.max_held = caps->of[LIMIT_ID_DECODER_BYTES];
     d->env = (struct transport_env){.hash = config->hash,
@@ -602,8 +586,7 @@ void dissector_free(struct dissector *d)
         return;
     transport_spare_free(&d->spare);
     work_spare_free(&d->states);
-    for (size_t i = 0; i < sizeof(d->links) / sizeof(d->links[0]); i++)
-        pool_fini(&d->links[i]);
+    work_links_free(&d->links);
     dissector_memo_free(d->own_memo);
     free(d);
 }

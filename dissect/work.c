@@ -1,12 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A list for each transport, last in, first out: what was used last is still in the caches, so that
- * many connections of which few are in the middle of something go through little memory.
+ * States: a list for each transport, last in, first out: what was used last is still in the caches,
+ * so that many connections of which few are in the middle of something go through little memory.
  */
 #include "work.h"
 #include "base/counted.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- links */
+
+static size_t link_bytes(const struct transport *t)
+{
+    return t ? offsetof(struct link, rest) + t->rest_bytes : sizeof(struct link);
+}
+
+struct link *work_link_take(struct work_links *links, uint8_t id, const struct transport *t)
+{
+    struct pool *pool = &links->pools[id];
+    pool->bytes = link_bytes(t);
+    struct link *l = pool_take(pool);
+    if (!l)
+        return NULL;
+    *links->sum += counted_bytes(pool->bytes);
+    l->transport = id;
+    l->named = id < TRANSPORT_COUNT ? id : TRANSPORT_NONE;
+    return l;
+}
+
+void work_link_give(struct work_links *links, struct link *l, const struct transport *t)
+{
+    *links->sum -= counted_bytes(link_bytes(t));
+    pool_give(&links->pools[l->transport], l);
+}
+
+void work_links_free(struct work_links *links)
+{
+    for (size_t id = 0; id < WORK_KINDS; id++)
+        pool_fini(&links->pools[id]);
+}
+
+/* ---- states */
 
 struct work_node {
     struct work_node *next;

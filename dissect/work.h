@@ -2,6 +2,7 @@
 #ifndef DISSECT_WORK_H
 #define DISSECT_WORK_H
 
+#include "base/pool.h"
 #include "dissect/transport.h"
 #include <stdalign.h>
 
@@ -48,6 +49,20 @@ _Static_assert(2 * LIMIT_PROBE_SEGMENTS <= UINT8_MAX, "tries counts so far");
 _Static_assert(offsetof(struct link, rest) % TRANSPORT_REST_ALIGN == 0, "as it may ask for");
 
 #define WORK_KINDS (TRANSPORT_COUNT + 1) /* transports, and what was upgraded */
+
+/* The links of a dissector's connections. Zeroed but for `sum` there are none. */
+struct work_links {
+    struct pool pools[WORK_KINDS];
+    uint64_t *sum; /* of those that are in use: see base/counted.h */
+};
+
+/* Of transport number id, which is t; NULL while probing. Zeroed but for what it is called. Returns
+ * NULL: out of memory. */
+struct link *work_link_take(struct work_links *links, uint8_t id, const struct transport *t);
+void work_link_give(struct work_links *links, struct link *l, const struct transport *t);
+
+/* With those that are in use. */
+void work_links_free(struct work_links *links);
 
 /* Those that are not in use at the moment, at most LIMIT_SPARE_STATES of each transport. Zeroed
  * memory is an empty list. */

@@ -55,3 +55,29 @@ Test(work, keeps_so_many)
     work_spare_free(&spare);
     cr_expect_eq(spare.count[1], 0);
 }
+
+Test(work, links_are_counted_and_serve_again)
+{
+    static const struct transport rests = {.rest_bytes = 30};
+    uint64_t sum = 0;
+    struct work_links links = {.sum = &sum};
+    struct link *probing = work_link_take(&links, TRANSPORT_NONE, NULL);
+    struct link *l = work_link_take(&links, 2, &rests);
+    cr_assert(probing && l && probing != l);
+    cr_assert_eq(l->named, 2);
+    cr_assert_geq(sum, 2 * sizeof(struct link) + 30);
+    memset(l->rest, 0xff, 30);
+    work_link_give(&links, l, &rests);
+    fail_alloc_at(1);
+    cr_assert_eq(work_link_take(&links, 2, &rests), l);
+    cr_assert_not(fail_alloc_stop());
+    for (int i = 0; i < 30; i++)
+        cr_assert_eq(l->rest[i], 0);
+    fail_alloc_at(1);
+    cr_assert_null(work_link_take(&links, 3, &rests));
+    cr_assert(fail_alloc_stop());
+    work_link_give(&links, l, &rests);
+    work_link_give(&links, probing, NULL);
+    cr_assert_eq(sum, 0);
+    work_links_free(&links);
+}
