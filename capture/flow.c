@@ -242,6 +242,7 @@ struct flow *flow_insert(struct flow_table *t, const struct flow_key *key, int s
         return NULL;
     struct flow *f = at(t, index);
     if (places_add(&t->places, key->hash, index) < 0) {
+        f->list = FLOW_LIST_COUNT;
         f->chain = t->free_list;
         t->free_list = index;
         return NULL;

@@ -147,6 +147,8 @@ static bool take_early(struct source_block *r, const struct batch *b)
     uint64_t from = b->early_offset, to = from + b->early_bytes;
     if (start + BATCH_LEAD_BYTES < from || start >= to || end <= from)
         return false;
+    if (to < end && to % BATCH_BYTES == 0) /* not for the file's end: the block is longer */
+        return false;
     uint8_t *early = b->memory + BATCH_LEAD_BYTES;
     r->block = r->at = r->end = early + start - from;
     if (start < from) {

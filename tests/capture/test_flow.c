@@ -203,6 +203,35 @@ Test(flow, the_end_is_in_order_of_appearance)
     flow_free(t);
 }
 
+/* Without memory to find it by, a flow is not one, neither now nor at the end. */
+Test(flow, one_that_could_not_be_inserted_is_none_at_the_end)
+{
+    struct flow_table *t = flow_new(200);
+    struct flow *first = NULL;
+    uint64_t id = 0;
+    for (struct flow *f;;) { /* until the places are full, which may not become more */
+        fail_alloc_at(id == 0 ? 0 : id == 63 ? 2 : 1);
+        f = insert(t, (uint32_t)id, FLOW_OPEN);
+        fail_alloc_stop();
+        if (!f)
+            break;
+        f->conn.id = ++id;
+        first = first ? first : f;
+    }
+    cr_assert_eq(id, 63);
+    flow_remove(t, first);
+    insert(t, 100, FLOW_OPEN)->conn.id = ++id;
+    uint64_t before = 1;
+    uint32_t told = 0;
+    for (struct flow *f; (f = flow_first(t)) != NULL; told++) {
+        cr_assert_gt(f->conn.id, before);
+        before = f->conn.id;
+        flow_drop(t, f);
+    }
+    cr_assert_eq(told, 63);
+    flow_free(t);
+}
+
 Test(flow, inserted_flow_is_zeroed_after_reuse)
 {
     struct flow_table *t = flow_new(1);

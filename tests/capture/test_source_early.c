@@ -134,6 +134,28 @@ Test(source_early, long_records)
     }
 }
 
+/* Of any length, so that batches begin and end anywhere. */
+Test(source_early, records_of_any_length)
+{
+    const uint32_t head[6] = {MAGIC_US, 2 | 4 << 16, 0, 0, 300000, EN10MB};
+    for (unsigned seed = 1; seed <= 150; seed++) {
+        unsigned x = seed;
+        file_bytes = sizeof(head);
+        memcpy(file, head, sizeof(head));
+        for (unsigned i = 0; file_bytes + 262144 + 16 < MAX_BYTES; i++) {
+            x = x * 1103515245 + 12345;
+            uint32_t size = (x >> 8) % (i % 5 == 0 ? 262145 : 40000);
+            const uint32_t record[4] = {i, i, size, size};
+            memcpy(file + file_bytes, record, 16);
+            memset(file + file_bytes + 16, (int)i, size);
+            file_bytes += 16 + size;
+        }
+        path = write_file("early", file, file_bytes);
+        for (uint32_t ahead = 0; ahead < 3; ahead++)
+            read_prepared(ahead, 0, 0);
+    }
+}
+
 /* What was read early is not what is there by now: each record is whole, as it was or not there. */
 Test(source_early, a_file_that_is_cut_or_grows)
 {
