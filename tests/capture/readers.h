@@ -27,6 +27,23 @@ static inline void add(const struct bytes *b)
     file_bytes += b->n;
 }
 
+/* A file of records of any length, of nothing that a frame has. */
+static inline void begin_lengths(void)
+{
+    const uint32_t head[6] = {MAGIC_US, 2 | 4 << 16, 0, 0, 1000000, EN10MB};
+    memcpy(file, head, sizeof(head));
+    file_bytes = sizeof(head);
+}
+
+static inline void add_length(uint32_t i, uint32_t n)
+{
+    const uint32_t record[4] = {i, i, n, n};
+    cr_assert_leq(file_bytes + sizeof(record) + n, sizeof(file));
+    memcpy(file + file_bytes, record, sizeof(record));
+    memset(file + file_bytes + sizeof(record), (int)i, n);
+    file_bytes += sizeof(record) + n;
+}
+
 /* How the block reader gets a file. */
 enum way { PLAIN, LENT, GZIP, ZSTD, PIPE, WAYS };
 

@@ -112,47 +112,38 @@ Test(source_early, what_is_read_early_is_used)
     }
 }
 
+/* The file in hand, up to two batches ahead. */
+static void compare_prepared(void)
+{
+    path = write_file("early", file, file_bytes);
+    for (uint32_t ahead = 0; ahead < 3; ahead++)
+        read_prepared(ahead, 0, 0);
+}
+
 /* A record that begins far before the place where its batch ends, or is longer than a batch. */
 Test(source_early, long_records)
 {
     static const uint32_t sizes[] = {200000, 1500,   262144, 100000, 131000, 31000,
                                      5,      262144, 262000, 100,    262145, 7};
     for (uint32_t first = 0; first < 300000; first += 9973) {
-        const uint32_t head[6] = {MAGIC_US, 2 | 4 << 16, 0, 0, 300000, EN10MB};
-        file_bytes = sizeof(head);
-        memcpy(file, head, sizeof(head));
-        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-            uint32_t size = i == 0 ? first % 262144 : sizes[i];
-            const uint32_t record[4] = {i, i, size, size};
-            memcpy(file + file_bytes, record, 16);
-            memset(file + file_bytes + 16, (int)i, size);
-            file_bytes += 16 + size;
-        }
-        path = write_file("early", file, file_bytes);
-        for (uint32_t ahead = 0; ahead < 3; ahead++)
-            read_prepared(ahead, 0, 0);
+        begin_lengths();
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+            add_length(i, i == 0 ? first % 262144 : sizes[i]);
+        compare_prepared();
     }
 }
 
 /* Of any length, so that batches begin and end anywhere. */
 Test(source_early, records_of_any_length)
 {
-    const uint32_t head[6] = {MAGIC_US, 2 | 4 << 16, 0, 0, 300000, EN10MB};
     for (unsigned seed = 1; seed <= 150; seed++) {
         unsigned x = seed;
-        file_bytes = sizeof(head);
-        memcpy(file, head, sizeof(head));
+        begin_lengths();
         for (unsigned i = 0; file_bytes + 262144 + 16 < MAX_BYTES; i++) {
             x = x * 1103515245 + 12345;
-            uint32_t size = (x >> 8) % (i % 5 == 0 ? 262145 : 40000);
-            const uint32_t record[4] = {i, i, size, size};
-            memcpy(file + file_bytes, record, 16);
-            memset(file + file_bytes + 16, (int)i, size);
-            file_bytes += 16 + size;
+            add_length(i, (x >> 8) % (i % 5 == 0 ? 262145 : 40000));
         }
-        path = write_file("early", file, file_bytes);
-        for (uint32_t ahead = 0; ahead < 3; ahead++)
-            read_prepared(ahead, 0, 0);
+        compare_prepared();
     }
 }
 

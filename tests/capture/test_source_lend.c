@@ -241,15 +241,9 @@ Test(source_lend, a_file_that_grows)
 Test(source_lend, long_records)
 {
     static const uint32_t sizes[] = {10, 200000, 1500, 262144, 262144, 3, 262000, 262145, 5};
-    const uint32_t head[6] = {MAGIC_US, 2 | 4 << 16, 0, 0, 1000000, EN10MB};
-    file_bytes = sizeof(head);
-    memcpy(file, head, sizeof(head));
-    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        const uint32_t record[4] = {i, i, sizes[i], sizes[i]};
-        memcpy(file + file_bytes, record, 16);
-        memset(file + file_bytes + 16, (int)i, sizes[i]);
-        file_bytes += 16 + sizes[i];
-    }
+    begin_lengths();
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        add_length(i, sizes[i]);
     for (uint32_t max = 0; max < 4; max++) {
         compare_way(LENT, file_bytes, max);
         compare_batches(max);
