@@ -21,7 +21,7 @@ struct forge {
     int64_t wait_us; /* for the next packet */
 };
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
     fprintf(stderr, "forge: %s\n", what);
     exit(1);

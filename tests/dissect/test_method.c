@@ -6,9 +6,9 @@
 
 Test(method, every_method_finds_itself)
 {
-    for (int i = METHOD_NONE + 1; i < METHOD_OTHER; i++) {
-        const struct method_info *info = method_info(i);
-        cr_expect_eq(method_find(info->text, strlen(info->text)), i, "%s", info->text);
+    for (enum method m = METHOD_NONE + 1; m < METHOD_OTHER; m++) {
+        const struct method_info *info = method_info(m);
+        cr_expect_eq(method_find(info->text, strlen(info->text)), m, "%s", info->text);
         bool notification = strncmp(info->text, "notifications/", 14) == 0;
         cr_expect_eq(info->kind == METHOD_KIND_N, notification, "%s", info->text);
         cr_expect_eq(info->wait == METHOD_WAIT_NOTHING, notification, "%s", info->text);
