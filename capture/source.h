@@ -22,7 +22,10 @@
  * the other files and source_status() tells which was cut. A file that cannot be opened, or is no
  * capture file, fails source_open_files().
  *
- * This module neither prints nor reads a clock.
+ * A live interface may have several sockets, among which the kernel shares the packets out; they
+ * come by time, as from one.
+ *
+ * This module does not print. It reads no clock but for several sockets.
  */
 
 struct source;
@@ -32,9 +35,12 @@ struct source;
 /* libpcap's own default is 2 MiB, which a burst fills in a few milliseconds. */
 #define SOURCE_LIVE_BUFFER_BYTES (16u << 20)
 
+#define SOURCE_LIVE_SOCKETS_MAX 4
+
 struct source_live_options {
     uint32_t snap_bytes;   /* 0: 262144 */
-    uint32_t buffer_bytes; /* kernel buffer; 0: SOURCE_LIVE_BUFFER_BYTES */
+    uint32_t buffer_bytes; /* kernel buffer, of each socket; 0: SOURCE_LIVE_BUFFER_BYTES */
+    uint32_t sockets;      /* at most SOURCE_LIVE_SOCKETS_MAX; 0: 1 */
     bool promiscuous;
     int timeout_ms; /* longest wait for one batch of packets; 0: 100 */
 };
@@ -60,7 +66,7 @@ int source_open_files(const char *const *paths, size_t count, const char *filter
 
 /* Opens a live interface; times in nanoseconds where the kernel gives them. Returns 0,
  * ERR_NOT_FOUND (no such interface), ERR_PERMISSION, ERR_ARGUMENT (bad filter), ERR_UNSUPPORTED
- * (link type), ERR_IO, ERR_NOMEM; error as above. */
+ * (link type; the kernel cannot share the packets out), ERR_IO, ERR_NOMEM; error as above. */
 int source_open_live(const char *interface, const char *filter,
                      const struct source_live_options *options, char error[SOURCE_ERROR_BYTES],
                      struct source **ret_source);

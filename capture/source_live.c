@@ -1,166 +1,106 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One live interface, by libpcap.
+ * One live interface, by one socket or several.
  *
- * The handle does not block; this file waits by poll() instead. Linux hands over its ring by blocks
- * and wakes nobody while none is filled, so that a blocking read on a silent interface would not
- * return after its time-out, and a break request would wait for the next packet.
+ * Several form a fanout group (packet(7)): the kernel gives the packets of a connection to one of
+ * them, so that the processors that receive packets do not wait for each other, and there are as
+ * many buffers. One that is full passes on to the others. What they give is put in the order of
+ * time (turns.h), since what belongs together may come by several connections.
  *
- * An interface whose frames capture/link.h cannot read (Bluetooth, USB, ...) is refused at once; in
- * a file such packets are counted instead.
+ * Sockets capture from when they are opened, and share from when all have joined. What came between
+ * is skipped, told by its time: some of it lies in several buffers.
+ *
+ * Fragments stay fragments (no PACKET_FANOUT_FLAG_DEFRAG), as in a file: the front puts together
+ * what comes, by whichever socket, and counts what does not.
  */
 #include "source_live.h"
 #include "base/err.h"
-#include "capture/link.h"
-#include "source_file.h"
+#include "source_socket.h"
+#include "turns.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define SNAP_BYTES                                                                                 \
-    262144 /* libpcap's own maximum: whole packets, also of offloading interfaces                  \
-            */
+_Static_assert(SOURCE_LIVE_SOCKETS_MAX <= TURNS_MAX, "each socket has turns");
+
 #define TIMEOUT_MS 100
 
+/* Where there are several sockets. A block is handed over after two of BLOCK_MS at the latest, and
+ * what the kernel's timer adds. */
+#define BLOCK_MS 25
+#define HOLD_NS  INT64_C(80000000)
+#define WAIT_MS  5 /* at least: packets that come one by one are handed over several at a time */
+
 struct source_live {
-    pcap_t *pcap;
-    int fd;
+    struct source_socket *sockets[SOURCE_LIVE_SOCKETS_MAX];
+    struct packet heads[SOURCE_LIVE_SOCKETS_MAX]; /* of the sockets that show one */
+    struct turns turns;
+    int taken; /* whose head was handed over, and holds until the next call; -1: none */
     int timeout_ms;
-    int64_t ts_factor; /* of the fraction of a second; 1 when it is in nanoseconds */
-    char name[64];
+    int64_t opened_ns; /* packets from then on, up to shared_ns, are skipped */
+    int64_t shared_ns;
+    uint64_t dropped_before;          /* until they shared */
+    char failure[SOURCE_ERROR_BYTES]; /* why no more will come; "": it will */
 };
 
-/* Whether libpcap lists the interface: it asks for privileges before it looks whether there is one.
- * If it does not, names gets those that there are. */
-static bool listed(const char *interface, char *names, size_t names_bytes)
+static int64_t clock_ns(void)
 {
-    pcap_if_t *all = NULL;
-    char text[PCAP_ERRBUF_SIZE];
-    names[0] = '\0';
-    if (pcap_findalldevs(&all, text) != 0)
-        return true;
-    bool found = false;
-    size_t used = 0;
-    for (pcap_if_t *i = all; i && !found; i = i->next) {
-        found = strcmp(i->name, interface) == 0;
-        int n = snprintf(names + used, names_bytes - used, "%s%s", used ? ", " : "", i->name);
-        used += (size_t)n < names_bytes - used ? (size_t)n : names_bytes - used - 1;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Lost by the sockets for want of room, and by the interface. Returns 0 or ERR_UNSUPPORTED. */
+static int dropped(struct source_live *l, uint64_t *ret_packets)
+{
+    struct source_socket_lost lost;
+    uint64_t packets = 0;
+    for (uint32_t i = 0; i < l->turns.count; i++) {
+        if (source_socket_lost(l->sockets[i], &lost) != 0)
+            return ERR_UNSUPPORTED;
+        packets += lost.no_room;
     }
-    pcap_freealldevs(all);
-    return found;
+    *ret_packets = packets + lost.interface;
+    return 0;
 }
 
-static int not_found(const char *interface, const char *names, char *error)
-{
-    snprintf(error, SOURCE_ERROR_BYTES, "%.64s: no such interface%s%s", interface,
-             names[0] ? "; there are: " : "", names);
-    return ERR_NOT_FOUND;
-}
+/* ---- opening ---- */
 
-/* Says why pcap_activate() refused. */
-static int activate_failed(int result, pcap_t *pcap, const char *interface, char *error)
+static bool join_all(struct source_live *l)
 {
-    char names[256];
-    bool known = listed(interface, names, sizeof(names));
-    switch (result) {
-    case PCAP_ERROR_NO_SUCH_DEVICE:
-        return not_found(interface, names, error);
-    case PCAP_ERROR_PERM_DENIED:
-    case PCAP_ERROR_PROMISC_PERM_DENIED:
-        if (!known)
-            return not_found(interface, names, error);
-        snprintf(error, SOURCE_ERROR_BYTES,
-                 "%.64s: capturing needs privileges: run as root, or once "
-                 "`setcap cap_net_raw,cap_net_admin=eip` on the program file",
-                 interface);
-        return ERR_PERMISSION;
-    case PCAP_ERROR_IFACE_NOT_UP:
-        snprintf(error, SOURCE_ERROR_BYTES, "%.64s: the interface is not up", interface);
-        return ERR_IO;
+    int group = -1;
+    for (uint32_t i = 0; i < l->turns.count; i++) {
+        group = source_socket_join(l->sockets[i], group);
+        if (group < 0)
+            return false;
     }
-    const char *text = pcap_geterr(pcap);
-    snprintf(error, SOURCE_ERROR_BYTES, "%.64s: %.300s", interface,
-             text[0] ? text : pcap_statustostr(result));
-    return ERR_IO;
+    return true;
 }
 
-/* Sets what must be set before activation; none of it can fail on a new handle. */
-static void configure(struct source_live *l, const struct source_live_options *options)
-{
-    l->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-    uint32_t snap = options->snap_bytes ? options->snap_bytes : SNAP_BYTES;
-    pcap_set_snaplen(l->pcap, (int)(snap < SNAP_BYTES ? snap : SNAP_BYTES));
-    pcap_set_promisc(l->pcap, options->promiscuous);
-    pcap_set_timeout(l->pcap, l->timeout_ms);
-    uint32_t buffer_bytes =
-        options->buffer_bytes ? options->buffer_bytes : SOURCE_LIVE_BUFFER_BYTES;
-    pcap_set_buffer_size(l->pcap, (int)(buffer_bytes & INT32_MAX));
-    pcap_set_tstamp_precision(l->pcap, PCAP_TSTAMP_PRECISION_NANO);
-}
-
-static int set_filter(struct source_live *l, const char *filter, char *error)
-{
-    struct bpf_program program;
-    if (pcap_compile(l->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        snprintf(error, SOURCE_ERROR_BYTES, "filter \"%.120s\" on %s: %.200s", filter, l->name,
-                 pcap_geterr(l->pcap));
-        return ERR_ARGUMENT;
-    }
-    int result = pcap_setfilter(l->pcap, &program);
-    pcap_freecode(&program);
-    if (result == 0)
-        return 0;
-    snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, pcap_geterr(l->pcap));
-    return ERR_IO;
-}
-
-static bool link_known(int type)
-{
-    switch ((enum link_type)type) {
-    case LINK_NULL:
-    case LINK_ETHERNET:
-    case LINK_RAW_LINUX:
-    case LINK_RAW:
-    case LINK_LOOP:
-    case LINK_SLL:
-    case LINK_IPV4:
-    case LINK_IPV6:
-    case LINK_SLL2:
-        return true;
-    }
-    return false;
-}
-
+/* Opens as many sockets as the options say. */
 static int start(struct source_live *l, const char *interface, const char *filter,
                  const struct source_live_options *options, char *error)
 {
-    char text[PCAP_ERRBUF_SIZE] = "";
-    snprintf(l->name, sizeof(l->name), "%s", interface);
-    l->pcap = pcap_create(interface, text);
-    if (!l->pcap) {
-        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, text);
-        return ERR_IO;
+    int block_ms = l->turns.count > 1 ? BLOCK_MS : l->timeout_ms;
+    l->opened_ns = l->shared_ns = clock_ns();
+    for (uint32_t i = 0; i < l->turns.count; i++) {
+        int result =
+            source_socket_open(interface, filter, options, block_ms, error, &l->sockets[i]);
+        if (result != 0)
+            return result;
     }
-    configure(l, options);
-    int result = pcap_activate(l->pcap); /* positive: a warning */
-    if (result < 0)
-        return activate_failed(result, l->pcap, interface, error);
-    l->ts_factor = pcap_get_tstamp_precision(l->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
-    int type = source_live_link_type(l);
-    if (!link_known(type)) {
-        char type_text[32];
-        snprintf(error, SOURCE_ERROR_BYTES, "%s: its link type %s is not read here", l->name,
-                 source_link_type_name(type, type_text));
+    if (l->turns.count == 1)
+        return 0;
+    if (!join_all(l)) {
+        snprintf(error, SOURCE_ERROR_BYTES, "%.64s: %u sockets cannot share it: %s", interface,
+                 l->turns.count, strerror(errno));
         return ERR_UNSUPPORTED;
     }
-    l->fd = pcap_get_selectable_fd(l->pcap);
-    if (pcap_setnonblock(l->pcap, 1, text) != 0) {
-        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, text);
-        return ERR_IO;
-    }
-    return filter ? set_filter(l, filter, error) : 0;
+    l->shared_ns = clock_ns();
+    return dropped(l, &l->dropped_before);
 }
 
 int source_live_open(const char *interface, const char *filter,
@@ -172,6 +112,9 @@ int source_live_open(const char *interface, const char *filter,
         snprintf(error, SOURCE_ERROR_BYTES, "%.64s: out of memory", interface);
         return ERR_NOMEM;
     }
+    turns_init(&l->turns, options->sockets > 1 ? options->sockets : 1, HOLD_NS);
+    l->taken = -1;
+    l->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
     int result = start(l, interface, filter, options, error);
     if (result != 0) {
         source_live_close(l);
@@ -181,51 +124,96 @@ int source_live_open(const char *interface, const char *filter,
     return 0;
 }
 
+/* ---- reading ---- */
+
+/* Has a socket show its next packet. */
+static void ask(struct source_live *l, uint32_t i)
+{
+    struct packet *head = &l->heads[i];
+    char error[SOURCE_ERROR_BYTES];
+    int result;
+    do
+        result = source_socket_next(l->sockets[i], head, error);
+    while (result == 1 && head->ts_ns >= l->opened_ns && head->ts_ns < l->shared_ns);
+    if (result == 1) {
+        if (head->ts_ns > l->turns.now_ns)
+            turns_clock(&l->turns, clock_ns());
+        turns_ready(&l->turns, i, head->ts_ns);
+        return;
+    }
+    if (result < 0 && !l->failure[0]) {
+        memcpy(l->failure, error, sizeof(error));
+        turns_hurry(&l->turns);
+    }
+    turns_empty(&l->turns, i);
+}
+
+/* Asks the sockets that had none. Returns whose turn it is, as turns_next(). */
+static int ask_again(struct source_live *l)
+{
+    turns_clock(&l->turns, clock_ns());
+    for (uint32_t i = 0; i < l->turns.count; i++) {
+        if (!l->turns.of[i].ready)
+            ask(l, i);
+    }
+    return turns_next(&l->turns);
+}
+
+/* Waits until one of the sockets that had none may have one, or it is a packet's turn for that none
+ * came; at most for the time-out. Returns false if a signal came. */
+static bool wait_for_turn(const struct source_live *l)
+{
+    struct pollfd fds[SOURCE_LIVE_SOCKETS_MAX];
+    nfds_t count = 0;
+    for (uint32_t i = 0; i < l->turns.count; i++) {
+        if (!l->turns.of[i].ready)
+            fds[count++] = (struct pollfd){source_socket_fd(l->sockets[i]), POLLIN, 0};
+    }
+    int timeout_ms = l->timeout_ms;
+    int64_t due_ms = turns_due_in_ns(&l->turns) / 1000000 + 1;
+    if (due_ms < timeout_ms)
+        timeout_ms = due_ms > WAIT_MS ? (int)due_ms : WAIT_MS;
+    return poll(fds, count, timeout_ms) >= 0;
+}
+
 int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_packet,
                      char error[SOURCE_ERROR_BYTES])
 {
-    struct pcap_pkthdr *header;
-    const u_char *data;
-    int result = pcap_next_ex(l->pcap, &header, &data);
-    if (result == 0 && may_wait) {
-        struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
-        if (poll(&pfd, l->fd >= 0, l->timeout_ms) > 0)
-            result = pcap_next_ex(l->pcap, &header, &data);
+    if (l->taken >= 0)
+        ask(l, (uint32_t)l->taken);
+    l->taken = turns_next(&l->turns);
+    if (l->taken < 0 && (may_wait || l->failure[0]))
+        l->taken = ask_again(l);
+    if (l->taken < 0 && may_wait && !l->failure[0] && wait_for_turn(l))
+        l->taken = ask_again(l);
+    if (l->taken >= 0) {
+        *ret_packet = l->heads[l->taken];
+        return 1;
     }
-    if (result < 0) {
-        snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", l->name, pcap_geterr(l->pcap));
-        return ERR_IO;
-    }
-    if (result == 0)
+    if (!l->failure[0])
         return 0;
-    struct timeval ts = {header->ts.tv_sec, header->ts.tv_usec * l->ts_factor};
-    ret_packet->data = data;
-    ret_packet->captured_bytes = header->caplen;
-    ret_packet->wire_bytes = header->len < header->caplen ? header->caplen : header->len;
-    ret_packet->ts_ns = source_file_time_ns(ts.tv_sec, ts.tv_usec);
-    ret_packet->link_type = source_live_link_type(l);
-    return 1;
+    memcpy(error, l->failure, SOURCE_ERROR_BYTES);
+    return ERR_IO;
 }
 
 int source_live_link_type(const struct source_live *l)
 {
-    return pcap_datalink(l->pcap);
+    return source_socket_link_type(l->sockets[0]);
 }
 
 int source_live_dropped(struct source_live *l, uint64_t *ret_dropped)
 {
-    struct pcap_stat stat;
-    if (pcap_stats(l->pcap, &stat) != 0)
-        return ERR_UNSUPPORTED;
-    *ret_dropped = (uint64_t)stat.ps_drop + stat.ps_ifdrop;
-    return 0;
+    uint64_t packets = 0;
+    int result = dropped(l, &packets);
+    *ret_dropped = packets - l->dropped_before;
+    return result;
 }
 
 void source_live_close(struct source_live *l)
 {
     if (!l)
         return;
-    if (l->pcap)
-        pcap_close(l->pcap);
+    for (uint32_t i = 0; i < l->turns.count; i++)
+        source_socket_close(l->sockets[i]);
     free(l);
 }

@@ -5,7 +5,8 @@
 #include "capture/packet.h"
 #include "capture/source.h"
 
-/* Private to source*.c: one live interface as packets. */
+/* Private to source*.c: one live interface as packets, by one socket or
+ * several. */
 
 struct source_live;
 

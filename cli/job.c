@@ -54,10 +54,10 @@ static void catch_signals(struct source *source)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Of the kernel, part of what --memory-limit covers. */
+/* Of the kernel, for each socket, together part of what --memory-limit covers. */
 static uint32_t buffer_bytes(const struct options *o)
 {
-    uint64_t share = o->run.memory_bytes / MEMORY_TO_BUFFER;
+    uint64_t share = o->run.memory_bytes / MEMORY_TO_BUFFER / (o->sockets ? o->sockets : 1);
     if (o->buffer_bytes > 0 || share == 0 || share > SOURCE_LIVE_BUFFER_BYTES)
         return o->buffer_bytes;
     return (uint32_t)share;
@@ -71,6 +71,7 @@ static int open_source(struct job *j)
     if (o->command == COMMAND_LIVE) {
         struct source_live_options live = {.snap_bytes = o->snap_bytes,
                                            .buffer_bytes = buffer_bytes(o),
+                                           .sockets = o->sockets,
                                            .promiscuous = o->promiscuous};
         result = source_open_live(o->interface, o->filter, &live, error, &j->source);
     } else {

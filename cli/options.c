@@ -9,6 +9,7 @@
  */
 #include "options.h"
 #include "base/limits.h"
+#include "capture/source.h"
 #include "message.h"
 #include "options_table.h"
 #include <ctype.h>
@@ -61,7 +62,9 @@ const struct options_row options_table[] = {
     {OPTION_SNAPSHOT_LENGTH, 's', "snapshot-length", "BYTES", COMMANDS_LIVE,
      "capture no more of each packet (default 262144)"},
     {OPTION_BUFFER_SIZE, 'B', "buffer-size", "KIB", COMMANDS_LIVE,
-     "size of the kernel's capture buffer (default 16384)"},
+     "size of the kernel's capture buffer, of each socket (default 16384)"},
+    {OPTION_SOCKETS, 0, "sockets", "N", COMMANDS_LIVE,
+     "capture by N sockets, among which the kernel shares the connections out (default 1)"},
     {OPTION_PROMISCUOUS, 0, "promiscuous", NULL, COMMANDS_LIVE,
      "capture what is addressed to other hosts, too"},
     {OPTION_USER, 'Z', "user", "USER", COMMANDS_LIVE,
@@ -228,6 +231,8 @@ static bool apply(struct options *o, const struct options_row *row, const char *
         return read_number32(row, value, LARGEST_SNAP_BYTES, &o->snap_bytes);
     case OPTION_BUFFER_SIZE:
         return set_buffer(row, value, o);
+    case OPTION_SOCKETS:
+        return read_number32(row, value, SOURCE_LIVE_SOCKETS_MAX, &o->sockets);
     case OPTION_PROMISCUOUS:
         return o->promiscuous = true;
     case OPTION_USER:

@@ -35,6 +35,7 @@ struct options {
     uint64_t count;      /* packets; 0: no limit */
     uint32_t snap_bytes;
     uint32_t buffer_bytes;
+    uint32_t sockets; /* 0: 1 */
     bool promiscuous;
 };
 

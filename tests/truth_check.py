@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Compares what mcpmeter says of a recording with what the applications logged.
 
-usage: truth_check.py [--live EVENTS.jsonl] CASE.truth.json...
+usage: truth_check.py [--live CASE.NAME.jsonl]... CASE.truth.json...
 
 The capture is CASE.pcap beside the truth. `report --json` and `replay --json --messages` are run on
-it ($MCPMETER, default build/mcpmeter); with --live the saved output of a live run is checked too.
+it ($MCPMETER, default build/mcpmeter); with --live the saved outputs of live runs are checked too.
 Prints each difference, and `N passed, N failed` at the end: one case a truth file and command.
 
 A latency on the wire lies between the two that the applications measured: the one who answers
@@ -360,23 +360,25 @@ def check_lines(text, truth, differences):
         check_report(report, truth, differences)
 
 
-def check_case(path, live):
+def check_case(path, lives):
     """Returns {command: Differences}."""
     truth = json.loads(path.read_text(encoding="utf-8"))
     pcap = str(path).removesuffix(".truth.json") + ".pcap"
     results = {"report": Differences(), "replay": Differences()}
     check_report(json.loads(run("report", "--json", pcap)), truth, results["report"])
     check_lines(run("replay", "--json", "--messages", pcap), truth, results["replay"])
-    if live:
-        results["live"] = Differences()
-        check_lines(live.read_text(encoding="utf-8"), truth, results["live"])
+    for live in lives:
+        name = live.name.split(".")[-2]
+        results[name] = Differences()
+        check_lines(live.read_text(encoding="utf-8"), truth, results[name])
     return results
 
 
 def main():
     parser = argparse.ArgumentParser(description="compare mcpmeter with logged truth")
     parser.add_argument("truth", nargs="+", type=pathlib.Path)
-    parser.add_argument("--live", type=pathlib.Path, help="output of a live run of the one case")
+    parser.add_argument("--live", type=pathlib.Path, action="append", default=[],
+                        help="output of a live run of the one case")
     options = parser.parse_args()
     passed = failed = 0
     for path in options.truth:

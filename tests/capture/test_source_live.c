@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Live capture on the loopback interface, as far as this user may; and the list of interfaces. */
+/* Live capture on the loopback interface, as far as this user may, by one socket and by several;
+ * and the list of interfaces. setsockopt() of the code under test is wrapped: a group can be
+ * refused. */
 #include "base/err.h"
 #include "batches.h"
 #include "capture/source.h"
 #include "tests/support/fail_alloc.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,16 +34,36 @@ static double now(void)
 }
 
 /* The loopback interface; NULL where capturing is not allowed, which must be said well. */
-static struct source *open_loopback(const char *filter)
+static struct source *open_sockets(const char *filter, uint32_t sockets)
 {
     struct source *s = NULL;
-    struct source_live_options options = {.timeout_ms = 100};
+    struct source_live_options options = {.timeout_ms = 100, .sockets = sockets};
     int result = source_open_live("lo", filter, &options, error, &s);
     if (result == ERR_PERMISSION)
         cr_assert_not_null(strstr(error, "cap_net_raw"), "%s", error);
     else if (result != 0)
         cr_assert_eq(result, ERR_NOT_FOUND, "%d: %s", result, error);
     return s;
+}
+
+static struct source *open_loopback(const char *filter)
+{
+    return open_sockets(filter, 0);
+}
+
+/* The group is refused to the n-th socket, counted from 1; 0: to none. */
+static int refuse_at, joined;
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t n);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t n);
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t n)
+{
+    if (level == SOL_PACKET && name == PACKET_FANOUT && ++joined == refuse_at) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_setsockopt(fd, level, name, value, n);
 }
 
 Test(source_live, no_such_interface)
@@ -157,6 +184,139 @@ Test(source_live, break_while_waiting)
     source_close(waiting);
 }
 
+/* ---- several sockets ---- */
+
+#define FLOWS 16
+
+static atomic_bool stop_sending;
+static uint16_t flow_port; /* one for each test, since tests run at the same time */
+
+/* Numbered datagrams of many flows. */
+static void *send_flows(void *unused)
+{
+    int fds[FLOWS];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(flow_port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < FLOWS; i++)
+        fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+    for (uint32_t number = 1; !stop_sending; number++) {
+        for (int i = 0; i < FLOWS; i++)
+            sendto(fds[i], &number, sizeof(number), 0, (struct sockaddr *)&to, sizeof(to));
+        usleep(100);
+    }
+    for (int i = 0; i < FLOWS; i++)
+        close(fds[i]);
+    return unused;
+}
+
+/* Notes a datagram. Returns how many of its flow are missing in front of it. */
+static uint32_t note_datagram(uint32_t numbers[65536], const struct packet *p)
+{
+    const uint8_t *end = p->data + p->captured_bytes;
+    uint32_t number, port = (uint32_t)end[-12] << 8 | end[-11];
+    memcpy(&number, end - 4, sizeof(number));
+    uint32_t before = numbers[port] ? numbers[port] : number - 1;
+    cr_assert_gt(number, before, "port %u: %u behind %u", port, number, before);
+    numbers[port] = number;
+    return number - before - 1;
+}
+
+/* Opened while packets come, which some of the sockets see before all share them, and read for a
+ * while: nothing is seen twice, and once a flow was seen, nothing of it is missing but what the
+ * kernel says it dropped. Flows are in the order of time, but where the kernel was late. */
+static void check_flows(uint32_t sockets)
+{
+    static uint32_t numbers[65536];
+    char filter[32];
+    snprintf(filter, sizeof(filter), "udp dst port %u", flow_port);
+    memset(numbers, 0, sizeof(numbers));
+    stop_sending = false;
+    pthread_t sender;
+    cr_assert_eq(pthread_create(&sender, NULL, send_flows, NULL), 0);
+    usleep(20000);
+    struct source *s = open_sockets(filter, sockets);
+    struct batch *b = batch_new();
+    double start = now();
+    uint32_t missing = 0, late = 0, seen = 0;
+    int64_t latest = 0;
+    for (; s && seen < 5000 && now() - start < 30; seen += b->count) {
+        cr_assert_geq(source_batch(s, b, 0), 0);
+        for (uint32_t k = 0; k < b->count; k++) {
+            missing += note_datagram(numbers, &b->packets[k]);
+            int64_t ts_ns = b->packets[k].ts_ns;
+            late += ts_ns < latest;
+            latest = ts_ns > latest ? ts_ns : latest;
+        }
+    }
+    stop_sending = true;
+    pthread_join(sender, NULL);
+    uint32_t flows = 0;
+    for (uint32_t i = 0; i < 65536; i++)
+        flows += numbers[i] > 0;
+    cr_assert_eq(flows, s ? FLOWS : 0, "%u flows", flows);
+    if (s) {
+        struct source_status status;
+        source_status(s, &status);
+        cr_assert(status.dropped_known);
+        cr_assert_leq(missing, status.dropped);
+        cr_assert_lt(late, seen / 100);
+    }
+    batch_free(b);
+    source_close(s);
+}
+
+Test(source_live, several_sockets_share_the_packets)
+{
+    flow_port = 47125;
+    for (uint32_t sockets = 1; sockets <= SOURCE_LIVE_SOCKETS_MAX; sockets++)
+        check_flows(sockets);
+}
+
+Test(source_live, several_sockets_are_refused)
+{
+    struct source *s = open_loopback(NULL);
+    if (!s)
+        return;
+    source_close(s);
+    struct source_live_options options = {.sockets = 3};
+    for (refuse_at = 1; refuse_at <= 3; refuse_at++) {
+        joined = 0;
+        cr_assert_eq(source_open_live("lo", NULL, &options, error, &s), ERR_UNSUPPORTED);
+        cr_assert_str_eq(error, "lo: 3 sockets cannot share it: Invalid argument");
+    }
+}
+
+/* In all sockets lie packets that came before they are read: they are merged by time. */
+Test(source_live, several_sockets_are_merged_by_time)
+{
+    struct source *s = open_sockets("udp dst port 47126", 4);
+    if (!s)
+        return;
+    for (int i = 0; i < 200; i++)
+        send_datagram(47126);
+    usleep(300000);
+    struct batch *b = batch_new();
+    cr_assert_eq(source_batch(s, b, 0), 1);
+    cr_assert_eq(b->count, 200);
+    for (uint32_t k = 1; k < b->count; k++)
+        cr_assert_geq(b->packets[k].ts_ns, b->packets[k - 1].ts_ns);
+    batch_free(b);
+    source_close(s);
+}
+
+Test(source_live, several_sockets_fail_as_one_does)
+{
+    struct source *s = open_sockets(NULL, 2);
+    if (!s)
+        return;
+    source_close(s);
+    struct source_live_options options = {.sockets = 2};
+    cr_assert_eq(source_open_live("lo", "port nonsense x", &options, error, &s), ERR_ARGUMENT);
+    cr_assert_not_null(strstr(error, "on lo: "), "%s", error);
+    cr_assert_eq(source_open_live("nothere0", NULL, &options, error, &s), ERR_NOT_FOUND);
+    cr_assert_not_null(strstr(error, "nothere0: no such interface"), "%s", error);
+}
+
 Test(source_live, interfaces)
 {
     struct source_interface *list = NULL;
@@ -182,6 +342,19 @@ Test(source_live, every_allocation_may_fail)
         int result = source_open_live("nothere0", NULL, &options, error, &s);
         bool failed = fail_alloc_stop();
         cr_assert_eq(result, failed ? ERR_NOMEM : ERR_NOT_FOUND, "%d: %s", result, error);
+        if (!failed)
+            break;
+    }
+    bool allowed = true;
+    options.sockets = 3;
+    for (uint64_t n = 1; allowed; n++) {
+        struct source *s = NULL;
+        fail_alloc_at(n);
+        int result = source_open_live("lo", NULL, &options, error, &s);
+        bool failed = fail_alloc_stop();
+        allowed = result != ERR_PERMISSION;
+        cr_assert(!allowed || result == (failed ? ERR_NOMEM : 0), "%d: %s", result, error);
+        source_close(s);
         if (!failed)
             break;
     }

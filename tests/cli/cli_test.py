@@ -4,6 +4,7 @@
 
 Usage: cli_test.py PROGRAM SOURCE_DIRECTORY
 """
+import concurrent.futures
 import fcntl
 import functools
 import gzip
@@ -13,6 +14,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -608,6 +610,53 @@ class Live(Case):
         last = process.stdout.readlines()[-1]
         self.assertEqual(process.wait(10), 0)
         self.assertEqual(json.loads(last)["capture"]["packets"], 2)
+
+    def recording(self, port):
+        """A tcpdump of the same packets, ready; it writes them at once."""
+        path = self.path("same.pcap")
+        process = subprocess.Popen(
+            ["tcpdump", "-i", "lo", "-Z", "root" if os.geteuid() == 0 else "nobody", "-U",
+             "--immediate-mode", "-B", "65536", "-w", path, "tcp", "port", str(port)],
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertIn("listening on", process.stderr.readline())
+        return process, path
+
+    @staticmethod
+    def counts(report):
+        """What does not depend on how exact times are."""
+        connections = report["connection_metrics"]
+        protocol = report["protocol_metrics"]
+        return [[report["capture"][k] for k in ("packets", "bytes", "packets_undecoded")],
+                [connections[k] for k in ("connection_attempts", "successful_connections",
+                                          "failed_connections", "closed",
+                                          "retransmitted_packets", "lost_bytes")],
+                report["bandwidth_metrics"]["payload_bytes_received"],
+                report["bandwidth_metrics"]["payload_bytes_transmitted"], report["coverage"],
+                protocol["messages"], protocol["exchanges"],
+                [(t["name"], t["calls"], t["results"]) for t in protocol["tools"]]]
+
+    @unittest.skipUnless(shutil.which("tcpdump"), "needs tcpdump")
+    def test_several_sockets_capture_what_a_file_holds(self):
+        for sockets, threads in (("1", "2"), ("2", "1"), ("4", "2")):
+            process, port = self.listening("--json", "--sockets", sockets, "--threads", threads,
+                                           "-o", self.path("live.jsonl"))
+            recorder, path = self.recording(port)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                for _ in pool.map(lambda _: self.exchange(port, 1), range(200)):
+                    pass
+            time.sleep(1)  # the kernel hands over the last block
+            for each in (recorder, process):
+                each.send_signal(signal.SIGINT)
+                each.wait(10)
+            with open(self.path("live.jsonl"), encoding="utf-8") as lines:
+                live = json.loads(lines.readlines()[-1])
+            recorded = json.loads(run("report", "--json", path).stdout)
+            self.assertEqual(live["capture"]["packets_dropped"], 0)
+            self.assertEqual(live["protocol_metrics"]["exchanges"]["result"], 200)
+            self.assertEqual(self.counts(live), self.counts(recorded), sockets)
 
     def test_refusals(self):
         self.expect(run("live", "-i", "nosuch0"), 5, "nosuch0")

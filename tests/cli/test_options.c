@@ -63,7 +63,7 @@ Test(options, every_option_sets_its_field)
     options_fini(&o);
     cr_assert_eq(parse(COMMAND_LIVE,
                        "live|-i|lo|-I|0.25|--duration|7|-c|9|-s|128|-B|4|--promiscuous|-Z|me|"
-                       "--max-message-types|5|--threads|3|--memory-limit|64M",
+                       "--max-message-types|5|--threads|3|--memory-limit|64M|--sockets|4",
                        &o),
                  OPTIONS_RUN);
     cr_expect_str_eq(o.interface, "lo");
@@ -73,6 +73,7 @@ Test(options, every_option_sets_its_field)
     cr_expect_eq(o.count, 9);
     cr_expect_eq(o.snap_bytes, 128);
     cr_expect_eq(o.buffer_bytes, 4096);
+    cr_expect_eq(o.sockets, 4);
     cr_expect(o.promiscuous);
     cr_expect_eq(o.run.max_message_types, 5);
     cr_expect_eq(o.run.threads, 3);
@@ -150,6 +151,7 @@ Test(options, bad_numbers_are_refused, .init = cr_redirect_stderr)
         snprintf(line, sizeof line, "report|-|--threads=%s", counts[i]);
         expect_bad(COMMAND_REPORT, line);
     }
+    expect_bad(COMMAND_LIVE, "live|-ilo|--sockets=5");
 }
 
 Test(options, memory_in_units)

@@ -4,8 +4,8 @@
 
 usage: record.py SCENARIO DIRECTORY [--live PROGRAM]
 
-Leaves SCENARIO.pcap and SCENARIO.truth.json in DIRECTORY; with --live also SCENARIO.live.jsonl, the
-output of `PROGRAM live -i lo --json --messages` that watched the same packets. Traffic is on the
+Leaves SCENARIO.pcap and SCENARIO.truth.json in DIRECTORY; with --live also SCENARIO.live.jsonl and
+SCENARIO.sockets.jsonl, the output of `PROGRAM live -i lo --json --messages` that watched the same packets. Traffic is on the
 loopback interface of the network namespace that the program runs in, see in_netns.sh.
 """
 
@@ -26,6 +26,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 PORT = 3017
 # The kernel maps it into the program, so it counts in the program's memory.
 LIVE_BUFFER_KIB = 8192
+# Those that watch at the same time: name and number of sockets.
+WATCHERS = {"live": 1, "sockets": 4}
 
 
 def load_scenarios():
@@ -75,12 +77,12 @@ def peak_kib(pid):
     return int(re.search(r"VmHWM:\s*(\d+) kB", text).group(1))
 
 
-def start_live(program, scenario, directory):
-    with open(directory / f"{scenario}.live.jsonl", "w", encoding="utf-8") as out:
+def start_live(program, name, scenario, directory):
+    with open(directory / f"{scenario}.{name}.jsonl", "w", encoding="utf-8") as out:
         live = Background([program, "live", "-i", "lo", "--json", "--messages",
-                           "--buffer-size", str(LIVE_BUFFER_KIB),
+                           "--buffer-size", str(LIVE_BUFFER_KIB), "--sockets", str(WATCHERS[name]),
                            SCENARIOS[scenario].get("filter", "tcp")],
-                          directory / f"{scenario}.live.log", out=out)
+                          directory / f"{scenario}.{name}.log", out=out)
     wait_for_text(live.log, "listening on", live.process)
     return live
 
@@ -130,7 +132,7 @@ def counts_of(dump):
 
 
 def record(name, directory, live=None):
-    """Runs a scenario; returns (truth, peak memory of the live program in KiB or None)."""
+    """Runs a scenario; returns (truth, {watcher: its peak memory in KiB})."""
     scenario = SCENARIOS[name]
     with tempfile.TemporaryDirectory() as scratch_name:
         scratch = pathlib.Path(scratch_name)
@@ -142,7 +144,8 @@ def record(name, directory, live=None):
         processes = [start(process, number, scratch, env)
                      for number, process in enumerate(scenario["start"])]
         dump = start_tcpdump(directory / f"{name}.pcap", scenario.get("filter", "tcp"), scratch)
-        watcher = start_live(live, name, directory) if live else None
+        watchers = {each: start_live(live, each, name, directory)
+                    for each in (WATCHERS if live else ())}
         time.sleep(0.1)
         client = subprocess.run(scenario["client"], cwd=HERE, env=env, stdin=subprocess.DEVNULL,
                                 timeout=120, check=False)
@@ -150,9 +153,10 @@ def record(name, directory, live=None):
         for process in reversed(processes):
             process.stop(signal.SIGTERM)
         time.sleep(0.3)
-        peak = peak_kib(watcher.process.pid) if watcher else None
-        if watcher and watcher.stop() != 0:
-            raise SystemExit(f"record: live failed:\n{watcher.log.read_text()}")
+        peaks = {each: peak_kib(watcher.process.pid) for each, watcher in watchers.items()}
+        for watcher in watchers.values():
+            if watcher.stop() != 0:
+                raise SystemExit(f"record: live failed:\n{watcher.log.read_text()}")
         dump.stop()
         if client.returncode != 0:
             logs = "\n".join(process.log.read_text() for process in processes)
@@ -164,7 +168,7 @@ def record(name, directory, live=None):
                                   truth.read_lines(env["CLIENT_LOG"])))
     path = directory / f"{name}.truth.json"
     path.write_text(truth.to_text(result), encoding="utf-8")
-    return result, peak
+    return result, peaks
 
 
 def main():
@@ -179,10 +183,10 @@ def main():
     if options.scenario == "samples":
         names = [name for name, scenario in SCENARIOS.items() if scenario["sample"]]
     for name in names:
-        result, peak = record(name, options.directory.resolve(), options.live)
+        result, peaks = record(name, options.directory.resolve(), options.live)
         print(f"{name}: {result['total_messages']} messages, "
               f"{result['tcp_connections']} connections, {result['capture']['captured']} packets"
-              + (f", live peak {peak} KiB" if peak else ""))
+              + "".join(f", {each} peak {peak} KiB" for each, peak in peaks.items()))
 
 
 if __name__ == "__main__":
