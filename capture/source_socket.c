@@ -15,17 +15,24 @@
 #include "source_file.h"
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define SNAP_BYTES                                                                                 \
     262144 /* libpcap's own maximum: whole packets, also of offloading interfaces                  \
             */
 
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000 /* since Linux 6.2; before, it is ignored */
+#endif
+
 struct source_socket {
     pcap_t *pcap;
+    bool loopback;
     int64_t ts_factor; /* of the fraction of a second; 1 when it is in nanoseconds */
     char name[64];
 };
@@ -130,6 +137,19 @@ static bool link_known(int type)
     return false;
 }
 
+/* Loopback shows the kernel each packet twice. libpcap skips those that go out, but they would take
+ * half of the buffer, and be counted where they do not fit. Where the kernel cannot leave them out
+ * (before Linux 4.20) they do. */
+static void leave_out_twins(struct source_socket *s)
+{
+    struct ifreq request = {0};
+    int fd = pcap_fileno(s->pcap), yes = 1;
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", s->name);
+    s->loopback = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_LOOPBACK) != 0;
+    if (s->loopback)
+        (void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &yes, sizeof(yes));
+}
+
 static int start(struct source_socket *s, const char *filter,
                  const struct source_live_options *options, int block_ms, char *error)
 {
@@ -151,6 +171,7 @@ static int start(struct source_socket *s, const char *filter,
                  source_link_type_name(type, type_text));
         return ERR_UNSUPPORTED;
     }
+    leave_out_twins(s);
     if (pcap_setnonblock(s->pcap, 1, text) != 0) {
         snprintf(error, SOURCE_ERROR_BYTES, "%s: %.300s", s->name, text);
         return ERR_IO;
@@ -182,6 +203,8 @@ int source_socket_open(const char *interface, const char *filter,
 int source_socket_join(struct source_socket *s, int group)
 {
     uint32_t how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_ROLLOVER;
+    if (s->loopback)
+        how |= PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
     uint32_t value =
         group < 0 ? (how | PACKET_FANOUT_FLAG_UNIQUEID) << 16 : how << 16 | (uint32_t)group;
     socklen_t n = sizeof(value);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -315,6 +316,34 @@ Test(source_live, several_sockets_fail_as_one_does)
     cr_assert_not_null(strstr(error, "on lo: "), "%s", error);
     cr_assert_eq(source_open_live("nothere0", NULL, &options, error, &s), ERR_NOT_FOUND);
     cr_assert_not_null(strstr(error, "nothere0: no such interface"), "%s", error);
+}
+
+/* What loopback shows twice is captured, and dropped, once. */
+Test(source_live, what_is_dropped_is_counted_once)
+{
+    struct source *s = NULL;
+    struct source_live_options options = {.buffer_bytes = 1u << 20, .timeout_ms = 100};
+    if (source_open_live("lo", "udp dst port 47128", &options, error, &s) != 0)
+        return;
+    static uint8_t large[30000];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(47128)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < 100; i++)
+        sendto(fd, large, sizeof(large), 0, (struct sockaddr *)&to, sizeof(to));
+    close(fd);
+    struct batch *b = batch_new();
+    uint32_t seen = 0;
+    do {
+        cr_assert_geq(source_batch(s, b, 0), 0);
+        seen += b->count;
+    } while (b->count > 0);
+    struct source_status status;
+    source_status(s, &status);
+    cr_assert_gt(status.dropped, 0);
+    cr_assert_eq(seen + status.dropped, 100, "%u and %" PRIu64, seen, status.dropped);
+    batch_free(b);
+    source_close(s);
 }
 
 Test(source_live, interfaces)
