@@ -45,13 +45,6 @@ static void add_begin(struct hash_stream *seen, const struct record_begin *b)
     hash_stream_feed(seen, b->version, strlen(b->version));
 }
 
-static void add_links(struct hash_stream *seen, const struct record_links *l)
-{
-    uint64_t facts[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};
-    ADD(facts);
-    ADD(l->keys);
-}
-
 static void on_record(void *ctx, struct record *r)
 {
     struct hash_stream *seen = ctx;
@@ -69,7 +62,7 @@ static void on_record(void *ctx, struct record *r)
         break;
     }
     case RECORD_LINKS:
-        add_links(seen, &r->u.links);
+        sequence_links(seen, &r->u.links);
         break;
     case RECORD_MESSAGE:
         sequence_message(seen, &r->u.message);
@@ -127,10 +120,7 @@ static void feed(struct one *o, enum dir dir, const uint8_t *bytes, size_t n,
 {
     if (n == 0)
         return;
-    uint8_t *copy = malloc(n); /* so that reading beyond it is seen */
-    if (!copy)
-        abort();
-    memcpy(copy, bytes, n);
+    uint8_t *copy = sequence_copy(bytes, n);
     transport_http1.feed(o->state, dir, copy, n, at);
     free(copy);
     rest(o);

@@ -18,15 +18,11 @@ struct seen {
 static void take(void *ctx, const struct message *m)
 {
     struct seen *seen = ctx;
-    const struct record_links *l = &seen->rpc->links;
     uint64_t places[] = {m->first.packet, m->last.packet, seen->rpc->linked};
     hash_stream_feed(&seen->stream, places, sizeof(places));
     sequence_message(&seen->stream, m);
-    if (!seen->rpc->linked)
-        return;
-    uint64_t links[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};
-    hash_stream_feed(&seen->stream, links, sizeof(links));
-    hash_stream_feed(&seen->stream, l->keys, sizeof(l->keys));
+    if (seen->rpc->linked)
+        sequence_links(&seen->stream, &seen->rpc->links);
 }
 
 static uint64_t read_text(const struct sequence *s, struct rpc_memo *memo)
@@ -43,7 +39,9 @@ static uint64_t read_text(const struct sequence *s, struct rpc_memo *memo)
     bool alive = true;
     for (size_t at = 0, n; at < s->n; at += n) {
         n = piece > 0 && piece < s->n - at ? piece : s->n - at;
-        alive = rpc_feed(&r, &sink, s->text + at, n, &(struct stream_pos){(int64_t)at, at + 1});
+        uint8_t *copy = sequence_copy(s->text + at, n);
+        alive = rpc_feed(&r, &sink, copy, n, &(struct stream_pos){(int64_t)at, at + 1});
+        free(copy);
     }
     bool complete = rpc_complete(&r), proves = rpc_proves(&r);
     enum json_end end = rpc_end(&r, &sink, revoked);

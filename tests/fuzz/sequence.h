@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "dissect/message.h"
+#include "dissect/record.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,6 +66,15 @@ static inline bool sequence_next(struct sequence *s)
     return true;
 }
 
+/* Those n > 0 bytes alone, so that reading beyond them is seen; to be freed. */
+static inline uint8_t *sequence_copy(const uint8_t *bytes, size_t n)
+{
+    uint8_t *copy = malloc(n);
+    if (!copy)
+        abort();
+    return memcpy(copy, bytes, n);
+}
+
 /* Adds what m says, all but where it was. */
 static inline void sequence_message(struct hash_stream *seen, const struct message *m)
 {
@@ -93,6 +103,15 @@ static inline void sequence_message(struct hash_stream *seen, const struct messa
         hash_stream_feed(seen, &n, sizeof(n));
         hash_stream_feed(seen, text, n);
     }
+}
+
+/* Adds what l says; there are more keys in it than it has. */
+static inline void sequence_links(struct hash_stream *seen, const struct record_links *l)
+{
+    uint64_t facts[] = {l->state_hash, l->task_hash, l->key_count, l->flags, l->status};
+    size_t keys = l->key_count < RECORD_LINKS_KEYS ? l->key_count : RECORD_LINKS_KEYS;
+    hash_stream_feed(seen, facts, sizeof(facts));
+    hash_stream_feed(seen, l->keys, keys * sizeof(l->keys[0]));
 }
 
 #endif
