@@ -30,6 +30,7 @@
 #include "coding.h"
 #include "dissect/transport.h"
 #include "dissector_memo.h"
+#include "findings.h"
 #include "upgrade.h"
 #include "work.h"
 #include <stdlib.h>
@@ -53,6 +54,7 @@ struct dissector {
     struct work_spare states;
     struct work_links links;
     struct stream_sink sink;
+    struct findings findings;
     uint64_t state_bytes;
     uint32_t ahead_slot; /* that on_ahead() was told last; UINT32_MAX: none */
 };
@@ -452,45 +454,48 @@ static struct link *awake(struct dissector *d, struct conn *c, const struct stre
 static void on_data(void *ctx, struct conn *c, enum dir dir, const uint8_t *bytes, size_t n,
                     const struct stream_pos *at)
 {
+    struct dissector *d = ctx;
     if (is_over(c))
         return;
-    if (awake(ctx, c, at))
-        feed_awake(ctx, c, dir, bytes, n, at);
+    if (awake(d, c, at))
+        feed_awake(d, c, dir, bytes, n, at);
     else if (!is_over(c))
-        probe_data(ctx, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);
+        probe_data(d, c, (struct probe){dir, bytes, n, false, c->roles_known}, at);
+    findings_tell(&d->findings);
 }
 
 static void on_gap(void *ctx, struct conn *c, enum dir dir, uint64_t n, enum gap_reason reason,
                    const struct stream_pos *at)
 {
     (void)reason;
+    struct dissector *d = ctx;
     if (is_over(c))
         return;
-    struct link *l = awake(ctx, c, at);
+    struct link *l = awake(d, c, at), *doubtful = l || is_over(c) ? NULL : probing(d, c);
     if (l) {
         l->work->transport->gap(l->work->state, dir, n, at);
-        return;
+    } else if (doubtful) {
+        doubtful->joined = true;
+        pass(d, doubtful, dir, 0);
     }
-    l = is_over(c) ? NULL : probing(ctx, c);
-    if (!l)
-        return;
-    l->joined = true;
-    pass(ctx, l, dir, 0);
+    findings_tell(&d->findings);
 }
 
 static void on_end(void *ctx, struct conn *c, enum dir dir, enum stream_end how,
                    const struct stream_pos *at)
 {
+    struct dissector *d = ctx;
     struct link *l = c->user;
     if (!l || is_over(c))
         return;
     l->ended |= (uint8_t)(1U << dir);
     if (how == STREAM_END_CAPTURE && l->transport != TRANSPORT_NONE && !l->work)
         l->untold |= (uint8_t)(1U << dir);
-    else if (l->transport != TRANSPORT_NONE && (l = awake(ctx, c, at)) != NULL)
+    else if (l->transport != TRANSPORT_NONE && (l = awake(d, c, at)) != NULL)
         l->work->transport->end(l->work->state, dir, how, at);
     if (l && l->ended == BOTH_ENDED)
-        finish(ctx, c, at);
+        finish(d, c, at);
+    findings_tell(&d->findings);
 }
 
 /* The notes were told. */
@@ -551,7 +556,9 @@ struct dissector *dissector_new(const struct dissector_config *config,
                                     .sink = *sink,
                                     .spare = &d->spare,
                                     .decoders = &d->decoders,
+                                    .findings = &d->findings,
                                     .state_bytes = &d->state_bytes};
+    findings_init(&d->findings, &d->env.sink);
     struct dissector_memo *memo = config->memo;
     if (!memo)
         memo = d->own_memo = dissector_memo_new();

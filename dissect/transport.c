@@ -9,6 +9,7 @@
 #include "base/counted.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
+#include "findings.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,10 +45,18 @@ void transport_record(const struct transport_conn *tc, enum record_type type, ui
 void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
                        enum finding finding, uint64_t amount, const struct stream_pos *at)
 {
+    struct findings *f = findings_may_wait(finding) ? tc->env->findings : NULL;
+    if (f && findings_fit(f, tc->conn->id, channel, dir, at)) {
+        findings_add(f, finding, amount);
+        return;
+    }
     struct record r;
     transport_record(tc, RECORD_FINDING, channel, at, &r);
     r.u.finding = (struct record_finding){amount, (uint8_t)finding, (uint8_t)dir};
-    transport_send(tc, &r);
+    if (f)
+        findings_begin(f, &r);
+    else
+        transport_send(tc, &r);
 }
 
 void transport_end(const struct transport_conn *tc, uint32_t channel, enum channel_end how,

@@ -31,6 +31,7 @@ struct transport_spare {
 };
 
 struct decoder_account; /* coding.h */
+struct findings;        /* findings.h */
 struct http1_memo;      /* http1_memo.h */
 struct rpc_memo;        /* rpc_memo.h */
 
@@ -43,6 +44,7 @@ struct transport_env {
     struct decoder_account *decoders; /* of all content codings */
     struct http1_memo *heads;         /* NULL: every head is read */
     struct rpc_memo *texts;           /* NULL: every text is read */
+    struct findings *findings;        /* that wait; NULL: each is told at once */
     uint64_t *state_bytes;            /* of memory that connections hold, parsers and decoders
                                          aside: see base/counted.h; NULL: nobody counts */
 };
@@ -139,7 +141,7 @@ static inline void transport_send(const struct transport_conn *tc, struct record
     tc->env->sink.record(tc->env->sink.ctx, r);
 }
 
-/* Sends a finding on a channel. */
+/* Sends a finding on a channel, perhaps together with others of the same packet (findings.h). */
 void transport_finding(const struct transport_conn *tc, uint32_t channel, enum dir dir,
                        enum finding finding, uint64_t amount, const struct stream_pos *at);
 

@@ -53,6 +53,11 @@ struct world {
     size_t coded; /* messages from under a coding */
     uint64_t packet;
     bool open;
+    struct {
+        size_t from, to; /* its line */
+        uint32_t channel;
+        struct record_finding what;
+    } latest; /* finding that was told */
 };
 
 static const struct hash_key WORLD_KEY = {3, 4};
@@ -109,6 +114,26 @@ static inline void world_begin(struct world *w, struct world_channel *ch,
         world_log(w, " %s", b->version);
 }
 
+/* How often something is found is not a matter of how the bytes are cut, but how many are told at
+ * once is: those that follow each other are one line. */
+static inline void world_finding(struct world *w, const struct record *r)
+{
+    struct record_finding f = r->u.finding, *latest = &w->latest.what;
+    bool more = f.amount > 0 && w->len > 0 && w->latest.to == w->len &&
+                w->latest.channel == r->channel && latest->finding == f.finding &&
+                latest->dir == f.dir;
+    f.amount += more ? latest->amount : 0;
+    w->len = w->latest.from = more ? w->latest.from : w->len;
+    world_log(w, "%u %s %s", r->channel, f.dir == DIR_C2S ? ">" : "<",
+              finding_name((enum finding)f.finding));
+    if (f.amount != 1)
+        world_log(w, " %llu", (unsigned long long)f.amount);
+    world_log(w, "\n");
+    w->latest.to = w->len;
+    w->latest.channel = r->channel;
+    *latest = f;
+}
+
 static inline void world_record(void *ctx, struct record *r)
 {
     static const char *const ends[] = {"complete", "closed", "lost", "capture", "aborted"};
@@ -124,9 +149,14 @@ static inline void world_record(void *ctx, struct record *r)
     struct world_channel *ch = &w->channel[r->channel];
     cr_assert(r->type == RECORD_BEGIN || ch->begun, "not begun: %s", w->log);
     cr_assert(!ch->ended, "ended: %u %d in %s", r->channel, r->type, w->log);
+    if (r->type == RECORD_FINDING) {
+        world_finding(w, r);
+        return;
+    }
     world_log(w, "%u", r->channel);
     switch ((enum record_type)r->type) {
     case RECORD_CONN:
+    case RECORD_FINDING:
         break;
     case RECORD_BEGIN:
         world_begin(w, ch, &r->u.begin);
@@ -150,12 +180,6 @@ static inline void world_record(void *ctx, struct record *r)
     case RECORD_EVENT:
         world_log(w, " event%s%s", r->u.event.has_event_id ? " id" : "",
                   r->u.event.has_endpoint ? " endpoint" : "");
-        break;
-    case RECORD_FINDING:
-        world_log(w, " %s %s", r->u.finding.dir == DIR_C2S ? ">" : "<",
-                  finding_name((enum finding)r->u.finding.finding));
-        if (r->u.finding.amount != 1)
-            world_log(w, " %llu", (unsigned long long)r->u.finding.amount);
         break;
     case RECORD_END:
         ch->ended = true;

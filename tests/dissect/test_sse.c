@@ -103,6 +103,8 @@ Test(sse, every_line_end)
     EXPECT("data: a\r\n\r\ndata: b\r\rdata: c\n\n", "[|<a>][|<b>][|<c>]");
     EXPECT("data: a\r\ndata: b\rdata: c\n\r\n", "[|<a\nb\nc>]");
     EXPECT("data: a\n\r\r\n\n", "[|<a>]");
+    EXPECT("data: a\n\rdata: b\r\n\rdata: c\r\n\ndata: d\r\r\r\ndata: e\n\r\ndata: f\r\r",
+           "[|<a>][|<b>][|<c>][|<d>][|<e>][|<f>]");
 }
 
 Test(sse, data_lines_are_joined)

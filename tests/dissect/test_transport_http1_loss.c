@@ -462,7 +462,7 @@ Test(loss, inside_the_length_of_a_chunk)
     size_t second = sizeof(EVENTS CHUNK("1")) - 1;
     cr_expect_str_eq(hole(segments, 4, (struct world_loss){DIR_S2C, second, second + 1}),
                      "1 begin GET sse\n1 head 200 sse\n1 < result 1\n1 < tcp:gap\n"
-                     "1 < parse:lost_message\n1 < parse:lost_message\n1 < result 3\n1 end lost\n");
+                     "1 < parse:lost_message 2\n1 < result 3\n1 end lost\n");
 }
 
 /* The stream goes on, unless it may be another one's by then. */

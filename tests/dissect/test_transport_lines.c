@@ -118,6 +118,21 @@ Test(transport_lines, log_text_between)
                ANSWER_LOG("1"));
 }
 
+/* Lines that need no parser, whole, and cut. */
+Test(transport_lines, texts_of_few_bytes)
+{
+    static const struct piece pieces[] = {C2S(INIT_ASK), S2C(INIT_ANSWER),    C2S("{}\n"),
+                                          S2C("[]\r\n"), C2S(" {\n"),         S2C("[1,2]\n"),
+                                          C2S("1\n"),    C2S("{\"id\":1}\n"), S2C("\n"),
+                                          C2S("{},\n"),  C2S(CALL("1")),      S2C(ANSWER("1"))};
+    RUN_BOTH(&world, pieces);
+    EXPECT(&world, INIT_LOG "!parse:not_jsonrpc 1 >\n!parse:empty_batch 1 <\n"
+                            "!parse:truncated_json 1 >\n!parse:not_jsonrpc 2 <\n"
+                            "!parse:malformed_json 1 >\n!parse:not_jsonrpc 1 >\n"
+                            "!parse:malformed_json 1 >\n" CALL_LOG("1") ANSWER_LOG("1"));
+    stream_every_cut(&world, pieces, sizeof(pieces) / sizeof(pieces[0]));
+}
+
 Test(transport_lines, broken_texts)
 {
     static const struct piece pieces[] = {

@@ -289,7 +289,7 @@ Test(websocket, fragments_out_of_place)
     script_say(&script, DIR_C2S, FIN, "}");
     script_say(&script, DIR_C2S, 1, "{\"jsonrpc\":");
     call("1");
-    EXPECT("1 begin ?\n1 > frame:malformed\n1 > frame:malformed\n1 > request 1\n1 end closed\n");
+    EXPECT("1 begin ?\n1 > frame:malformed 2\n1 > request 1\n1 end closed\n");
 }
 
 Test(websocket, other_texts)
@@ -302,6 +302,25 @@ Test(websocket, other_texts)
     script_say(&script, DIR_C2S, BINARY, "\x01\x02");
     EXPECT("1 begin ?\n1 > parse:malformed_json\n1 > parse:not_jsonrpc\n"
            "1 > parse:truncated_json\n1 > parse:malformed_json\n1 end closed\n");
+}
+
+/* Those that need no parser, masked and not, in one frame and in several. */
+Test(websocket, texts_of_few_bytes)
+{
+    begin("");
+    call("1");
+    script_say(&script, DIR_C2S, TEXT, "{}");
+    script_say(&script, DIR_S2C, TEXT, "{");
+    script_say(&script, DIR_C2S, TEXT, "[]");
+    script_say(&script, DIR_S2C, BINARY, "1");
+    script_say(&script, DIR_C2S, 1, "[1");
+    script_say(&script, DIR_C2S, FIN, ",2]");
+    script_say(&script, DIR_S2C, 1, "");
+    script_say(&script, DIR_S2C, FIN, "x");
+    script_say(&script, DIR_S2C, TEXT, " ");
+    EXPECT("1 begin ?\n1 > request 1\n1 > parse:not_jsonrpc\n1 < parse:truncated_json\n"
+           "1 > parse:empty_batch\n1 < parse:not_jsonrpc\n1 > parse:not_jsonrpc 2\n"
+           "1 < parse:malformed_json\n1 end closed\n");
 }
 
 /* ---- ends */
