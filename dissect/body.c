@@ -138,7 +138,7 @@ static void on_event(void *ctx, const struct sse_event *e)
     s->begun = s->begun || e->has_data;
 }
 
-/* A message that came before needs no reading, nor does what is too little to be one. */
+/* A message that came before needs no parser, nor does what is too little to be one. */
 static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes, size_t n)
 {
     struct body *b = ctx;
@@ -146,9 +146,7 @@ static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes,
     if (s->event != EVENT_NEW || s->partial || event_kind(e) != EVENT_MESSAGE)
         return false;
     note_id(&b->text, e);
-    bool told = text_whole(&b->text, bytes, n) ||
-                (!b->text.has_event_id && text_scalar(&b->text, bytes, n));
-    if (!told)
+    if (!text_whole(&b->text, bytes, n))
         return false;
     s->begun = true;
     return true;

@@ -316,13 +316,14 @@ static size_t known_name(struct sse *s, const struct sse_sink *sink, const uint8
     return length;
 }
 
-/* Bytes from the end of a line to the end of the blank line behind it, without that one's; 0: there
- * is none, or it is not all there. */
+/* Bytes of the line end at p, if that of a blank line follows; 0: none does, or it is not there
+ * yet. */
 static size_t before_blank_line(const uint8_t *p, size_t n)
 {
-    if (n >= 2 && p[0] == '\n' && p[1] == '\n')
-        return 1;
-    return n >= 4 && memcmp(p, "\r\n\r\n", 4) == 0 ? 2 : 0;
+    if (n < 2)
+        return 0;
+    size_t end = p[0] == '\r' && p[1] == '\n' ? 2 : 1;
+    return n > end && is_line_end(p[end]) ? end : 0;
 }
 
 /* An event whose data is one line of n bytes, and which ends behind it. False: it is not told. */

@@ -6,17 +6,18 @@
  * end. One that proves its dialect decides for all that follow: a version of JSON-RPC, or a shape
  * that only Squirrel has. That costs a second scan of the first texts, and no more.
  *
+ * A text of a few bytes holds no message, and is told at a glance (json_brief.h): at once, if it is
+ * whole, or when it ends, until when it is put away. Any other goes to the parsers.
+ *
  * What a gap costs: the text that it cuts, told as a lost message.
  */
 #include "text.h"
+#include "dissect/json_brief.h"
 #include "dissect/rpc.h"
 #include "dissect/squirrel.h"
-#include "json_scalar.h"
 #include "rpc_memo.h"
 #include <stddef.h>
 #include <string.h>
-
-#define SCALAR_BYTES 16
 
 void text_finding(const struct text *t, enum finding what, uint64_t amount)
 {
@@ -103,6 +104,8 @@ bool text_begin(struct text *t, bool hold)
             rpc_remember(t->rpc, env->texts);
         }
     }
+    t->brief = t->rpc != NULL;
+    t->early_bytes = 0;
     if (t->dialect != TEXT_RPC) {
         t->squirrel = transport_squirrel_take(env);
         if (t->squirrel)
@@ -124,56 +127,64 @@ static bool is_blank(const uint8_t *bytes, size_t n)
     return true;
 }
 
-bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
+/* What is put away of a text, in the memory of the parser that may have to read it. */
+struct early {
+    struct stream_pos at;
+    uint8_t bytes[JSON_BRIEF_BYTES];
+};
+
+_Static_assert(sizeof(struct early) <= JSON_ROOM_BYTES, "fits");
+
+/* Puts away n bytes, if all of the text so far is few, and came at once. */
+static bool put_early(struct text *t, const uint8_t *bytes, size_t n)
 {
-    const struct transport_env *env = t->tc->env;
-    struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
-    struct record r;
-    if (n == 0 || *bytes != '{' || t->dialect != TEXT_RPC || !env->texts ||
-        !transport_may_take(env))
+    uint8_t *room = json_room(&t->rpc->json);
+    struct stream_pos at;
+    if (n > (size_t)(JSON_BRIEF_BYTES - t->early_bytes))
         return false;
-    size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
-    if (known == 0 || !is_blank(bytes + known, n - known))
+    memcpy(&at, room, sizeof(at));
+    if (t->early_bytes > 0 && (at.packet != t->at->packet || at.ts_ns != t->at->ts_ns))
         return false;
-    tell(t, &r, false);
+    memcpy(room, t->at, sizeof(*t->at));
+    memcpy(room + offsetof(struct early, bytes) + t->early_bytes, bytes, n);
+    t->early_bytes = (uint8_t)(t->early_bytes + n);
     return true;
 }
 
-/* Nothing that JSON knows, nor blanks or a byte order mark, begins with this. */
-static bool begins_nothing(uint8_t c)
+/* What was put away is read. It is too little for a message. */
+static void read_early(struct text *t)
 {
-    return c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !strchr("{[\"-tfn", c);
+    struct early early;
+    struct rpc_sink sink = message_sink(t);
+    t->brief = false;
+    if (t->early_bytes == 0)
+        return;
+    memcpy(&early, json_room(&t->rpc->json), sizeof(early));
+    (void)rpc_feed(t->rpc, &sink, early.bytes, t->early_bytes, &early.at);
 }
 
-bool text_scalar(const struct text *t, const uint8_t *bytes, size_t n)
+static bool feed_rpc(struct text *t, const struct rpc_sink *sink, const uint8_t *bytes, size_t n)
 {
-    uint8_t scalar[SCALAR_BYTES + 1];
-    if (n == 0 || t->dialect != TEXT_RPC || !transport_may_take(t->tc->env))
-        return false;
-    if (begins_nothing(*bytes)) {
-        text_finding(t, FINDING_MALFORMED_JSON, 1);
-        return true;
+    if (t->brief) {
+        if (put_early(t, bytes, n))
+            return true;
+        read_early(t);
     }
-    if (n > SCALAR_BYTES || *bytes == '"')
-        return false;
-    memcpy(scalar, bytes, n);
-    scalar[n] = '\n'; /* a number is whole with what follows it */
-    if (json_scalar_behind(scalar, scalar + n + 1) != scalar + n)
-        return false;
-    text_finding(t, FINDING_NOT_JSONRPC, 1);
-    return true;
+    return rpc_feed(t->rpc, sink, bytes, n, t->at);
 }
 
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n)
 {
     struct rpc_sink sink = message_sink(t);
-    bool rpc = t->rpc && rpc_feed(t->rpc, &sink, bytes, n, t->at);
+    bool rpc = t->rpc && feed_rpc(t, &sink, bytes, n);
     bool squirrel = t->squirrel && squirrel_feed(t->squirrel, &sink, bytes, n, t->at);
     return rpc || squirrel;
 }
 
-bool text_complete(const struct text *t)
+bool text_complete(struct text *t)
 {
+    if (t->rpc && t->brief)
+        read_early(t);
     return t->rpc ? rpc_complete(t->rpc) : t->squirrel && squirrel_complete(t->squirrel);
 }
 
@@ -186,7 +197,7 @@ struct verdict {
 };
 
 /* Says what a text lacked that ended here. */
-static void judge(struct text *t, const struct verdict *v, enum text_end how)
+static inline void judge(struct text *t, const struct verdict *v, enum text_end how)
 {
     switch (v->end) {
     case JSON_END_COMPLETE:
@@ -216,8 +227,52 @@ static void judge(struct text *t, const struct verdict *v, enum text_end how)
     }
 }
 
+/* What a text is that is too short for a message. False: a parser has to find out. */
+static bool judge_brief(const uint8_t *bytes, size_t n, struct verdict *ret_verdict)
+{
+    struct json_brief brief;
+    if (!json_brief(bytes, n, &brief))
+        return false;
+    *ret_verdict = (struct verdict){
+        .end = brief.end, .others = brief.elements, .empty_array = brief.empty_array};
+    return true;
+}
+
+/* A text that is too short for a message: tells what it lacks. One that is empty lacks nothing. */
+static bool tell_brief(struct text *t, const uint8_t *bytes, size_t n)
+{
+    struct verdict v;
+    if (t->has_event_id || t->dialect == TEXT_SQUIRREL || !transport_may_take(t->tc->env) ||
+        !judge_brief(bytes, n, &v) || v.end == JSON_END_EMPTY)
+        return false;
+    judge(t, &v, TEXT_END_COMPLETE);
+    return true;
+}
+
+bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
+{
+    const struct transport_env *env = t->tc->env;
+    struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
+    struct record r;
+    if (n <= JSON_BRIEF_BYTES)
+        return tell_brief(t, bytes, n);
+    if (*bytes != '{' || t->dialect != TEXT_RPC || !env->texts || !transport_may_take(env))
+        return false;
+    size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
+    if (known == 0 || !is_blank(bytes + known, n - known))
+        return false;
+    tell(t, &r, false);
+    return true;
+}
+
 static struct verdict end_rpc(struct text *t, const struct rpc_sink *sink, bool revoked)
 {
+    const uint8_t *early = json_room(&t->rpc->json) + offsetof(struct early, bytes);
+    struct verdict brief;
+    if (t->brief && judge_brief(early, t->early_bytes, &brief))
+        return brief;
+    if (t->brief)
+        read_early(t);
     struct verdict v = {.end = rpc_end(t->rpc, sink, revoked)};
     v.messages = t->rpc->messages;
     v.others = t->rpc->not_rpc;

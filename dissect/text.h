@@ -39,6 +39,8 @@ struct text {
     bool has_event_id;
     bool coded; /* a content coding was taken off: messages get MESSAGE_CODED */
     bool lost;  /* a message was lost; the caller clears it */
+    bool brief; /* all of the text so far was put away: */
+    uint8_t early_bytes;
 };
 
 enum text_end {
@@ -55,19 +57,16 @@ enum text_end {
 bool text_begin(struct text *t, bool hold);
 
 /* Instead of text_begin(), text_feed() and text_end() with TEXT_END_COMPLETE, for a text that is
- * these n > 0 bytes and came before: tells its message, as they would. False: nothing was done. */
+ * these n > 0 bytes: tells its message if it came before, or, if it is too short for a message,
+ * what it lacks, as they would. False: nothing was done. */
 bool text_whole(struct text *t, const uint8_t *bytes, size_t n);
 
-/* The same for a text that is a short number or literal, or cannot be JSON by its first byte: tells
- * what it lacks. */
-bool text_scalar(const struct text *t, const uint8_t *bytes, size_t n);
-
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;
- * text_end() tells so. */
+ * text_end() tells so. Of a text of a few bytes that need not be known before. */
 bool text_feed(struct text *t, const uint8_t *bytes, size_t n);
 
 /* The text is closed: what may follow is white space. */
-bool text_complete(const struct text *t);
+bool text_complete(struct text *t);
 
 /* The end of a text that was begun: says what it was, and tells findings as `how` allows.
  * *ret_messages (may be NULL): how many messages it gave. No parser is held afterwards. */

@@ -356,6 +356,24 @@ static void take_bytes(struct lines *s, enum dir side, const uint8_t *bytes, siz
         pass_over(s, side, n);
 }
 
+/* A line that is there as a whole, with a text that needs no parser. */
+static bool take_line(struct lines *s, enum dir side, const uint8_t *bytes, size_t n)
+{
+    struct text *t = &s->text[side];
+    if (s->state[side] != STATE_START || s->doubtful[side])
+        return false;
+    for (; n > 0 && is_blank(*bytes); n--)
+        bytes++;
+    if (n == 0 || (*bytes != '{' && *bytes != '['))
+        return false;
+    begin(s, t->at);
+    if (!text_whole(t, bytes, n))
+        return false;
+    if (!s->spoken)
+        s->strange++;
+    return true;
+}
+
 /* ---- the transport */
 
 static int init(void *state, const struct transport_conn *tc, bool joined)
@@ -385,10 +403,12 @@ static void feed(void *state, enum dir dir, const uint8_t *bytes, size_t n,
         const uint8_t *lf = memchr(bytes, '\n', n);
         size_t length = lf ? (size_t)(lf - bytes) : n;
         s->text[dir].at = at;
-        take_bytes(s, dir, bytes, length);
-        if (!lf)
-            return;
-        end_line(s, dir);
+        if (!lf || !take_line(s, dir, bytes, length)) {
+            take_bytes(s, dir, bytes, length);
+            if (!lf)
+                return;
+            end_line(s, dir);
+        }
         bytes += length + 1;
         n -= length + 1;
     }

@@ -189,11 +189,17 @@ static void decode(struct websocket_side *s, const uint8_t *bytes, size_t n)
     judge(s, decoder_feed(s->decoder, &sink, bytes, n));
 }
 
+/* Whether n bytes of payload are all of the text. */
+static bool is_whole(const struct websocket_side *s, size_t n)
+{
+    return s->fin && n == s->left && !s->unsure && !text_busy(&s->text);
+}
+
 static void deliver(struct websocket_side *s, const uint8_t *bytes, size_t n)
 {
     if (s->coded)
         decode(s, bytes, n);
-    else
+    else if (!is_whole(s, n) || !text_whole(&s->text, bytes, n))
         read_text(s, bytes, n);
 }
 
