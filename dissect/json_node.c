@@ -3,8 +3,7 @@
  * The rarely needed part of json_node.h: members that occur twice, objects whose names are noted,
  * the names of a spec, its check.
  *
- * A node is one bit in masks of 64. Children stand behind their parent, so one walk from a node to
- * the end finds all that is inside of it.
+ * A node is one bit in masks of 64, and so is a slot: what is not there takes no time.
  */
 #include "json_node.h"
 
@@ -58,20 +57,18 @@ uint64_t json_node_names(const struct json_spec *spec, unsigned parent)
 
 void json_node_forget(struct json_scan *s, int node)
 {
-    uint64_t nodes = UINT64_C(1) << node;
-    for (int i = node; i < s->spec->node_count; i++) {
-        const struct json_node *inner = &s->spec->nodes[i];
-        if (!(nodes >> i & 1))
-            continue;
-        for (int child = 0; child < inner->children; child++)
-            nodes |= UINT64_C(1) << (inner->first_child + child);
+    for (uint64_t nodes = UINT64_C(1) << node; nodes != 0;) {
+        uint64_t lowest = nodes & -nodes;
+        const struct json_node *inner = &s->spec->nodes[__builtin_ctzll(nodes)];
+        uint64_t children = ((UINT64_C(1) << inner->children) - 1) << inner->first_child;
+        nodes = (nodes ^ lowest) | (children & s->seen);
+        s->seen &= ~lowest;
         if (inner->slot >= 0)
             s->present &= ~(UINT64_C(1) << inner->slot);
     }
-    s->seen &= ~nodes;
     s->text_used = 0;
-    for (unsigned i = 0; i < s->spec->slot_count; i++) {
-        const struct json_slot *slot = json_slot(s, i);
+    for (uint64_t slots = s->present; slots != 0; slots &= slots - 1) {
+        const struct json_slot *slot = &s->slot[__builtin_ctzll(slots)];
         if (slot->text_off + slot->text_len > s->text_used)
             s->text_used = (uint16_t)(slot->text_off + slot->text_len);
     }
