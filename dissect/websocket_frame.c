@@ -34,19 +34,23 @@ bool websocket_frame_read(const uint8_t *bytes, size_t n, struct websocket_frame
 {
     struct cursor c = cursor_make(bytes, n);
     uint8_t first = cursor_u8(&c), second = cursor_u8(&c);
-    struct websocket_frame f = {.opcode = first & 0x0f,
-                                .fin = (first & 0x80) != 0,
-                                .rsv1 = (first & 0x40) != 0,
-                                .rsv23 = (first & 0x30) != 0,
-                                .masked = (second & 0x80) != 0};
-    f.length = read_length(&c, second & 0x7f, &f.minimal);
-    const uint8_t *mask = f.masked ? cursor_take(&c, sizeof(f.mask)) : NULL;
+    bool masked = (second & 0x80) != 0, minimal;
+    uint64_t length = read_length(&c, second & 0x7f, &minimal);
+    const uint8_t *mask = masked ? cursor_take(&c, sizeof(ret_frame->mask)) : NULL;
     if (c.short_read)
         return false;
+    struct websocket_frame *f = ret_frame; /* not copied: it is read right behind */
+    f->length = length;
+    f->minimal = minimal;
+    f->opcode = first & 0x0f;
+    f->fin = (first & 0x80) != 0;
+    f->rsv1 = (first & 0x40) != 0;
+    f->rsv23 = (first & 0x30) != 0;
+    f->masked = masked;
+    memset(f->mask, 0, sizeof(f->mask));
     if (mask)
-        memcpy(f.mask, mask, sizeof(f.mask));
-    f.head_bytes = (uint8_t)(n - cursor_left(&c));
-    *ret_frame = f;
+        memcpy(f->mask, mask, sizeof(f->mask));
+    f->head_bytes = (uint8_t)(n - cursor_left(&c));
     return true;
 }
 
