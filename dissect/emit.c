@@ -34,7 +34,7 @@ void emit_origin(const struct channel *ch, const char *version, struct event_ori
 void emit_finding(struct tracker *t, const struct event_origin *origin, const char *type,
                   enum dir dir, const struct stream_pos *at)
 {
-    struct event_finding e = {.origin = *origin, .type = type, .amount = 1, .dir = dir, .at = *at};
+    struct event_finding e = {.origin = origin, .type = type, .amount = 1, .dir = dir, .at = *at};
     t->sink->finding(t->sink->ctx, &e);
 }
 

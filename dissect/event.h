@@ -161,7 +161,7 @@ struct event_operation {
 };
 
 struct event_finding {
-    struct event_origin origin;
+    const struct event_origin *origin; /* borrowed for the call, like the type */
     const char *type; /* protocol error type: "parse:malformed_json", "http:404", ... */
     uint64_t amount;  /* how many to count (findings that carry bytes count one) */
     enum dir dir;

@@ -262,14 +262,16 @@ static void take_finding(struct tracker *t, const struct record *r)
         ch->masks[r->u.finding.dir] = true; /* for channel_admits() to tell */
     if (!mcp && !(link && link->mcp))
         return;
-    struct event_finding e = {.type = finding_name(finding),
+    struct event_origin origin;
+    struct event_finding e = {.origin = &origin,
+                              .type = finding_name(finding),
                               .amount = finding == FINDING_GAP ? 1 : r->u.finding.amount,
                               .dir = r->u.finding.dir,
                               .at = r->at};
     if (mcp)
-        emit_origin(ch, NULL, &e.origin);
+        emit_origin(ch, NULL, &origin);
     else
-        e.origin = origin_of_conn(r);
+        origin = origin_of_conn(r);
     if (e.amount)
         t->sink->finding(t->sink->ctx, &e);
 }

@@ -323,7 +323,7 @@ static void on_operation(void *ctx, const struct event_operation *e)
 static void on_finding(void *ctx, const struct event_finding *e)
 {
     struct monitor *m = ctx;
-    protocol_finding(&mcp_server(m, &e->origin)->t.protocol, e);
+    protocol_finding(&mcp_server(m, e->origin)->t.protocol, e);
     protocol_finding(&m->total.protocol, e);
 }
 

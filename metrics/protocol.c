@@ -92,12 +92,13 @@ static struct label *type_label(struct protocol *p, const struct event_message *
     return labels_get_joined(&p->types, type, n, ret_also);
 }
 
-/* Where the row of a method of the list is noted. */
+/* Where the row of a method of the list is noted; at METHOD_NONE that of no known one. */
 static struct protocol_type **type_place(struct protocol *p, const struct event_message *e)
 {
     static const uint8_t column[PROTOCOL_KINDS] = {[MESSAGE_RESULT] = 1, [MESSAGE_ERROR] = 2};
-    if (e->number == METHOD_NONE || e->number >= METHOD_OTHER || e->message->squirrel ||
-        e->message->kind >= PROTOCOL_KINDS)
+    if (e->number >= METHOD_OTHER || e->message->squirrel || e->message->kind >= PROTOCOL_KINDS)
+        return NULL;
+    if (e->number == METHOD_NONE && (e->method_len != 1 || *e->method != '?'))
         return NULL;
     return &p->type_of[e->number][column[e->message->kind]];
 }
@@ -286,15 +287,24 @@ static bool is_incomplete(const char *type)
     return false;
 }
 
+/* One message often has several errors, and the next one the same. */
+static const struct protocol_error *find_error(struct protocol *p, const char *type)
+{
+    for (size_t i = 0; i < PROTOCOL_NEAR && p->near[i].label; i++)
+        if (strcmp(p->near[i].label->text, type) == 0)
+            return &p->near[i];
+    memmove(p->near + 1, p->near, (PROTOCOL_NEAR - 1) * sizeof(*p->near));
+    p->near[0].label = labels_get(&p->errors, type, strlen(type));
+    p->near[0].incomplete = is_incomplete(type);
+    return &p->near[0];
+}
+
 void protocol_finding(struct protocol *p, const struct event_finding *e)
 {
-    if (!p->latest_error || strcmp(p->latest_error->text, e->type) != 0) {
-        p->latest_error = labels_get(&p->errors, e->type, strlen(e->type));
-        p->latest_incomplete = is_incomplete(e->type);
-    }
-    if (p->latest_error)
-        ((struct protocol_count *)p->latest_error->value)->count += e->amount;
-    if (p->latest_incomplete)
+    const struct protocol_error *error = find_error(p, e->type);
+    if (error->label)
+        ((struct protocol_count *)error->label->value)->count += e->amount;
+    if (error->incomplete)
         p->incomplete_messages += e->amount;
 }
 

@@ -49,6 +49,14 @@ struct protocol_count {
     uint64_t count;
 };
 
+/* An error type that was looked up. */
+struct protocol_error {
+    struct label *label; /* NULL: none was */
+    bool incomplete;     /* it leaves a message incomplete */
+};
+
+#define PROTOCOL_NEAR 4
+
 enum protocol_names { PROTOCOL_TOOLS, PROTOCOL_RESOURCES, PROTOCOL_PROMPTS, PROTOCOL_NAMES };
 
 struct protocol {
@@ -60,7 +68,8 @@ struct protocol {
     struct labels versions;              /* struct protocol_count: sessions */
     struct labels names[PROTOCOL_NAMES]; /* struct protocol_name */
     /* Of types and latencies that are joined to those of the whole, by method of the list: of the
-     * method itself, with ":result" and with ":error". NULL: not known to be. */
+     * method itself, with ":result" and with ":error"; at METHOD_NONE those of "?". NULL: not known
+     * to be. */
     struct protocol_type *type_of[METHOD_OTHER][PROTOCOL_TYPES];
     struct label *latency_of[METHOD_OTHER];
     struct labels operations[PROTOCOL_OPERATION_KINDS]; /* struct protocol_operation, by method and,
@@ -76,8 +85,7 @@ struct protocol {
     uint64_t late_responses;
     uint64_t incomplete_messages;
     struct label *latest_version; /* of versions: that of the session before; or NULL */
-    struct label *latest_error;   /* of errors, for the next finding is often such a one; or NULL */
-    bool latest_incomplete;       /* it is one that leaves a message incomplete */
+    struct protocol_error near[PROTOCOL_NEAR]; /* the next finding often is such a one */
 };
 
 /* budget must outlive the tables; max_types caps message types and latency types. */

@@ -193,8 +193,8 @@ static inline void scene_ended(struct monitor *m, const struct event_exchange *e
 
 static inline void scene_finding(struct monitor *m, const struct conn *c, const char *type)
 {
-    struct event_finding e = {
-        .origin = scene_origin(c, 1, ""), .type = type, .amount = 1, .at = scene_at(0)};
+    const struct event_origin origin = scene_origin(c, 1, "");
+    struct event_finding e = {.origin = &origin, .type = type, .amount = 1, .at = scene_at(0)};
     const struct event_sink *sink = monitor_event_sink(m);
     sink->finding(sink->ctx, &e);
 }
