@@ -305,7 +305,8 @@ static int usage(void)
     fprintf(stderr, "usage: bench_gen CORPUS MEGABYTES OUT.pcap OUT.json [CONNECTIONS [SEED]]\n"
                     "CORPUS: small large sse connections waves other offload impaired\n"
                     "or, made to be expensive: bytes headers sse-comments sse-lines sse-events "
-                    "nesting chunks\nbomb flood holes ids frames tuples halves\n");
+                    "sse-objects\nsse-texts lines messages nesting chunks bomb flood holes ids "
+                    "frames tuples halves\n");
     return 2;
 }
 

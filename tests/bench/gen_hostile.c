@@ -109,11 +109,11 @@ static void headers(struct hostile *h)
     answered(h);
 }
 
-static void events(struct hostile *h, const char *text)
+static void events(struct hostile *h, const char *text, size_t times)
 {
     ask(h, "content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
-    gen_buf_printf(&h->conn.bytes, "%zx\r\n", strlen(text) * MANY + 8 + h->mcp->body.len + 2);
-    repeat(&h->conn.bytes, text, MANY);
+    gen_buf_printf(&h->conn.bytes, "%zx\r\n", strlen(text) * times + 8 + h->mcp->body.len + 2);
+    repeat(&h->conn.bytes, text, times);
     gen_buf_text(&h->conn.bytes, "\n\ndata: ");
     add_body(h);
     gen_buf_text(&h->conn.bytes, "\n\n\r\n0\r\n\r\n");
@@ -122,17 +122,28 @@ static void events(struct hostile *h, const char *text)
 
 static void sse_comments(struct hostile *h)
 {
-    events(h, ":\n");
+    events(h, ":\n", MANY);
 }
 
 static void sse_lines(struct hostile *h)
 {
-    events(h, "data:\n");
+    events(h, "data:\n", MANY);
 }
 
 static void sse_events(struct hostile *h)
 {
-    events(h, "data:1\n\n");
+    events(h, "data:1\n\n", MANY);
+}
+
+static void sse_objects(struct hostile *h)
+{
+    events(h, "data:{}\n\n", MANY);
+}
+
+/* No two that follow each other lack the same, and some are cut over lines. */
+static void sse_texts(struct hostile *h)
+{
+    events(h, "data:{\n\ndata:-\r\rdata:[]\n\ndata:1\ndata:1\n\ndata:\"\n\n", MANY / 5);
 }
 
 /* A call whose answer is nested as deep as it has brackets. */
@@ -249,6 +260,69 @@ static void open_lines(struct hostile *h)
     end(h);
     line(h, GEN_S2C);
     gen_net_write(&h->conn, GEN_S2C);
+    flush(h);
+}
+
+/* The answer to a ping stands behind a great many texts that are no messages. */
+static void lines(struct hostile *h)
+{
+    begin(h, GEN_PING);
+    line(h, GEN_C2S);
+    gen_net_write(&h->conn, GEN_C2S);
+    end(h);
+    repeat(&h->conn.bytes, "{\n{}\n[]\n[1]\n1\n", MANY / 5);
+    line(h, GEN_S2C);
+    gen_net_write(&h->conn, GEN_S2C);
+    flush(h);
+}
+
+/* What is in the body as a WebSocket message, masked with zeros if it has to be. */
+static void message(struct hostile *h, int dir)
+{
+    const struct gen_buf *body = &h->mcp->body;
+    uint8_t head[8] = {0x81, 126, (uint8_t)(body->len >> 8), (uint8_t)body->len};
+    head[1] |= dir == GEN_C2S ? 0x80 : 0;
+    gen_buf_add(&h->conn.bytes, head, dir == GEN_C2S ? 8 : 4);
+    gen_buf_add(&h->conn.bytes, body->data, body->len);
+    h->conn.watch.end[dir] = h->conn.bytes.len;
+    gen_net_write(&h->conn, dir);
+}
+
+static void open_websocket(struct hostile *h)
+{
+    static const char fields[] = "connection: upgrade\r\nupgrade: websocket\r\n"
+                                 "sec-websocket-protocol: mcp\r\n";
+    open_conn(h);
+    gen_mcp_session(h->mcp, &h->session);
+    h->mcp->truth->http_requests++;
+    gen_buf_printf(&h->conn.bytes,
+                   "GET /mcp HTTP/1.1\r\nhost: a\r\n%ssec-websocket-version: 13\r\n"
+                   "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                   fields);
+    gen_net_write(&h->conn, GEN_C2S);
+    gen_buf_printf(&h->conn.bytes,
+                   "HTTP/1.1 101 Switching Protocols\r\n%s"
+                   "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+                   fields);
+    gen_net_write(&h->conn, GEN_S2C);
+    begin(h, GEN_INITIALIZE);
+    message(h, GEN_C2S);
+    end(h);
+    message(h, GEN_S2C);
+    flush(h);
+}
+
+/* The same in messages, in one frame and in two. */
+static void messages(struct hostile *h)
+{
+    static const uint8_t frames[] = {0x81, 1, '{', 0x81, 2,    '[', ']', 0x81, 1,
+                                     '1',  1, 1,   '{',  0x80, 1,   '}', 0x82, 0};
+    begin(h, GEN_PING);
+    message(h, GEN_C2S);
+    end(h);
+    for (size_t i = 0; i < MANY / 4; i++)
+        gen_buf_add(&h->conn.bytes, frames, sizeof(frames));
+    message(h, GEN_S2C);
     flush(h);
 }
 
@@ -369,12 +443,16 @@ static const struct shape {
     {"sse-comments", open_http, sse_comments},
     {"sse-lines", open_http, sse_lines},
     {"sse-events", open_http, sse_events},
+    {"sse-objects", open_http, sse_objects},
+    {"sse-texts", open_http, sse_texts},
     {"nesting", open_http, nesting},
     {"chunks", open_http, chunks},
     {"bomb", open_http, bomb},
     {"flood", NULL, flood},
     {"holes", open_http, holes},
     {"ids", open_lines, ids},
+    {"lines", open_lines, lines},
+    {"messages", open_websocket, messages},
     {"frames", open_frames, frames},
     {"tuples", NULL, tuples},
     {"halves", NULL, halves},

@@ -15,8 +15,9 @@ SIZES = (10, 100, 1000, 10000)  # megabytes of `small`
 FEW = 1000  # connections open at a time in `waves`
 OPEN = (10000, 100000, 1000000)
 MOST_FOR_MANY = 1.5  # the time for a packet at the largest of OPEN, in times of that at FEW
-SHAPES = ("bytes", "headers", "sse-comments", "sse-lines", "sse-events", "nesting", "chunks",
-          "frames", "ids", "holes", "tuples", "bomb")
+SHAPES = ("bytes", "headers", "sse-comments", "sse-lines", "sse-events", "sse-objects",
+          "sse-texts", "lines", "messages", "nesting", "chunks", "frames", "ids", "holes", "tuples",
+          "bomb")
 SHAPE_SIZES = (20, 80)
 MOST_FOR_SHAPE = 10  # the time for a byte of a shape, in times of that of `small`
 FILE_MB = 8000  # what is larger comes through a pipe
