@@ -138,7 +138,8 @@ static void on_event(void *ctx, const struct sse_event *e)
     s->begun = s->begun || e->has_data;
 }
 
-/* A message that came before needs no parser, nor does what is too little to be one. */
+/* A message that came before needs no parser, nor does what is too little to be one. An event of
+ * blanks is told as such. */
 static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes, size_t n)
 {
     struct body *b = ctx;
@@ -146,7 +147,7 @@ static bool on_whole(void *ctx, const struct sse_event *e, const uint8_t *bytes,
     if (s->event != EVENT_NEW || s->partial || event_kind(e) != EVENT_MESSAGE)
         return false;
     note_id(&b->text, e);
-    if (!text_whole(&b->text, bytes, n))
+    if (text_whole(&b->text, bytes, n) != TEXT_WHOLE_TOLD)
         return false;
     s->begun = true;
     return true;
@@ -350,7 +351,7 @@ enum body_look body_look(const uint8_t **bytes, size_t *n)
 bool body_whole(struct body *b, const uint8_t *bytes, size_t n, const struct stream_pos *at)
 {
     b->text.at = at;
-    if (b->mode != BODY_JSON || b->text.rpc || !text_whole(&b->text, bytes, n))
+    if (b->mode != BODY_JSON || b->text.rpc || text_whole(&b->text, bytes, n) == TEXT_WHOLE_UNKNOWN)
         return false;
     b->mode = BODY_SKIP;
     return true;

@@ -4,16 +4,16 @@
  *
  * A function takes what it is named after and moves the cursor behind it. Text that ends too early
  * is cut, whatever it would have become. Like the scanner with its spec, it enters the elements of
- * the text, and passes over arrays in them by counting brackets.
- *
- * Left to the scanner, because it looks into some members and passes over others: strings with
- * escapes and objects, as values of members; and \u in names.
+ * the text and three of their members, checks the escapes of names and of an id, and passes over
+ * all else, arrays and objects by counting brackets. Names with escapes are none of those: there is
+ * no room. Of other members that the scanner looks into, there is none for the value.
  */
 #include "dissect/json_brief.h"
+#include "ascii.h"
 #include "json_number.h"
 #include <string.h>
 
-enum step { STEP_ON, STEP_CUT, STEP_BAD, STEP_UNSURE };
+enum step { STEP_ON, STEP_CUT, STEP_BAD };
 
 struct cursor {
     const uint8_t *at, *end;
@@ -41,7 +41,7 @@ static enum step skip_string(struct cursor *c)
 }
 
 /* at is behind the opening bracket. A quote is none behind a backslash, even one in no string. */
-static enum step skip_array(struct cursor *c)
+static enum step skip_container(struct cursor *c)
 {
     unsigned depth = 1;
     while (c->at < c->end) {
@@ -89,7 +89,7 @@ static enum step value(struct cursor *c, bool *ret_whole)
         return skip_string(c);
     case '[':
         c->at++;
-        return skip_array(c);
+        return skip_container(c);
     case 'n':
         return literal(c, "null");
     case 't':
@@ -102,34 +102,57 @@ static enum step value(struct cursor *c, bool *ret_whole)
     return *c->at >= '0' && *c->at <= '9' ? number(c, ret_whole) : STEP_BAD;
 }
 
-/* at is behind the opening quote. */
-static enum step name(struct cursor *c)
+/* at is behind the backslash. */
+static enum step escape(struct cursor *c)
 {
-    while (c->at < c->end) {
+    if (c->at == c->end)
+        return STEP_CUT;
+    if (*c->at != 'u')
+        return memchr("\"\\/bfnrt", *c->at++, 8) ? STEP_ON : STEP_BAD;
+    c->at++;
+    for (int digits = 0; digits < 4; digits++) {
+        if (c->at == c->end)
+            return STEP_CUT;
+        if (ascii_hex(*c->at++) < 0)
+            return STEP_BAD;
+    }
+    return STEP_ON;
+}
+
+/* A string whose escapes are checked; at is behind the opening quote. */
+static enum step string(struct cursor *c)
+{
+    enum step step = STEP_ON;
+    while (step == STEP_ON && c->at < c->end) {
         uint8_t byte = *c->at++;
         if (byte == '"')
             return STEP_ON;
-        if (byte != '\\')
-            continue;
-        if (c->at == c->end)
-            return STEP_CUT;
-        if (*c->at == 'u')
-            return STEP_UNSURE;
-        if (!memchr("\"\\/bfnrt", *c->at++, 8))
-            return STEP_BAD;
+        if (byte == '\\')
+            step = escape(c);
     }
-    return STEP_CUT;
+    return step == STEP_ON ? STEP_CUT : step;
 }
 
-static enum step member_value(struct cursor *c)
+static enum step object(struct cursor *c);
+
+static bool is_entered(const uint8_t *name, size_t n)
 {
-    const uint8_t *begin = c->at;
+    return n == 5 ? memcmp(name, "error", 5) == 0
+                  : n == 6 && (memcmp(name, "params", 6) == 0 || memcmp(name, "result", 6) == 0);
+}
+
+/* Of the member with that name. Further in than an element there is no room for one. */
+static enum step member_value(struct cursor *c, const uint8_t *name, size_t n)
+{
     bool whole;
-    if (*begin == '{')
-        return STEP_UNSURE;
-    enum step step = value(c, &whole);
-    bool escapes = *begin == '"' && memchr(begin, '\\', (size_t)(c->at - begin));
-    return escapes ? STEP_UNSURE : step;
+    if (*c->at == '"' && n == 2 && memcmp(name, "id", 2) == 0) {
+        c->at++;
+        return string(c);
+    }
+    if (*c->at != '{')
+        return value(c, &whole);
+    c->at++;
+    return is_entered(name, n) ? object(c) : skip_container(c);
 }
 
 /* Name, colon, value. */
@@ -137,14 +160,16 @@ static enum step member(struct cursor *c)
 {
     if (*c->at++ != '"')
         return STEP_BAD;
-    enum step step = name(c);
+    const uint8_t *name = c->at;
+    enum step step = string(c);
+    size_t n = (size_t)(c->at - name - 1);
     if (step != STEP_ON)
         return step;
     if (!skip_space(c))
         return STEP_CUT;
     if (*c->at++ != ':')
         return STEP_BAD;
-    return skip_space(c) ? member_value(c) : STEP_CUT;
+    return skip_space(c) ? member_value(c, name, n) : STEP_CUT;
 }
 
 /* at is behind the opening bracket. */
@@ -239,21 +264,17 @@ static enum step skip_bom(struct cursor *c)
     return STEP_ON;
 }
 
-bool json_brief(const uint8_t *text, size_t n, struct json_brief *ret_brief)
+struct json_brief json_brief(const uint8_t *text, size_t n)
 {
-    static const enum json_end ends[] = {
+    static const uint8_t ends[] = {
         [STEP_ON] = JSON_END_COMPLETE, [STEP_CUT] = JSON_END_CUT, [STEP_BAD] = JSON_END_BAD};
     struct cursor c = {text, text + n};
     struct json_brief brief = {.end = JSON_END_EMPTY};
     enum step step = skip_bom(&c);
-    if (step != STEP_ON) {
-        brief.end = ends[step];
-    } else if (skip_space(&c)) {
+    bool any = step == STEP_ON && skip_space(&c);
+    if (any)
         step = top(&c, &brief);
-        if (step == STEP_UNSURE)
-            return false;
+    if (any || step != STEP_ON)
         brief.end = ends[step];
-    }
-    *ret_brief = brief;
-    return true;
+    return brief;
 }

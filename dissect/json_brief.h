@@ -14,12 +14,12 @@
 #define JSON_BRIEF_BYTES 12
 
 struct json_brief {
-    enum json_end end;
-    uint32_t elements; /* that ended; none of them is a message */
-    bool empty_array;  /* complete, and all there is */
+    uint8_t end;      /* enum json_end */
+    uint8_t elements; /* that ended; none of them is a message */
+    bool empty_array; /* complete, and all there is */
 };
 
-/* Of a whole text of n <= JSON_BRIEF_BYTES bytes. False: it takes a scanner to know. */
-bool json_brief(const uint8_t *text, size_t n, struct json_brief *ret_brief);
+/* Of a whole text of n <= JSON_BRIEF_BYTES bytes. */
+struct json_brief json_brief(const uint8_t *text, size_t n);
 
 #endif

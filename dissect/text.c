@@ -227,29 +227,25 @@ static inline void judge(struct text *t, const struct verdict *v, enum text_end 
     }
 }
 
-/* What a text is that is too short for a message. False: a parser has to find out. */
-static bool judge_brief(const uint8_t *bytes, size_t n, struct verdict *ret_verdict)
+static inline struct verdict brief_verdict(const uint8_t *bytes, size_t n)
 {
-    struct json_brief brief;
-    if (!json_brief(bytes, n, &brief))
-        return false;
-    *ret_verdict = (struct verdict){
-        .end = brief.end, .others = brief.elements, .empty_array = brief.empty_array};
-    return true;
+    struct json_brief brief = json_brief(bytes, n);
+    return (struct verdict){.end = (enum json_end)brief.end,
+                            .others = brief.elements,
+                            .empty_array = brief.empty_array};
 }
 
-/* A text that is too short for a message: tells what it lacks. One that is empty lacks nothing. */
-static bool tell_brief(struct text *t, const uint8_t *bytes, size_t n)
+/* A text that is too short for a message: tells what it lacks. */
+static enum text_whole tell_brief(struct text *t, const uint8_t *bytes, size_t n)
 {
-    struct verdict v;
-    if (t->has_event_id || t->dialect == TEXT_SQUIRREL || !transport_may_take(t->tc->env) ||
-        !judge_brief(bytes, n, &v) || v.end == JSON_END_EMPTY)
-        return false;
+    if (t->has_event_id || t->dialect == TEXT_SQUIRREL || !transport_may_take(t->tc->env))
+        return TEXT_WHOLE_UNKNOWN;
+    struct verdict v = brief_verdict(bytes, n);
     judge(t, &v, TEXT_END_COMPLETE);
-    return true;
+    return v.end == JSON_END_EMPTY ? TEXT_WHOLE_EMPTY : TEXT_WHOLE_TOLD;
 }
 
-bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
+enum text_whole text_whole(struct text *t, const uint8_t *bytes, size_t n)
 {
     const struct transport_env *env = t->tc->env;
     struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
@@ -257,22 +253,19 @@ bool text_whole(struct text *t, const uint8_t *bytes, size_t n)
     if (n <= JSON_BRIEF_BYTES)
         return tell_brief(t, bytes, n);
     if (*bytes != '{' || t->dialect != TEXT_RPC || !env->texts || !transport_may_take(env))
-        return false;
+        return TEXT_WHOLE_UNKNOWN;
     size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
     if (known == 0 || !is_blank(bytes + known, n - known))
-        return false;
+        return TEXT_WHOLE_UNKNOWN;
     tell(t, &r, false);
-    return true;
+    return TEXT_WHOLE_TOLD;
 }
 
 static struct verdict end_rpc(struct text *t, const struct rpc_sink *sink, bool revoked)
 {
     const uint8_t *early = json_room(&t->rpc->json) + offsetof(struct early, bytes);
-    struct verdict brief;
-    if (t->brief && judge_brief(early, t->early_bytes, &brief))
-        return brief;
     if (t->brief)
-        read_early(t);
+        return brief_verdict(early, t->early_bytes);
     struct verdict v = {.end = rpc_end(t->rpc, sink, revoked)};
     v.messages = t->rpc->messages;
     v.others = t->rpc->not_rpc;

@@ -58,8 +58,13 @@ bool text_begin(struct text *t, bool hold);
 
 /* Instead of text_begin(), text_feed() and text_end() with TEXT_END_COMPLETE, for a text that is
  * these n > 0 bytes: tells its message if it came before, or, if it is too short for a message,
- * what it lacks, as they would. False: nothing was done. */
-bool text_whole(struct text *t, const uint8_t *bytes, size_t n);
+ * what it lacks, as they would. */
+enum text_whole {
+    TEXT_WHOLE_UNKNOWN, /* nothing was done */
+    TEXT_WHOLE_TOLD,
+    TEXT_WHOLE_EMPTY /* blanks: there is nothing to tell */
+};
+enum text_whole text_whole(struct text *t, const uint8_t *bytes, size_t n);
 
 /* Feeds n > 0 bytes to a text that was begun. False: it is no JSON, and more bytes change nothing;
  * text_end() tells so. Of a text of a few bytes that need not be known before. */

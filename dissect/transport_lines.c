@@ -367,7 +367,7 @@ static bool take_line(struct lines *s, enum dir side, const uint8_t *bytes, size
     if (n == 0 || (*bytes != '{' && *bytes != '['))
         return false;
     begin(s, t->at);
-    if (!text_whole(t, bytes, n))
+    if (text_whole(t, bytes, n) == TEXT_WHOLE_UNKNOWN)
         return false;
     if (!s->spoken)
         s->strange++;

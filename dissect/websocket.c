@@ -199,7 +199,7 @@ static void deliver(struct websocket_side *s, const uint8_t *bytes, size_t n)
 {
     if (s->coded)
         decode(s, bytes, n);
-    else if (!is_whole(s, n) || !text_whole(&s->text, bytes, n))
+    else if (!is_whole(s, n) || text_whole(&s->text, bytes, n) == TEXT_WHOLE_UNKNOWN)
         read_text(s, bytes, n);
 }
 

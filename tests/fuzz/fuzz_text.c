@@ -42,7 +42,8 @@ static void read_text(struct text *t, const uint8_t *bytes, size_t n, const stru
     t->at = &at;
     t->lost = false;
     t->has_event_id = how == TEXT_END_LENIENT;
-    if (n == 0 || (way->whole && how == TEXT_END_COMPLETE && text_whole(t, bytes, n)))
+    bool whole = way->whole && how == TEXT_END_COMPLETE;
+    if (n == 0 || (whole && text_whole(t, bytes, n) != TEXT_WHOLE_UNKNOWN))
         return;
     if (!text_begin(t, way->options & 8))
         abort();
