@@ -184,8 +184,10 @@ int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_pa
     l->taken = turns_next(&l->turns);
     if (l->taken < 0 && (may_wait || l->failure[0]))
         l->taken = ask_again(l);
-    if (l->taken < 0 && may_wait && !l->failure[0] && wait_for_turn(l))
+    while (l->taken < 0 && may_wait && !l->failure[0] && wait_for_turn(l)) {
         l->taken = ask_again(l);
+        may_wait = turns_due_in_ns(&l->turns) < INT64_MAX; /* who shows one has it soon */
+    }
     if (l->taken >= 0) {
         *ret_packet = l->heads[l->taken];
         return 1;

@@ -305,6 +305,22 @@ Test(source_live, several_sockets_are_merged_by_time)
     source_close(s);
 }
 
+/* One that came and is kept is waited for: 0 would tell that none came. */
+Test(source_live, several_sockets_wait_for_what_is_kept)
+{
+    struct source *s = open_sockets("udp dst port 47127", 2);
+    if (!s)
+        return;
+    struct batch *b = batch_new();
+    for (int i = 0; i < 5; i++) {
+        send_datagram(47127);
+        cr_assert_eq(source_batch(s, b, 0), 1);
+        cr_assert_eq(b->count, 1);
+    }
+    batch_free(b);
+    source_close(s);
+}
+
 Test(source_live, several_sockets_fail_as_one_does)
 {
     struct source *s = open_sockets(NULL, 2);
