@@ -56,7 +56,7 @@ static int64_t clock_ns(void)
 /* Lost by the sockets for want of room, and by the interface. Returns 0 or ERR_UNSUPPORTED. */
 static int dropped(struct source_live *l, uint64_t *ret_packets)
 {
-    struct source_socket_lost lost;
+    struct source_socket_lost lost = {0};
     uint64_t packets = 0;
     for (uint32_t i = 0; i < l->turns.count; i++) {
         if (source_socket_lost(l->sockets[i], &lost) != 0)

@@ -24,10 +24,11 @@ import truth
 
 HERE = pathlib.Path(__file__).resolve().parent
 PORT = 3017
-# The kernel maps it into the program, so it counts in the program's memory.
-LIVE_BUFFER_KIB = 8192
-# Those that watch at the same time: name and number of sockets.
-WATCHERS = {"live": 1, "sockets": 4}
+# Those that watch at the same time: how many sockets, and the buffer of each. The kernel maps it into
+# the program, so it counts in the program's memory. Of several, one must have room for what a
+# connection sends while the others have nothing.
+WATCHERS = {"live": {"sockets": 1, "buffer_kib": 8192},
+            "sockets": {"sockets": 4, "buffer_kib": 16384}}
 
 
 def load_scenarios():
@@ -80,7 +81,8 @@ def peak_kib(pid):
 def start_live(program, name, scenario, directory):
     with open(directory / f"{scenario}.{name}.jsonl", "w", encoding="utf-8") as out:
         live = Background([program, "live", "-i", "lo", "--json", "--messages",
-                           "--buffer-size", str(LIVE_BUFFER_KIB), "--sockets", str(WATCHERS[name]),
+                           "--buffer-size", str(WATCHERS[name]["buffer_kib"]),
+                           "--sockets", str(WATCHERS[name]["sockets"]),
                            SCENARIOS[scenario].get("filter", "tcp")],
                           directory / f"{scenario}.{name}.log", out=out)
     wait_for_text(live.log, "listening on", live.process)
