@@ -25,7 +25,7 @@
  * A live interface may have several sockets, among which the kernel shares the packets out; they
  * come by time, as from one.
  *
- * This module does not print. It reads no clock but for several sockets.
+ * This module does not print. It reads a clock for a live interface only.
  */
 
 struct source;

@@ -14,8 +14,8 @@
  * one, or had none at a time when all that came before the packet would have been there: hold_ns
  * after it. Nobody waits while all buffers have something.
  *
- * The clock that stamps packets may be set. Set back, at worst the packets of hold_ns are handed
- * over out of order; none is kept longer than hold_ns after its buffer showed it.
+ * The clock that stamps packets may be set. At worst what the buffers have then is handed over out
+ * of order; none is kept longer than hold_ns after that.
  *
  * Reads no clock: the caller tells the time, in nanoseconds of the clock that stamps packets.
  */
