@@ -17,6 +17,10 @@ enum {
     MODEL_PLACES = 1 << 16,
     MODEL_PLACES_ROW = 512, /* entries whose hashes were chosen; a search passes by them all */
     MODEL_PLACES_NO_MEMORY = 8,
+    MODEL_PLACES_FULL =
+        1 << 10, /* entries that may fill all places but one: searches look at all */
+    MODEL_PLACES_FULL_WORK = 1 << 14,
+    MODEL_PLACES_WORK = 1 << 18, /* entries that come and go in an input */
 };
 
 struct model_places {
@@ -24,6 +28,7 @@ struct model_places {
     uint32_t most, top; /* numbers are 1 to top, or as far below zero */
     uint32_t low;       /* none below this one is free */
     uint32_t count, rows;
+    uint32_t work; /* left to do */
     bool below;
     struct {
         uint32_t hash, seen; /* seen: in the latest search */
@@ -61,7 +66,10 @@ static inline bool model_places_finds(struct model_places *m, uint32_t i)
 
 static inline void model_places_find(struct model_places *m, uint32_t hash)
 {
-    uint32_t expected = 0;
+    uint32_t expected = 0, work = 1 + m->top / 256;
+    if (m->work < work)
+        return;
+    m->work -= work;
     for (uint32_t i = 1; i <= m->top; i++)
         expected += m->entry[i].there && m->entry[i].hash == hash;
     require(model_places_search(m, hash) == expected);
@@ -73,9 +81,10 @@ static inline void model_places_add(struct model_places *m, uint32_t hash, bool 
     while (i <= m->top && m->entry[i].there)
         i++;
     m->low = i;
-    if (i > m->most)
+    if (i > m->most || m->work == 0)
         return;
-    fail_alloc_at(no_memory);
+    m->work--;
+    fail_alloc_at(no_memory && m->most <= MODEL_PLACES_FULL);
     int result = places_add(&m->real, hash, model_places_number(m, i));
     bool failed = fail_alloc_stop();
     if (result == 0) {
@@ -106,10 +115,11 @@ static inline void model_places_remove(struct model_places *m, uint32_t i)
 static inline void model_places_remove_some(struct model_places *m, uint32_t first, uint32_t most,
                                             uint32_t step)
 {
-    for (uint32_t i = first; i <= m->top && most > 0; i += step) {
+    for (uint32_t i = first; i <= m->top && most > 0 && m->work > 0; i += step) {
         if (!m->entry[i].there)
             continue;
         model_places_remove(m, i);
+        m->work--;
         most--;
     }
 }
@@ -168,6 +178,7 @@ static inline void model_places_run(struct cursor *in)
     memset(m.entry, 0, (m.top + 1) * sizeof(m.entry[0])); /* those of the input before */
     m.most = 16u << (how & 15) % 13;
     m.below = how & 16;
+    m.work = m.most <= MODEL_PLACES_FULL ? MODEL_PLACES_FULL_WORK : MODEL_PLACES_WORK;
     m.low = 1;
     m.top = m.count = m.rows = m.searches = 0;
     fail_alloc_at(how >> 5 == 0);
@@ -181,6 +192,7 @@ static inline void model_places_run(struct cursor *in)
         model_places_step(&m, in);
     for (uint32_t i = 1; i <= m.top; i++)
         require(!m.entry[i].there || model_places_finds(&m, i));
+    m.work = UINT32_MAX;
     model_places_remove_some(&m, 1, UINT32_MAX, 1);
     require(m.real.count == 0);
     for (uint32_t i = 0; i <= m.real.mask; i++)
