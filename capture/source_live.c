@@ -14,6 +14,7 @@
  * what comes, by whichever socket, and counts what does not.
  */
 #include "source_live.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "source_socket.h"
 #include "turns.h"
@@ -22,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 _Static_assert(SOURCE_LIVE_SOCKETS_MAX <= TURNS_MAX, "each socket has turns");
 
@@ -45,13 +45,6 @@ struct source_live {
     uint64_t dropped_before;          /* until they shared */
     char failure[SOURCE_ERROR_BYTES]; /* why no more will come; "": it will */
 };
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Lost by the sockets for want of room, and by the interface. Returns 0 or ERR_UNSUPPORTED. */
 static int dropped(struct source_live *l, uint64_t *ret_packets)

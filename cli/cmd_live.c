@@ -6,6 +6,7 @@
  * Time is that of the packets; only when none come does the system's clock stand in, a little
  * behind, because the kernel may still hold packets that are older than now.
  */
+#include "base/clock.h"
 #include "base/err.h"
 #include "cmd.h"
 #include "exit.h"
@@ -14,7 +15,6 @@
 #include "metrics/event_line.h"
 #include "privileges.h"
 #include "render.h"
-#include <time.h>
 
 #define TICK_NS         INT64_C(250000000)  /* time-outs are seconds and more */
 #define CLOCK_BEHIND_NS INT64_C(1000000000) /* the kernel hands over a block within 0.1 s */
@@ -26,13 +26,6 @@ struct live {
     int64_t next_ns; /* end of this collection interval */
     int64_t tick_ns; /* when time-outs are looked at next */
 };
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void interval_line(struct live *l, int64_t now_ns)
 {
