@@ -2,7 +2,10 @@
 """What all benchmarks share: the captures, and how a program is run and measured."""
 
 import collections
+import contextlib
+import ctypes
 import json
+import mmap
 import os
 import platform
 import re
@@ -39,6 +42,50 @@ def generate(build, directory, corpus, size, connections=None):
         os.replace(truth + ".new", truth)
     with open(truth, encoding="utf-8") as f:
         return capture, json.load(f)
+
+
+def lock(path):
+    """The map that holds the file's pages in memory, as (address, bytes). None: not permitted."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+    libc.mlock.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    size = os.path.getsize(path)
+    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4:
+        return None
+    with open(path, "rb") as f:
+        at = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, f.fileno(), 0)
+    if at == ctypes.c_void_p(-1).value:
+        return None
+    held = at, size
+    if libc.mlock(*held) == 0:
+        return held
+    unlock(held)
+    return None
+
+
+def unlock(held):
+    libc = ctypes.CDLL(None)
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    libc.munmap(*held)
+
+
+@contextlib.contextmanager
+def cached(path):
+    """The file is in the page cache, and stays there while this lasts: some systems drop what is
+    only read, and what is loaded anew is slow the first time. Without permission to lock that much
+    memory it is only read."""
+    held = lock(path)
+    if not held:
+        print(f"bench: {path} is not locked in memory: look at the spread", file=sys.stderr)
+        with open(path, "rb") as f:
+            while f.read(1 << 20):
+                pass
+    try:
+        yield
+    finally:
+        if held:
+            unlock(held)
 
 
 def run(build, command, output=os.devnull, **options):
