@@ -31,7 +31,6 @@ void batch_clear(struct batch *b)
 {
     b->count = 0;
     b->used = 0;
-    b->ahead_lines = 0;
     while (b->pieces) {
         struct batch_piece *piece = b->pieces;
         b->pieces = piece->next;

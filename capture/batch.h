@@ -2,17 +2,15 @@
 #ifndef CAPTURE_BATCH_H
 #define CAPTURE_BATCH_H
 
-#include "base/cache.h"
 #include "capture/flow.h"
 #include "capture/packet.h"
 #include "capture/tcp.h"
 
 /*
  * Packets that lie in memory together, from the source to the last who looks at them: what a
- * thread takes at a time. A batch owns the bytes of its packets, unless its source lends them
- * (source_lend()); it is filled by source_batch(), decoded by front_batch(), and stays as it is
- * until it is filled again or freed. It knows nothing of threads: who hands it on does so with
- * everything that was written before.
+ * thread takes at a time. A batch owns the bytes of its packets; it is filled by source_batch(),
+ * decoded by front_batch(), and stays as it is until it is filled again or freed. It knows nothing
+ * of threads: who hands it on does so with everything that was written before.
  *
  * Memory: BATCH_MEMORY_BYTES and the two arrays. Beyond that, until it is filled again, a frame
  * longer than BATCH_BYTES, which is then the only one; and datagrams put together from fragments,
@@ -58,8 +56,6 @@ struct batch {
     struct batch_segment *segments;   /* the same, once decoded */
     uint16_t first[BATCH_SHARDS_MAX]; /* by shard, once decoded: of the chain of `next` */
     uint16_t first_tick;
-    uint32_t ahead_lines; /* for each packet, see batch_fetch(); 0: nothing */
-    uintptr_t ahead;      /* where they begin */
     /* ---- private */
     uint8_t *memory;            /* BATCH_MEMORY_BYTES, on a page's boundary */
     uint32_t used;              /* of it, from its beginning on */
@@ -71,16 +67,6 @@ struct batch {
 /* NULL: out of memory. */
 struct batch *batch_new(void);
 void batch_free(struct batch *b); /* NULL is allowed */
-
-/* To be called for each packet of a batch whose bytes are lent, when it is worked on, by the thread
- * that works on them all: has that processor fetch a part of what the next batch will be made of.
- * at: what the call for the packet before returned, or b->ahead. No address is too bad for it. */
-static inline uintptr_t batch_fetch(const struct batch *b, uintptr_t at)
-{
-    for (uint32_t i = 0; i < b->ahead_lines; i++, at += CACHE_LINE_BYTES)
-        __builtin_prefetch((const void *)at, 0, 2);
-    return at;
-}
 
 /* ---- for the source and the front */
 

@@ -445,12 +445,6 @@ void source_prepare(struct source *s, struct batch *b, uint64_t number)
     source_early_read(&s->early, b, number);
 }
 
-void source_lend(struct source *s)
-{
-    if (s->file_count == 1)
-        source_file_lend(&s->files[0]);
-}
-
 void source_break(struct source *s)
 {
     atomic_store_explicit(&s->pool.broken, true, memory_order_relaxed);

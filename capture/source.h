@@ -86,12 +86,6 @@ int source_batch(struct source *s, struct batch *b, uint32_t max_packets);
  * depend on it. */
 void source_prepare(struct source *s, struct batch *b, uint64_t number);
 
-/* To be called before the first source_batch() by who is done with the packets of a batch when it
- * asks for the next one: their bytes may then be the file's own, which are given back by that call
- * and by source_close(). Whatever else writes to the file changes them; where it is cut short while
- * they are looked at they are zeros, and that counts as a file that is cut. */
-void source_lend(struct source *s);
-
 /* Makes a source_batch() that waits or runs return ERR_INTERRUPTED soon. Safe in a signal handler.
  */
 void source_break(struct source *s);

@@ -4,13 +4,7 @@
  * and without a call of stdio for each: a third of the time of libpcap's loop for a file, a
  * twentieth for a pipe.
  *
- * A file that is lent (source_stream_lend()) is not even read: blocks are windows of the file, cut
- * as those that are read, since a batch is what caps are counted for. What the next one needs is
- * fetched into the second level cache beside this one, evenly while its packets are worked on: to
- * bring bytes in takes as long as to copy them, unless something is done meanwhile. The end of the
- * file is read.
- *
- * Else blocks of the stream are read straight into the memory of batches, of a file that is not
+ * Blocks of the stream are read straight into the memory of batches, of a file that is not
  * compressed to the same place of a page as in the file, which the system copies fastest. The
  * beginning of a record that a block cuts is given back to the stream and comes first in the next
  * one. How much is read at once follows how much was taken of it, so that streams of small records
@@ -46,7 +40,8 @@ enum look {
 
 static uint32_t load(const struct source_block *r, const uint8_t *p)
 {
-    uint32_t value = source_file_load32(p);
+    uint32_t value;
+    memcpy(&value, p, sizeof(value));
     return r->swapped ? __builtin_bswap32(value) : value;
 }
 
@@ -114,28 +109,6 @@ static void leave_block(struct source_block *r)
     r->block = r->at = r->end = NULL;
 }
 
-/* Takes a block of the file itself that begins with a whole record, if it can: the same bytes as
- * would be read. */
-static bool borrow(struct source_block *r)
-{
-    uint32_t record;
-    size_t room = block_room(r), n;
-    const size_t most = LONG_BYTES - source_stream_place(r->stream);
-    const uint8_t *bytes;
-    while ((n = source_stream_borrow(r->stream, room, &bytes)) > 0) {
-        r->block = r->at = bytes;
-        r->end = bytes + n;
-        enum look next = look(r, &record);
-        if (next == LOOK_WHOLE)
-            return true;
-        leave_block(r);
-        if (next == LOOK_ODD || room >= most)
-            return false;
-        room = most;
-    }
-    return false;
-}
-
 /* Takes what was read early, with what comes before it, if that is the next block and begins with a
  * whole record: the same bytes as would be read. */
 static bool take_early(struct source_block *r, const struct batch *b)
@@ -194,10 +167,9 @@ static enum look read_block(struct source_block *r, const struct batch *b)
     return next;
 }
 
-bool source_block_load(struct source_block *r, struct batch *b)
+bool source_block_load(struct source_block *r, const struct batch *b)
 {
-    r->lent = !r->odd && borrow(r);
-    if (r->lent || (!r->odd && (take_early(r, b) || read_block(r, b) == LOOK_WHOLE)))
+    if (!r->odd && (take_early(r, b) || read_block(r, b) == LOOK_WHOLE))
         return true;
     leave_block(r);
     return false;
@@ -243,7 +215,7 @@ bool source_block_next(struct source_block *r, struct packet *ret_packet)
     return r->ng ? next_pcapng(r, ret_packet) : next_pcap(r, ret_packet);
 }
 
-bool source_block_unload(struct source_block *r, bool more)
+void source_block_unload(struct source_block *r, bool more)
 {
     uint32_t taken = (uint32_t)(r->at - r->block);
     uint32_t pages = r->block_bytes + r->block_bytes / 4;
@@ -252,29 +224,14 @@ bool source_block_unload(struct source_block *r, bool more)
     pages = (pages + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     r->block_bytes = pages < BATCH_BYTES ? pages : BATCH_BYTES;
     leave_block(r);
-    return !r->lent || !source_stream_lapsed(r->stream);
 }
 
 int source_block_next_start(const struct source_block *r, uint64_t *ret_start)
 {
-    if (!r->stream || r->odd || r->block_bytes < BATCH_BYTES || source_stream_lends(r->stream))
+    if (!r->stream || r->odd || r->block_bytes < BATCH_BYTES)
         return -1;
     *ret_start = source_stream_offset(r->stream);
     return source_stream_fd(r->stream);
-}
-
-void source_block_ahead(struct source_block *r, struct batch *b)
-{
-    if (!r->lent)
-        return;
-    const struct packet *last = &b->packets[b->count - 1];
-    uintptr_t from = (uintptr_t)last->data + last->captured_bytes;
-    uintptr_t to = from + r->block_bytes + PAGE_BYTES;
-    if (r->fetched > from && r->fetched < to)
-        from = r->fetched;
-    b->ahead = from;
-    b->ahead_lines = (uint32_t)((to - from) / CACHE_LINE_BYTES / b->count) + 1;
-    r->fetched = from + (uintptr_t)b->count * b->ahead_lines * CACHE_LINE_BYTES;
 }
 
 void source_block_end(struct source_block *r)

@@ -27,13 +27,11 @@ struct source_block {
     struct source_pcapng *ng;     /* NULL: it is pcap */
     const uint8_t *block;         /* borrowed memory, while a block is read */
     const uint8_t *at, *end;      /* in the block: bytes that were not given out yet */
-    uintptr_t fetched;            /* up to there batches were told to fetch what is lent */
     uint32_t block_bytes;         /* how much to read at once: whole pages */
     uint32_t max_bytes;           /* of a record's data */
     uint32_t unit_ns;             /* of a record's fraction of a second */
     bool swapped;                 /* its header is in the other byte order */
     bool odd;                     /* what comes next is not the usual case */
-    bool lent;                    /* the block lies in the file itself */
 };
 
 /* Begins behind the file header that pcap has read from the stream, which is the only one; unless
@@ -41,25 +39,21 @@ struct source_block {
 void source_block_begin(struct source_block *r, struct source_stream *stream, pcap_t *pcap);
 
 /* Reads a block that begins with a whole record (of pcapng perhaps without a packet); waits no
- * longer than until there is one. It is in the batch's memory, perhaps what was read there early,
- * or in the file itself, if the stream lends. False: what comes is not the usual case, or cannot be
- * read. */
-bool source_block_load(struct source_block *r, struct batch *b);
+ * longer than until there is one. It is in the batch's memory, perhaps what was read there early.
+ * False: what comes is not the usual case, or cannot be read. */
+bool source_block_load(struct source_block *r, const struct batch *b);
 
 /* The next record of the block, without its number and link type; its data is the block's. False:
  * no whole usual record is left in the block. */
 bool source_block_next(struct source_block *r, struct packet *ret_packet);
 
 /* Leaves the block, and what was not given out to the next one. more: there was more to give than
- * was wanted. False: the block was lent and has lapsed, nothing of it counts. */
-bool source_block_unload(struct source_block *r, bool more);
+ * was wanted. */
+void source_block_unload(struct source_block *r, bool more);
 
 /* Where the next block begins, if it can be read early: in the file with the descriptor that is
  * returned; else -1. */
 int source_block_next_start(const struct source_block *r, uint64_t *ret_start);
-
-/* Tells the batch, which has packets of the block that was left, what to fetch ahead. */
-void source_block_ahead(struct source_block *r, struct batch *b);
 
 /* Gives up, no block being read: pcap reads what was not given out. */
 void source_block_end(struct source_block *r);

@@ -117,10 +117,6 @@ static void describe_end(struct source_file *f, const char *text, char *problem)
     if (end == SOURCE_STREAM_FAILED)
         snprintf(problem, SOURCE_ERROR_BYTES, "%s: reading failed after packet %" PRIu64 ": %s",
                  name, f->packets, strerror(source_stream_errno(f->stream)));
-    else if (end == SOURCE_STREAM_LAPSED)
-        snprintf(problem, SOURCE_ERROR_BYTES,
-                 "%s: cut short, or failed, while it was read: not read beyond packet %" PRIu64,
-                 name, f->packets);
     else if (end == SOURCE_STREAM_DAMAGED)
         snprintf(problem, SOURCE_ERROR_BYTES, "%s: damaged %s data after packet %" PRIu64, name,
                  coding, f->packets);
@@ -196,20 +192,14 @@ void source_file_fill(struct source_file *f, const atomic_bool *broken, struct b
 {
     while (b->count == 0 && source_block_load(&f->block, b)) {
         struct packet *p = b->packets;
-        uint64_t before = f->packets;
         while (b->count < max && source_block_next(&f->block, p)) {
             f->packets++;
             p->link_type = f->head.link_type;
             if (!f->filter || passes(f->filter, p))
                 p = &b->packets[++b->count];
         }
-        b->used = b->count > 0 && !f->block.lent ? (uint32_t)(f->block.end - b->memory) : 0;
-        if (!source_block_unload(&f->block, b->count == max)) {
-            f->packets = before;
-            b->count = 0;
-        }
-        if (b->count > 0)
-            source_block_ahead(&f->block, b);
+        b->used = b->count > 0 ? (uint32_t)(f->block.end - b->memory) : 0;
+        source_block_unload(&f->block, b->count == max);
         if (atomic_load_explicit(broken, memory_order_relaxed))
             break;
     }
@@ -234,12 +224,6 @@ enum source_file_result source_file_read(struct source_file *f, const atomic_boo
     } while (!atomic_load_explicit(broken, memory_order_relaxed));
     describe_end(f, result == PCAP_ERROR ? pcap_geterr(f->pcap) : NULL, problem);
     return SOURCE_FILE_END;
-}
-
-void source_file_lend(struct source_file *f)
-{
-    if (f->block.stream)
-        source_stream_lend(f->block.stream);
 }
 
 void source_file_close(struct source_file *f)

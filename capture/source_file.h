@@ -6,7 +6,6 @@
 #include "source_block.h"
 #include "source_stream.h"
 #include <pcap/pcap.h>
-#include <string.h>
 
 /* Private to source*.c: one capture file as packets. */
 
@@ -35,8 +34,7 @@ enum source_file_result {
 };
 
 /* Adds packets, without their numbers, to a batch that has none, whose memory then is the blocks
- * they were read in, unless they are lent: at most max, or none if the next record is not the usual
- * case. */
+ * they were read in: at most max, or none if the next record is not the usual case. */
 void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
                       uint32_t max);
 
@@ -47,23 +45,10 @@ enum source_file_result source_file_read(struct source_file *f, const atomic_boo
                                          bool may_wait, struct packet *ret_packet,
                                          char problem[SOURCE_ERROR_BYTES]);
 
-/* Has source_file_fill() give the file's own bytes where that is possible. */
-void source_file_lend(struct source_file *f);
-
 void source_file_close(struct source_file *f); /* may be closed already */
 
 /* Nanoseconds since the epoch. seconds may be negative where a time beyond 2038 was taken for a
  * signed one; ns is the fraction, which a damaged record makes any number. */
 int64_t source_file_time_ns(int64_t seconds, int64_t ns);
-
-/* Four bytes of a record that may be another process's at the same time: what is returned is one
- * value from then on, not read again. */
-static inline uint32_t source_file_load32(const uint8_t *p)
-{
-    uint32_t value;
-    memcpy(&value, p, sizeof(value));
-    __asm__("" : "+r"(value));
-    return value;
-}
 
 #endif

@@ -59,7 +59,8 @@ struct source_pcapng {
 
 static inline uint32_t load32(const struct source_pcapng *ng, const uint8_t *p)
 {
-    uint32_t value = source_file_load32(p);
+    uint32_t value;
+    memcpy(&value, p, sizeof(value));
     return ng->swapped ? __builtin_bswap32(value) : value;
 }
 
@@ -67,7 +68,6 @@ static uint16_t load16(const struct source_pcapng *ng, const uint8_t *p)
 {
     uint16_t value;
     memcpy(&value, p, sizeof(value));
-    __asm__("" : "+r"(value)); /* as source_file_load32() */
     return ng->swapped ? __builtin_bswap16(value) : value;
 }
 

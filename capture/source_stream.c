@@ -10,8 +10,7 @@
  * Bytes that were read and are still to come lie in a buffer of this file, `ahead`: what was given
  * back, and where reading may wait (pipes), what stdio would hold, which has no buffer there; so it
  * can be told what is there already. A regular file that is not compressed is read at `offset`, and
- * giving back is going back; if it lends, its bytes are not even copied (source_map.h), and what
- * cannot be lent is read.
+ * giving back is going back.
  *
  * A break request is noticed at the next read; a stream that waits for a pipe looks for it five
  * times a second, so that it does not depend on how the signal was installed.
@@ -22,7 +21,6 @@
 #include "base/limits.h"
 #include "capture/batch.h"
 #include "source_coding.h"
-#include "source_map.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,11 +43,10 @@ struct source_stream {
     int error_number;
     struct source_coding coding;
     enum source_stream_end end;
-    struct source_map *map; /* NULL: lends nothing */
-    bool sips;              /* stdio gets no more than was asked for, which is noted in `opening` */
-    bool pending;           /* the decoder may hold output that did not fit */
-    size_t buffer_bytes;    /* of stdio_buffer; read ahead of stdio at most */
-    uint8_t *ahead;         /* NULL: neither is the only one nor waits */
+    bool sips;           /* stdio gets no more than was asked for, which is noted in `opening` */
+    bool pending;        /* the decoder may hold output that did not fit */
+    size_t buffer_bytes; /* of stdio_buffer; read ahead of stdio at most */
+    uint8_t *ahead;      /* NULL: neither is the only one nor waits */
     size_t ahead_at, ahead_end, ahead_room; /* the bytes in it; how large it is */
     uint8_t *opening;                       /* NULL: nothing is to be noted, or it was too much */
     size_t opening_bytes;
@@ -240,7 +237,7 @@ static bool is_coded(const struct source_stream *s)
 /* Past what is ahead. */
 static ssize_t read_fresh(struct source_stream *s, uint8_t *out, size_t n)
 {
-    if (s->end == SOURCE_STREAM_FAILED || s->end == SOURCE_STREAM_LAPSED)
+    if (s->end == SOURCE_STREAM_FAILED)
         return -1;
     return is_coded(s) ? read_coded(s, out, n) : read_raw(s, out, n);
 }
@@ -307,7 +304,6 @@ void source_stream_close(struct source_stream *s)
     else if (s->fd > STDIN_FILENO)
         close(s->fd);
     source_coding_end(&s->coding);
-    source_map_free(s->map);
     free(s->ahead);
     free(s->opening);
     free(s->stdio_buffer);
@@ -470,37 +466,6 @@ int source_stream_fd(const struct source_stream *s)
 void source_stream_skip(struct source_stream *s, size_t n)
 {
     s->offset += n;
-}
-
-void source_stream_lend(struct source_stream *s)
-{
-    if (!s->map && source_stream_fd(s) >= 0)
-        s->map = source_map_new();
-}
-
-bool source_stream_lends(const struct source_stream *s)
-{
-    return s->map != NULL;
-}
-
-bool source_stream_lapsed(struct source_stream *s)
-{
-    if (s->map && source_map_failed(s->map))
-        s->end = SOURCE_STREAM_LAPSED;
-    return s->end == SOURCE_STREAM_LAPSED;
-}
-
-size_t source_stream_borrow(struct source_stream *s, size_t n, const uint8_t **ret_bytes)
-{
-    if (!s->map || broken(s) || source_stream_lapsed(s))
-        return 0;
-    size_t got = s->fd < 0 ? 0 : source_map_window(s->map, s->fd, s->offset, n, ret_bytes);
-    s->offset += got;
-    if (got == 0) {
-        source_map_free(s->map);
-        s->map = NULL;
-    }
-    return got;
 }
 
 void source_stream_insert(struct source_stream *s, const uint8_t *bytes, size_t n)

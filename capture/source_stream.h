@@ -44,7 +44,6 @@ enum source_stream_end {
     SOURCE_STREAM_GOOD,    /* not at its end, or at a proper one */
     SOURCE_STREAM_CUT,     /* the compressed data ended too early */
     SOURCE_STREAM_DAMAGED, /* the compressed data is not valid */
-    SOURCE_STREAM_LAPSED,  /* bytes that it had lent were gone when they were looked at */
     SOURCE_STREAM_FAILED   /* the system refused a read; see source_stream_errno() */
 };
 
@@ -84,22 +83,9 @@ int source_stream_fd(const struct source_stream *s);
 /* Of such a file: takes n bytes that were read by its descriptor. */
 void source_stream_skip(struct source_stream *s, size_t n);
 
-/* Gives back the last n bytes that were read or borrowed: they will be read again, past
- * stdio or by it. At most BATCH_MEMORY_BYTES at a time, before it is read on. */
+/* Gives back the last n bytes that were read: they will be read again, past stdio or by it. At most
+ * BATCH_MEMORY_BYTES at a time, before it is read on. */
 void source_stream_unread(struct source_stream *s, const uint8_t *bytes, size_t n);
-
-/* From now on source_stream_borrow() gives what it can: of a regular file that is not compressed.
- */
-void source_stream_lend(struct source_stream *s);
-
-bool source_stream_lends(const struct source_stream *s);
-
-/* As source_stream_read(), but the bytes are those of the file itself (source_map.h), up to n of
- * them, until the next call. Returns 0 where they have to be read. */
-size_t source_stream_borrow(struct source_stream *s, size_t n, const uint8_t **ret_bytes);
-
-/* True if bytes that were lent are gone: the stream has ended then. */
-bool source_stream_lapsed(struct source_stream *s);
 
 /* Has bytes read next that are none of the file's there: at most LIMIT_DESCRIPTIONS, once. */
 void source_stream_insert(struct source_stream *s, const uint8_t *bytes, size_t n);

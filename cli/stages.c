@@ -340,7 +340,6 @@ static bool alone(void *ctx, uint32_t slot_number)
     const struct slot *slot = &s->slots[slot_number];
     const struct batch *b = slot->batch;
     uint32_t ahead = b->count;
-    uintptr_t fetched = b->ahead;
     for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
         s->shards[k].batch_bytes = 0;
         if (slot->moment.quiet)
@@ -352,7 +351,6 @@ static bool alone(void *ctx, uint32_t slot_number)
         const struct batch_segment *segment = &b->segments[i];
         for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
             engine_tick(s->shards[k].engine, segment->now_ns, segment->number);
-        fetched = batch_fetch(b, fetched);
         for (; ahead < b->count && ahead <= i + AHEAD; ahead++)
             engine_ahead(s->shards[b->segments[ahead].shard].engine, &b->segments[ahead]);
         if (segment->kind != BATCH_NOTHING)
@@ -374,8 +372,6 @@ int stages_read(struct stages *s, const struct stages_feed *feed)
                            .work = work,
                            .settle = settle,
                            .alone = alone};
-    if (s->threads == 1) /* a batch is done before the next one is filled */
-        source_lend(feed->source);
     s->feed = feed;
     s->packets = 0;
     s->result = 0;

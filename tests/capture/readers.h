@@ -2,8 +2,8 @@
 #ifndef TESTS_CAPTURE_READERS_H
 #define TESTS_CAPTURE_READERS_H
 
-/* Compares what the block reader makes of a capture, whether from a file, by reading or in place, a
- * compressed one, or a pipe that is written to in pieces, with what libpcap alone does. */
+/* Compares what the block reader makes of a capture, whether from a file, a compressed one, or a
+ * pipe that is written to in pieces, with what libpcap alone does. */
 
 #include "base/err.h"
 #include "capture/source.h"
@@ -45,7 +45,7 @@ static inline void add_length(uint32_t i, uint32_t n)
 }
 
 /* How the block reader gets a file. */
-enum way { PLAIN, LENT, GZIP, ZSTD, PIPE, WAYS };
+enum way { PLAIN, GZIP, ZSTD, PIPE, WAYS };
 
 static uint8_t packed[MAX_BYTES + 4096];
 static size_t packed_bytes; /* of the last one that was compressed */
@@ -111,7 +111,6 @@ static inline const char *hand_in(enum way way, size_t n)
         pack(way, file, n);
         return write_file("y", packed, packed_bytes);
     case PLAIN:
-    case LENT:
     case WAYS:
         break;
     }
@@ -193,8 +192,6 @@ static inline void compare_way(enum way way, size_t n, uint32_t max_packets)
     int result = source_open_files(&path, 1, NULL, error, &s);
     cr_assert_eq(source_open_stream(f, message, &other) != 0, result != 0, "%s", error);
     if (result == 0) {
-        if (way == LENT)
-            source_lend(s);
         compare_sources(s, other, max_packets);
         compare_status(s, other, way == PIPE ? n : packed_bytes);
     }
@@ -225,8 +222,6 @@ static inline void read_with_failing_allocations(enum way way, uint32_t packets)
         const char *path = hand_in(way, file_bytes);
         fail_alloc_at(n);
         int result = source_open_files(&path, 1, NULL, error, &s);
-        if (result == 0 && way == LENT)
-            source_lend(s);
         if (result == 0)
             result = source_batch(s, block, 0);
         failed = fail_alloc_stop();

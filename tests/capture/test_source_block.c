@@ -2,6 +2,7 @@
 /* The block reader of pcap files gives what libpcap alone gives, over many blocks, whether from a
  * file, a compressed one, or a pipe that is written to in pieces. */
 #include "readers.h"
+#include <unistd.h>
 
 TestSuite(source_block, .init = readers_make, .fini = readers_unmake, .timeout = 60);
 
@@ -130,6 +131,109 @@ Test(source_block, unusual_records)
             compare(file_bytes);
         }
     }
+}
+
+/* As long as can be, and longer than that: among those that are short. */
+Test(source_block, long_records)
+{
+    static const uint32_t sizes[] = {10, 200000, 1500, 262144, 262144, 3, 262000, 262145, 5};
+    begin_lengths();
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        add_length(i, sizes[i]);
+    for (uint32_t max = 0; max < 4; max++)
+        compare_by(file_bytes, max);
+}
+
+#define LENGTH 1000u /* of each record's data, in what follows */
+#define RECORD (16 + LENGTH)
+#define MANY   2000u
+
+static struct source *s;
+static const char *path;
+
+static void write_many(size_t n)
+{
+    begin_lengths();
+    for (uint32_t i = 0; i < MANY; i++)
+        add_length(i, LENGTH);
+    path = write_file("many", file, n);
+    cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), 0, "%s", error);
+}
+
+/* All batches to the end, whose packets are those that were written. */
+static void read_many(struct source_status *ret_status)
+{
+    int result;
+    while ((result = source_batch(s, block, 0)) == 1) {
+        for (uint32_t i = 0; i < block->count; i++) {
+            const struct packet *p = &block->packets[i];
+            cr_assert_eq(p->captured_bytes, LENGTH);
+            cr_assert_eq(memcmp(p->data, file + 24 + (p->number - 1) * RECORD + 16, LENGTH), 0);
+        }
+    }
+    cr_assert_eq(result, 0);
+    source_status(s, ret_status);
+    source_close(s);
+}
+
+/* A file is cut while the first batch is in hand, which stays as it is: behind that, in a record or
+ * between two, or before the end of it. */
+Test(source_block, a_file_that_is_cut_while_it_is_read)
+{
+    static const struct {
+        uint32_t records;
+        size_t more; /* bytes of the record behind them */
+    } ends[] = {{1000, 500}, {1000, 15}, {1000, 0}, {5, 0}, {5, 500}};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct source_status status;
+        write_many(24 + MANY * RECORD);
+        cr_assert_eq(source_batch(s, block, 0), 1);
+        uint32_t first = block->count;
+        cr_assert_eq(truncate(path, (off_t)(24 + ends[i].records * RECORD + ends[i].more)), 0);
+        cr_assert_eq(
+            memcmp(block->packets[first - 1].data, file + 24 + (first - 1) * RECORD + 16, LENGTH),
+            0);
+        read_many(&status);
+        cr_assert_eq(status.packets, ends[i].records < first ? first : ends[i].records);
+        cr_assert_eq(status.cut_files, ends[i].records > first && ends[i].more > 0);
+        if (status.cut_files > 0)
+            cr_assert_not_null(strstr(status.cut, "cut off in the middle of packet 1001"), "%s",
+                               status.cut);
+    }
+}
+
+/* Somebody still writes: what is there when the end is reached is read, wherever it ended first. */
+Test(source_block, a_file_that_grows_while_it_is_read)
+{
+    static const size_t begun[] = {24,
+                                   30,
+                                   24 + 3 * RECORD,
+                                   24 + 70 * RECORD + 600,
+                                   24 + 1000 * RECORD + 15,
+                                   24 + 1999 * RECORD};
+    for (size_t i = 0; i < sizeof(begun) / sizeof(begun[0]); i++) {
+        struct source_status status;
+        write_many(begun[i]);
+        if (begun[i] > 24 + 3 * RECORD)
+            cr_assert_eq(source_batch(s, block, 0), 1);
+        FILE *f = fopen(path, "ab");
+        cr_assert_eq(fwrite(file + begun[i], 1, file_bytes - begun[i], f), file_bytes - begun[i]);
+        fclose(f);
+        read_many(&status);
+        cr_assert_eq(status.packets, MANY, "%zu", begun[i]);
+        cr_assert_eq(status.read_bytes, file_bytes);
+        cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+    }
+}
+
+Test(source_block, interrupted)
+{
+    write_many(24 + MANY * RECORD);
+    cr_assert_eq(source_batch(s, block, 0), 1);
+    source_break(s);
+    cr_assert_eq(source_batch(s, block, 0), ERR_INTERRUPTED);
+    cr_assert_eq(block->count, 0);
+    source_close(s);
 }
 
 /* Whatever allocation fails, the packets are all there or it is said to be for want of memory. */

@@ -194,8 +194,6 @@ Test(source_early, what_is_not_read_early)
         const char *given = hand_in(way, file_bytes);
         bool filtered = way == PLAIN;
         cr_assert_eq(source_open_files(&given, 1, filtered ? "ip or not ip" : NULL, error, &s), 0);
-        if (way == LENT)
-            source_lend(s);
         struct batch *b = batch_new();
         for (uint64_t n = 0; n < 5; n++) {
             source_prepare(s, b, n);
