@@ -2,6 +2,7 @@
 #ifndef DISSECT_JSON_SCALAR_H
 #define DISSECT_JSON_SCALAR_H
 
+#include "json_escape.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,30 +19,44 @@
 /* Longer strings are left to json_skip, which is faster then. */
 #define JSON_SCALAR_STRING 128
 
+#if defined(__x86_64__)
+static inline uint64_t json_scalar_mask(__m128i bytes, char c)
+{
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)));
+}
+
+static inline __m128i json_scalar_load(const uint8_t *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+#endif
+
 /* p is behind the opening quote. Returns the byte behind the closing one; NULL: not that easy. */
 static inline const uint8_t *json_scalar_string(const uint8_t *p, const uint8_t *end)
 {
     size_t n = (size_t)(end - p), i = 0;
     if (n > JSON_SCALAR_STRING)
         n = JSON_SCALAR_STRING;
+    uint64_t carry = 0;
 #if defined(__x86_64__)
-    const __m128i quotes = _mm_set1_epi8('"'), backslashes = _mm_set1_epi8('\\');
-    for (; i + 16 <= n; i += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        unsigned quote = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, quotes));
-        unsigned backslash = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, backslashes));
-        unsigned both = 0;
-        while (backslash != 0 && (quote & -quote) - 1 >= (backslash & -backslash)) {
-            both = 3 * (backslash & -backslash); /* with the byte that it escapes */
-            quote &= ~both;
-            backslash &= ~both;
-        }
-        if (quote != 0)
-            return p + i + __builtin_ctz(quote) + 1;
-        i += both >> 16; /* the escaped byte begins the next sixteen */
+    for (; i + 32 <= n; i += 32) {
+        __m128i low = json_scalar_load(p + i), high = json_scalar_load(p + i + 16);
+        uint64_t quotes = json_scalar_mask(low, '"') | json_scalar_mask(high, '"') << 16;
+        uint64_t backslashes = json_scalar_mask(low, '\\') | json_scalar_mask(high, '\\') << 16;
+        quotes &= ~json_escape_mask(backslashes, &carry, 32);
+        if (quotes != 0)
+            return p + i + __builtin_ctzll(quotes) + 1;
+    }
+    if (i + 16 <= n) {
+        __m128i v = json_scalar_load(p + i);
+        uint64_t quotes = json_scalar_mask(v, '"');
+        quotes &= ~json_escape_mask(json_scalar_mask(v, '\\'), &carry, 16);
+        if (quotes != 0)
+            return p + i + __builtin_ctzll(quotes) + 1;
+        i += 16;
     }
 #endif
-    for (; i < n; i++) {
+    for (i += carry; i < n; i++) {
         if (p[i] == '"')
             return p + i + 1;
         i += p[i] == '\\';
