@@ -5,10 +5,7 @@
  * Theory of operation. 64 bytes at a time become four masks of 64 bits, one bit a byte: quotes,
  * backslashes, opening and closing brackets. The rest is arithmetic on masks:
  *
- * - A quote counts unless an odd run of backslashes stands before it. Adding the first bit of each
- *   run to the mask of backslashes carries through the run and leaves a bit behind its end; runs
- *   that begin at even and at odd places are added apart, so that the place of that bit tells
- *   whether the length was odd.
+ * - A quote counts unless an odd run of backslashes stands before it (json_escape.h).
  * - Bytes inside strings: the exclusive or of all quote bits up to each place, which a carry-less
  *   multiplication by all ones computes at once, or six shifts do.
  * - Brackets inside strings are dropped, the others counted. Only when the block has at least as
@@ -21,6 +18,7 @@
  * Ignored on purpose: everything that is neither quote, backslash nor bracket.
  */
 #include "json_skip.h"
+#include "json_escape.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -81,27 +79,6 @@ struct masks {
 
 /* ---- arithmetic that all vector variants share */
 
-/* The bytes that an odd run of backslashes precedes, among those that are no backslash. n is the
- * number of true bytes in the block; *carry becomes 1 if the byte behind them is escaped. */
-INLINE uint64_t escaped_bytes(uint64_t backslash, uint64_t *carry, size_t n)
-{
-    const uint64_t even = UINT64_C(0x5555555555555555);
-    uint64_t first = *carry;
-    if (backslash == 0) {
-        *carry = 0;
-        return first;
-    }
-    uint64_t run = backslash & ~first;
-    uint64_t start = run & ~(run << 1);
-    uint64_t behind_even = (run + (start & even)) & ~run;
-    uint64_t behind_odd;
-    bool over = __builtin_add_overflow(run, start & ~even, &behind_odd);
-    behind_odd &= ~run;
-    uint64_t escaped = (behind_even & ~even) | (behind_odd & even);
-    *carry = n < BLOCK ? escaped >> n & 1 : over;
-    return escaped | first;
-}
-
 INLINE uint64_t prefix_xor_shifts(uint64_t x)
 {
     for (unsigned shift = 1; shift < 64; shift *= 2)
@@ -109,17 +86,20 @@ INLINE uint64_t prefix_xor_shifts(uint64_t x)
     return x;
 }
 
+/* Nothing is left of the value, or too deep. */
+INLINE bool stopped(const struct json_skip *s)
+{
+    return s->depth - 1 >= s->max_depth; /* 0, or beyond the limit */
+}
+
 /* Walks the brackets of one block. Returns where the skip stops, or n. */
 INLINE size_t walk(struct json_skip *s, uint64_t open, uint64_t close, size_t n)
 {
     for (uint64_t both = open | close; both != 0; both &= both - 1) {
-        size_t at = (size_t)__builtin_ctzll(both);
-        if (open >> at & 1) {
-            if (++s->depth > s->max_depth)
-                return at;
-        } else if (--s->depth == 0) {
-            return at + 1;
-        }
+        size_t at = (size_t)__builtin_ctzll(both), closes = close >> at & 1;
+        s->depth += 1 - 2 * closes; /* no branch: which kind comes next is not to be told */
+        if (stopped(s))
+            return at + closes;
     }
     return n;
 }
@@ -135,11 +115,6 @@ INLINE size_t count_brackets(struct json_skip *s, uint64_t open, uint64_t close,
         return walk(s, open, close, n);
     s->depth += opened - closed;
     return n;
-}
-
-INLINE bool stopped(const struct json_skip *s)
-{
-    return s->depth - 1 >= s->max_depth; /* 0, or beyond the limit */
 }
 
 /* A whole block of a piece of n bytes, 0 < n < BLOCK. The copy is made of fixed sizes, which may
@@ -200,7 +175,7 @@ INLINE struct masks sse2_masks(const uint8_t *bytes)
 INLINE size_t sse2_block(struct json_skip *s, const uint8_t *bytes, size_t n, unsigned drop)
 {
     struct masks m = sse2_masks(bytes);
-    uint64_t quote = m.quote >> drop & ~escaped_bytes(m.backslash >> drop, &s->escaped, n);
+    uint64_t quote = m.quote >> drop & ~json_escape_mask(m.backslash >> drop, &s->escaped, n);
     uint64_t inside = prefix_xor_shifts(quote) ^ s->in_string;
     s->in_string = (uint64_t)((int64_t)inside >> 63);
     return count_brackets(s, m.open >> drop & ~inside, m.close >> drop & ~inside, n);
@@ -216,7 +191,7 @@ INLINE size_t sse2_string_block(struct json_skip *s, const uint8_t *bytes, size_
         quote |= (uint64_t)(uint32_t)_mm_movemask_epi8(is_quote) << i;
         backslash |= (uint64_t)(uint32_t)_mm_movemask_epi8(is_backslash) << i;
     }
-    quote = quote >> drop & ~escaped_bytes(backslash >> drop, &s->escaped, n);
+    quote = quote >> drop & ~json_escape_mask(backslash >> drop, &s->escaped, n);
     if (quote == 0)
         return n;
     s->in_string = 0;
@@ -277,7 +252,7 @@ AVX2 INLINE size_t avx2_block(struct json_skip *s, const uint8_t *bytes, size_t 
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
     uint64_t quote = avx2_equal(low, high, '"') >> drop;
     uint64_t backslash = avx2_equal(low, high, '\\') >> drop;
-    quote &= ~escaped_bytes(backslash, &s->escaped, n);
+    quote &= ~json_escape_mask(backslash, &s->escaped, n);
     if (quote == 0 && s->in_string)
         return n;                          /* the middle of a long string */
     __m256i fold = _mm256_set1_epi8(0x20); /* [ ] become { } */
@@ -298,7 +273,7 @@ AVX2 INLINE size_t avx2_string_block(struct json_skip *s, const uint8_t *bytes, 
     __m256i low = _mm256_loadu_si256((const __m256i *)(const void *)bytes);
     __m256i high = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 32));
     uint64_t quote = avx2_equal(low, high, '"') >> drop;
-    quote &= ~escaped_bytes(avx2_equal(low, high, '\\') >> drop, &s->escaped, n);
+    quote &= ~json_escape_mask(avx2_equal(low, high, '\\') >> drop, &s->escaped, n);
     if (quote == 0)
         return n;
     s->in_string = 0;
