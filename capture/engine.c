@@ -10,8 +10,8 @@
 
 #define IDLE_TIMEOUT_NS INT64_C(3600000000000)
 
-/* So many of all engines together, with all that belongs to them, do not stay in the caches by
- * themselves. */
+/* So many open ones of all engines together, with all that belongs to them, do not stay in the
+ * caches by themselves. */
 #define AHEAD_FLOWS 512
 
 struct engine {
@@ -91,7 +91,7 @@ void engine_ahead(struct engine *e, const struct batch_segment *s)
 
 bool engine_wants_ahead(const struct engine *e)
 {
-    return flow_count_all(e->lifecycle.flows) >= e->ahead_flows;
+    return flow_count(e->lifecycle.flows, FLOW_OPEN) >= e->ahead_flows;
 }
 
 void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet)

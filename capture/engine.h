@@ -42,7 +42,7 @@ void engine_segment(struct engine *e, const struct batch_segment *s);
  * this engine's. */
 void engine_ahead(struct engine *e, const struct batch_segment *s);
 
-/* Whether so many connections are open that the hint is of use. */
+/* Whether so many connections are open that the hint is of use; those that linger need nothing. */
 bool engine_wants_ahead(const struct engine *e);
 
 /* Lets time pass: closes what has timed out by now_ns. packet: the number of the latest packet of
