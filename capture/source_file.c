@@ -123,6 +123,9 @@ static void describe_end(struct source_file *f, const char *text, char *problem)
     else if (end == SOURCE_STREAM_CUT)
         snprintf(problem, SOURCE_ERROR_BYTES, "%s: %s data cut off after packet %" PRIu64, name,
                  coding, f->packets);
+    else if (end == SOURCE_STREAM_SHORTER)
+        snprintf(problem, SOURCE_ERROR_BYTES,
+                 "%s: cut short while it was read, after packet %" PRIu64, name, f->packets);
     else if (!text)
         return;
     else if (strstr(text, "truncated pcapng"))

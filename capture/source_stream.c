@@ -166,6 +166,14 @@ static bool is_readable(const struct source_stream *s)
     return poll(&pfd, 1, 0) > 0;
 }
 
+/* A file that ends before it did when it was opened. */
+static bool is_shorter(const struct source_stream *s)
+{
+    struct stat st;
+    return s->input->regular && fstat(s->fd, &st) == 0 &&
+           (uint64_t)st.st_size < s->input->size_bytes;
+}
+
 /* Bytes as they are in the file. Returns their number, 0 at the end, -1 on failure. */
 static ssize_t read_raw(struct source_stream *s, void *out, size_t n)
 {
@@ -187,6 +195,8 @@ static ssize_t read_raw(struct source_stream *s, void *out, size_t n)
     } while (got < 0 && (errno == EINTR || errno == EAGAIN) && !broken(s));
     if (got < 0)
         return fail(s, errno);
+    if (got == 0 && is_shorter(s))
+        s->end = SOURCE_STREAM_SHORTER;
     s->offset += (uint64_t)got;
     return got;
 }

@@ -43,6 +43,7 @@ struct source_stream_pool {
 enum source_stream_end {
     SOURCE_STREAM_GOOD,    /* not at its end, or at a proper one */
     SOURCE_STREAM_CUT,     /* the compressed data ended too early */
+    SOURCE_STREAM_SHORTER, /* the file lost bytes while it was read */
     SOURCE_STREAM_DAMAGED, /* the compressed data is not valid */
     SOURCE_STREAM_FAILED   /* the system refused a read; see source_stream_errno() */
 };
