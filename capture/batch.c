@@ -17,8 +17,8 @@ struct batch *batch_new(void)
     struct batch *b = calloc(1, sizeof(*b));
     if (!b)
         return NULL;
-    b->packets = calloc(BATCH_PACKETS, sizeof(*b->packets));
-    b->segments = calloc(BATCH_PACKETS, sizeof(*b->segments));
+    b->packets = malloc(BATCH_PACKETS * sizeof(*b->packets)); /* not touched before they are used */
+    b->segments = malloc(BATCH_PACKETS * sizeof(*b->segments));
     b->memory = aligned_alloc(BATCH_PAGE_BYTES, BATCH_MEMORY_BYTES);
     if (!b->packets || !b->segments || !b->memory) {
         batch_free(b);
