@@ -401,6 +401,29 @@ static void end_by_age(struct stages *s)
     }
 }
 
+/* What only reading needs. */
+static void free_reading(struct stages *s)
+{
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        engine_free(s->shards[k].engine);
+        dissector_free(s->shards[k].dissector);
+        s->shards[k].engine = NULL;
+        s->shards[k].dissector = NULL;
+    }
+    dissector_memo_free(s->memo);
+    s->memo = NULL;
+    for (uint32_t i = 0; i < s->slot_count; i++) {
+        batch_free(s->slots[i].batch);
+        free(s->slots[i].tellings);
+        for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+            lane_fini(&s->slots[i].lanes[k]);
+    }
+    s->slot_count = 0;
+    free(s->numbers);
+    s->numbers = NULL;
+    s->number_room = 0;
+}
+
 void stages_finish(struct stages *s)
 {
     front_finish(s->front);
@@ -410,6 +433,7 @@ void stages_finish(struct stages *s)
             engine_tick(s->shards[k].engine, s->latest.ts_ns, s->latest.packet);
     }
     end_by_age(s);
+    free_reading(s);
 }
 
 struct stream_pos stages_latest(const struct stages *s)
@@ -524,18 +548,7 @@ void stages_free(struct stages *s)
 {
     if (!s)
         return;
-    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
-        engine_free(s->shards[k].engine);
-        dissector_free(s->shards[k].dissector);
-    }
-    dissector_memo_free(s->memo);
-    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
-        batch_free(s->slots[i].batch);
-        free(s->slots[i].tellings);
-        for (uint32_t k = 0; k < STAGES_SHARDS; k++)
-            lane_fini(&s->slots[i].lanes[k]);
-    }
+    free_reading(s);
     front_free(s->front);
-    free(s->numbers);
     free(s);
 }

@@ -62,7 +62,8 @@ struct stages_feed {
  * Returns 0 at the end, or the error of source_batch(). */
 int stages_read(struct stages *s, const struct stages_feed *feed);
 
-/* End of the capture: ends all connections, in order of appearance. */
+/* End of the capture: ends all connections, in order of appearance, and frees what only reading
+ * needs. Nothing can be read any more. */
 void stages_finish(struct stages *s);
 
 /* The latest packet that the sink was told of; packet 0: none yet. */
