@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMBERS 8000 /* more than three megabytes */
+
 /* Objects that outgrow their tables, and a string that is larger than a block. NULL: no memory. */
 static char *make_document(void)
 {
@@ -17,7 +19,7 @@ static char *make_document(void)
     memset(big, 'x', sizeof(big) - 1);
     json_t *all = json_object(), *list = json_array();
     bool ok = all && list && json_object_set_new(all, "big", json_string(big)) == 0;
-    for (int i = 0; ok && i < 200; i++) {
+    for (int i = 0; ok && i < MEMBERS; i++) {
         char key[32];
         snprintf(key, sizeof(key), "member %d", i);
         ok = json_object_set_new(all, key, json_real(i / 4.0)) == 0 &&
