@@ -7,7 +7,7 @@
  */
 #include "metrics/event_line.h"
 #include "report_parts.h"
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #define NS_PER_S  1e9
@@ -307,10 +307,16 @@ static void put_at(struct report_view *v, json_t *object, const char *path, json
         return;
     }
     char outer[KEY_BYTES];
-    snprintf(outer, sizeof(outer), "%.*s", (int)(dot - path), path);
-    if (!json_object_get(object, outer))
+    size_t n = (size_t)(dot - path);
+    assert(n < sizeof(outer));
+    memcpy(outer, path, n);
+    outer[n] = '\0';
+    json_t *inner = json_object_get(object, outer);
+    if (!inner) {
         report_put(v, object, outer, json_object());
-    report_put(v, json_object_get(object, outer), dot + 1, value);
+        inner = json_object_get(object, outer);
+    }
+    report_put(v, inner, dot + 1, value);
 }
 
 void report_tables(struct report_view *v, json_t *object, const struct tables *t)
@@ -318,14 +324,17 @@ void report_tables(struct report_view *v, json_t *object, const struct tables *t
     static const char *const keys[] = {[METRIC_TABLE_CONNECTION] = "connection_metrics",
                                        [METRIC_TABLE_BANDWIDTH] = "bandwidth_metrics",
                                        [METRIC_TABLE_PROTOCOL] = "protocol_metrics"};
+    enum { TABLES = sizeof(keys) / sizeof(keys[0]) };
+    json_t *tables[TABLES]; /* NULL: out of memory */
     struct report_value values[METRIC_COUNT];
     report_values(v, t, values);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    for (size_t i = 0; i < TABLES; i++) {
         report_put(v, object, keys[i], json_object());
+        tables[i] = json_object_get(object, keys[i]);
+    }
     for (int i = 0; i < METRIC_COUNT; i++) {
         const struct metric_info *info = metric_info((enum metric)i);
-        json_t *table = json_object_get(object, keys[info->table]);
         json_t *value = builders[i] ? builders[i](v, t) : number(&values[i]);
-        put_at(v, table, info->key, value);
+        put_at(v, tables[info->table], info->key, value);
     }
 }
