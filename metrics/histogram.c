@@ -44,9 +44,10 @@ static unsigned page_index(const struct histogram *h, unsigned octave)
     return (unsigned)__builtin_popcountll(h->octaves & ((UINT64_C(1) << octave) - 1));
 }
 
-static uint32_t add_saturated(uint32_t a, uint32_t b)
+static inline uint32_t add_saturated(uint32_t a, uint32_t b)
 {
-    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+    uint32_t sum = a + b;
+    return sum < a ? UINT32_MAX : sum;
 }
 
 /* ---- counting in buckets, see the header */
@@ -139,6 +140,20 @@ void histogram_record_missed(struct histogram *h, struct budget *budget, int64_t
     h->missed -= place(h, budget, ns < 0 ? 0 : ns);
 }
 
+static uint64_t page_total(const struct histogram_page *page)
+{
+    uint64_t total = 0;
+    for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++)
+        total += page->count[sub];
+    return total;
+}
+
+static void add_counts(struct histogram_page *page, const struct histogram_page *from)
+{
+    for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++)
+        page->count[sub] = add_saturated(page->count[sub], from->count[sub]);
+}
+
 bool histogram_merge(struct histogram *h, struct budget *budget, const struct histogram *from)
 {
     bool complete = true;
@@ -158,12 +173,10 @@ bool histogram_merge(struct histogram *h, struct budget *budget, const struct hi
         const struct histogram_page *source = &from->pages[i++];
         struct histogram_page *page = page_of(h, budget, octave);
         complete = complete && page;
-        for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++) {
-            if (page)
-                page->count[sub] = add_saturated(page->count[sub], source->count[sub]);
-            else
-                h->missed += source->count[sub];
-        }
+        if (page)
+            add_counts(page, source);
+        else
+            h->missed += page_total(source);
     }
     return complete;
 }
@@ -201,23 +214,6 @@ static uint64_t rank_of(const struct histogram *h, uint32_t per_mille)
     return (uint64_t)(((unsigned __int128)h->count * per_mille + 999) / 1000);
 }
 
-static uint64_t page_total(const struct histogram_page *page)
-{
-    uint64_t total = 0;
-    for (unsigned sub = 0; sub < HISTOGRAM_SUB; sub++)
-        total += page->count[sub];
-    return total;
-}
-
-/* The value of that rank in a page. */
-static int64_t value_of_rank(const struct histogram_page *page, unsigned octave, uint64_t rank)
-{
-    unsigned sub = 0;
-    for (uint64_t seen = page->count[0]; seen < rank; seen += page->count[sub])
-        sub++;
-    return value_at(octave, sub);
-}
-
 bool histogram_percentiles(const struct histogram *h, const uint32_t per_mille[], size_t n,
                            int64_t ret_ns[])
 {
@@ -228,9 +224,13 @@ bool histogram_percentiles(const struct histogram *h, const uint32_t per_mille[]
     size_t known = 0;
     for (uint64_t octaves = h->octaves; octaves != 0 && known < n; octaves &= octaves - 1, page++) {
         uint64_t total = page_total(page), rank;
-        while (known < n && (rank = rank_of(h, per_mille[known])) <= before + total)
-            ret_ns[known++] =
-                value_of_rank(page, (unsigned)__builtin_ctzll(octaves), rank - before);
+        uint64_t seen = before + page->count[0];
+        unsigned sub = 0; /* of which `seen` is the last */
+        while (known < n && (rank = rank_of(h, per_mille[known])) <= before + total) {
+            while (seen < rank)
+                seen += page->count[++sub];
+            ret_ns[known++] = value_at((unsigned)__builtin_ctzll(octaves), sub);
+        }
         before += total;
     }
     for (size_t i = 0; i < n; i++) {
