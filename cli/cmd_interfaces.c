@@ -43,7 +43,7 @@ static int print_text(struct output *out, const struct source_interface *list, i
 }
 
 /* {"interfaces": [{name, description, addresses: [..], up, running, loopback}]} */
-static int print_json(FILE *stream, const struct source_interface *list, int count)
+static int print_json(struct output *out, const struct source_interface *list, int count)
 {
     json_t *rows = json_array();
     bool complete = rows != NULL;
@@ -59,12 +59,11 @@ static int print_json(FILE *stream, const struct source_interface *list, int cou
         complete &= json_array_append_new(rows, row) == 0;
     }
     json_t *object = json_pack("{s:o}", "interfaces", rows);
-    char *text = complete && object ? report_text(object) : NULL;
-    if (text)
-        fputs(text, stream);
-    free(text);
+    complete &= object != NULL;
+    if (complete)
+        report_write(object, output_take, out);
     json_decref(object);
-    return text ? 0 : ERR_NOMEM;
+    return complete ? 0 : ERR_NOMEM;
 }
 
 int cmd_interfaces(const struct options *o)
@@ -84,7 +83,7 @@ int cmd_interfaces(const struct options *o)
     }
     if (count == 0)
         message_note("no interface can be listened on: capturing needs root or cap_net_raw");
-    result = o->json ? print_json(out.file, list, count) : print_text(&out, list, count);
+    result = o->json ? print_json(&out, list, count) : print_text(&out, list, count);
     if (result < 0)
         message_error("out of memory");
     free(list);

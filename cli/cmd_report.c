@@ -4,16 +4,10 @@
 #include "job.h"
 #include "metrics/report.h"
 #include "render.h"
-#include <stdlib.h>
 
 static void write_json(struct job *j, const json_t *report)
 {
-    char *text = report_text(report);
-    if (text)
-        fputs(text, j->out.file);
-    else
-        job_no_memory(j);
-    free(text);
+    report_write(report, output_take, &j->out);
 }
 
 static void write_text(struct job *j, const json_t *report)

@@ -79,6 +79,12 @@ int output_open(struct output *o, const char *path, bool lines)
     return 0;
 }
 
+void output_take(void *ctx, const char *bytes, size_t n)
+{
+    struct output *o = ctx;
+    fwrite(bytes, 1, n, o->file);
+}
+
 bool output_ok(const struct output *o)
 {
     return o->error == 0;

@@ -21,6 +21,9 @@ struct output {
  * ERR_IO or ERR_NOMEM; then there is nothing to close. */
 int output_open(struct output *o, const char *path, bool lines);
 
+/* Writes n bytes; ctx: the output. */
+void output_take(void *ctx, const char *bytes, size_t n);
+
 /* False once a write failed; later writes are pointless. */
 bool output_ok(const struct output *o);
 

@@ -16,44 +16,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES  4096
+#define PIECE_BYTES  32768  /* stays in the caches until it is handed on */
 #define NUMBER_BYTES 400    /* the largest double in plain decimal has 309 digits */
 #define EXACT        8.0e15 /* a double this large still tells neighbouring integers apart */
 #define MOST_SCALE   1.0e9
 #define MOST_DIGITS  9
 
 struct writer {
-    char *text;
-    size_t len, room; /* equal when it failed */
+    document_take *take;
+    void *ctx;
     bool indent;
-    bool failed;
+    size_t len;
+    char piece[PIECE_BYTES];
 };
 
-static __attribute__((noinline)) bool make_room(struct writer *w, size_t n)
+static void hand_on(struct writer *w)
 {
-    size_t room = w->room ? w->room : FIRST_BYTES;
-    while (room - w->len < n)
-        room *= 2;
-    char *text = w->failed ? NULL : realloc(w->text, room);
-    if (!text) {
-        w->failed = true;
-        w->room = w->len;
-        return false;
+    if (w->len > 0)
+        w->take(w->ctx, w->piece, w->len);
+    w->len = 0;
+}
+
+/* What does not fit into the piece any more. */
+static __attribute__((noinline)) void put_over(struct writer *w, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        size_t room = PIECE_BYTES - w->len, part = n < room ? n : room;
+        memcpy(w->piece + w->len, bytes, part);
+        w->len += part;
+        bytes += part;
+        n -= part;
+        if (n > 0)
+            hand_on(w);
     }
-    w->text = text;
-    w->room = room;
-    return true;
 }
 
 static inline void put(struct writer *w, const char *bytes, size_t n)
 {
-    if (n == 0 || (w->room - w->len < n && !make_room(w, n)))
+    if (n > PIECE_BYTES - w->len) {
+        put_over(w, bytes, n);
         return;
-    memcpy(w->text + w->len, bytes, n);
+    }
+    memcpy(w->piece + w->len, bytes, n);
     w->len += n;
 }
 
-static void put_text(struct writer *w, const char *text)
+static inline void put_text(struct writer *w, const char *text)
 {
     put(w, text, strlen(text));
 }
@@ -109,8 +117,8 @@ static void put_real(struct writer *w, double x)
     put(w, p, (size_t)(end - p));
 }
 
-/* The escape of the character at p, n bytes long, into text; 0: it stands for itself. */
-static int escape(const uint8_t *p, size_t n, char text[8], size_t *ret_used)
+/* The escape of the character at p into text; 0: it stands for itself. */
+static int escape(const uint8_t *p, char text[8], size_t *ret_used)
 {
     static const char *const short_forms[32] = {
         ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
@@ -121,51 +129,67 @@ static int escape(const uint8_t *p, size_t n, char text[8], size_t *ret_used)
         return snprintf(text, 8, "%s", short_forms[p[0]]);
     if (p[0] < 0x20 || p[0] == 0x7f)
         return snprintf(text, 8, "\\u%04x", p[0]);
-    if (p[0] == 0xc2 && n > 1 && p[1] < 0xa0) {
+    if (p[0] == 0xc2 && (p[1] & 0xe0) == 0x80) {
         *ret_used = 2;
         return snprintf(text, 8, "\\u%04x", p[1]);
     }
     return 0;
 }
 
-static inline bool is_plain(uint8_t c)
+/* How many bytes of a text stand for themselves, up to its NUL. */
+static size_t plain_bytes(const char *text)
 {
-    return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && c != 0xc2;
+    static const bool is_special[256] = {
+        [0 ... 0x1f] = true, ['"'] = true, ['\\'] = true, [0x7f] = true, [0xc2] = true};
+    size_t n = 0;
+    while (!is_special[(uint8_t)text[n]])
+        n++;
+    return n;
 }
 
+/* Writes the character at text; returns its bytes. */
+static __attribute__((noinline)) size_t put_special(struct writer *w, const char *text)
+{
+    char escaped[8];
+    size_t used;
+    int length = escape((const uint8_t *)text, escaped, &used);
+    if (length > 0)
+        put(w, escaped, (size_t)length);
+    else
+        put(w, text, used);
+    return used;
+}
+
+/* A text that ends with the first NUL behind its first n bytes. */
 static void put_string(struct writer *w, const char *text, size_t n)
 {
-    const uint8_t *p = (const uint8_t *)text;
-    size_t plain = 0;
     put(w, "\"", 1);
-    for (size_t i = 0; i < n;) {
-        char escaped[8];
-        size_t used;
-        if (is_plain(p[i])) {
-            i++;
-            continue;
-        }
-        int length = escape(p + i, n - i, escaped, &used);
-        if (length > 0) {
-            put(w, text + plain, i - plain);
-            put(w, escaped, (size_t)length);
-            plain = i + used;
-        }
-        i += used;
+    size_t i = plain_bytes(text);
+    put(w, text, i);
+    while (text[i] != '\0' || i < n) {
+        i += put_special(w, text + i);
+        size_t plain = plain_bytes(text + i);
+        put(w, text + i, plain);
+        i += plain;
     }
-    put(w, text + plain, n - plain);
     put(w, "\"", 1);
 }
 
 static void put_break(struct writer *w, int level)
 {
-    if (!w->indent)
-        return;
     static const char spaces[] = "\n                                ";
     size_t n = 2 * (size_t)level, step = sizeof(spaces) - 2;
-    put(w, spaces, 1 + (n < step ? n : step));
+    if (!w->indent)
+        return;
+    if (n <= step && PIECE_BYTES - w->len > step) { /* the usual case, copied by two instructions */
+        memcpy(w->piece + w->len, spaces, 1 + step);
+        w->len += 1 + n;
+        return;
+    }
+    put(w, spaces, 1);
     for (; n > step; n -= step)
-        put(w, spaces + 1, n - step < step ? n - step : step);
+        put(w, spaces + 1, step);
+    put(w, spaces + 1, n);
 }
 
 static void put_value(struct writer *w, const json_t *value, int level);
@@ -176,12 +200,11 @@ static void put_object(struct writer *w, const json_t *object, int level)
     bool first = true;
     put(w, "{", 1);
     for (void *at = json_object_iter(all); at; at = json_object_iter_next(all, at)) {
-        const char *key = json_object_iter_key(at);
         if (!first)
             put(w, ",", 1);
         first = false;
         put_break(w, level + 1);
-        put_string(w, key, strlen(key));
+        put_string(w, json_object_iter_key(at), 0);
         put(w, ": ", w->indent ? 2 : 1);
         put_value(w, json_object_iter_value(at), level + 1);
     }
@@ -237,16 +260,46 @@ static void put_value(struct writer *w, const json_t *value, int level)
     }
 }
 
+void document_write(const json_t *value, bool indent, document_take *take, void *ctx)
+{
+    struct writer w; /* the piece has no contents yet */
+    w.take = take;
+    w.ctx = ctx;
+    w.indent = indent;
+    w.len = 0;
+    put_value(&w, value, 0);
+    put(&w, "\n", 1);
+    hand_on(&w);
+}
+
+struct collected {
+    char *text; /* NULL: nothing yet, or it failed */
+    size_t len;
+    bool failed;
+};
+
+static void collect(void *ctx, const char *bytes, size_t n)
+{
+    struct collected *c = ctx;
+    char *text = c->failed ? NULL : realloc(c->text, c->len + n + 1);
+    if (!text) {
+        c->failed = true;
+        return;
+    }
+    memcpy(text + c->len, bytes, n);
+    c->len += n;
+    text[c->len] = '\0';
+    c->text = text;
+}
+
 char *document_text(const json_t *value, bool indent)
 {
-    struct writer w = {.indent = indent};
-    put_value(&w, value, 0);
-    put(&w, "\n", 2); /* with the terminating NUL */
-    if (w.failed) {
-        free(w.text);
-        return NULL;
-    }
-    return w.text;
+    struct collected c = {0};
+    document_write(value, indent, collect, &c);
+    if (!c.failed)
+        return c.text;
+    free(c.text);
+    return NULL;
 }
 
 json_t *document_string(const char *bytes, size_t n)

@@ -20,7 +20,7 @@ json_t *event_line_operation(const struct event_operation *e);
  * is. Returns line; NULL is allowed. */
 json_t *event_line_perspective(json_t *line, enum monitor_perspective perspective);
 
-/* The line as compact text with a newline at the end, written like the report (report_text). The
+/* The line as compact text with a newline at the end, written like the report (report_write). The
  * caller frees it. NULL: out of memory. */
 char *event_line_text(const json_t *line);
 

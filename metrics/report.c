@@ -6,7 +6,6 @@
  * that of the endpoints, and the one row that servers beyond the cap share comes last.
  */
 #include "metrics/report.h"
-#include "document.h"
 #include "report_parts.h"
 #include <stdlib.h>
 #include <string.h>
@@ -204,7 +203,7 @@ json_t *report_metrics(const struct monitor *m, int64_t now_ns)
     return finished(&v, object);
 }
 
-char *report_text(const json_t *report)
+void report_write(const json_t *report, document_take *take, void *ctx)
 {
-    return document_text(report, true);
+    document_write(report, true, take, ctx);
 }

@@ -3,8 +3,8 @@
 #define METRICS_REPORT_H
 
 #include "base/limits.h"
+#include "metrics/document.h"
 #include "metrics/monitor.h"
-#include <jansson.h>
 #include <stdint.h>
 
 /*
@@ -47,8 +47,8 @@ json_t *report_build(const struct monitor *m, const struct report_capture *captu
  * NULL: out of memory. */
 json_t *report_metrics(const struct monitor *m, int64_t now_ns);
 
-/* The report as text: keys in the contract's order, numbers in plain decimal, newline at the end.
- * The caller frees it. NULL: out of memory. */
-char *report_text(const json_t *report);
+/* The report as text, in pieces: keys in the contract's order, numbers in plain decimal, newline at
+ * the end. */
+void report_write(const json_t *report, document_take *take, void *ctx);
 
 #endif

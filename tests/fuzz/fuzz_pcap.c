@@ -62,7 +62,7 @@ static void run(struct source *source)
                                      .bytes = counters.wire_bytes,
                                      .hit = &hit};
     json_t *report = report_build(monitor, &capture);
-    char *text = report_text(report);
+    char *text = document_text(report, true);
     assert(text);
     free(text);
     json_decref(report);

@@ -96,6 +96,28 @@ Test(document, layout)
     json_decref(value);
 }
 
+/* Wherever in a text a piece of it ends. */
+Test(document, pieces_make_up_the_text)
+{
+    enum { PIECE = 32768, LONG = 3 * PIECE };
+    static char filler[LONG + 1], want[LONG + 200];
+    memset(filler, 'x', LONG);
+    for (size_t n = PIECE - 120; n < LONG; n += n == PIECE + 20 ? LONG - n - 1 : 1) {
+        json_t *value = json_pack("[s#,[i,f,s],{s:b}]", filler, (int)n, -12345, 0.25,
+                                  "a\"b\xc2\x85\xc2\xa9", "key", 1);
+        int length = snprintf(want, sizeof(want),
+                              "[\n  \"%.*s\",\n  [\n    -12345,\n    0.25,\n"
+                              "    \"a\\\"b\\u0085\xc2\xa9\"\n  ],\n"
+                              "  {\n    \"key\": true\n  }\n]\n",
+                              (int)n, filler);
+        cr_assert_lt(length, (int)sizeof(want));
+        char *text = document_text(value, true);
+        cr_assert_str_eq(text, want);
+        free(text);
+        json_decref(value);
+    }
+}
+
 Test(document, indents_at_any_depth)
 {
     enum { DEPTH = 60 };
