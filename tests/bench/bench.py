@@ -153,6 +153,7 @@ def figures(floors, times):
         "peak": max(t.peak for t in times),
         "ratio": median(ratios),
         "spread": (min(ratios), max(ratios)),
+        "least": min(t.wall for t in times) / min(f.wall for f in floors),
         "cpu_ratio": median(t.cpu / f.cpu for t, f in zip(times, floors)),
     }
 
@@ -173,7 +174,7 @@ def rival(args, name, corpus, path, loop_seconds):
 
 RIVAL_HEAD = ["corpus", "program", "of the capture", "s", "MB/s", "ratio", "CPU s", "peak MB"]
 HEAD = ["corpus", "threads", "MB", "packets", "loop s", "loop MB/s", "mcpmeter s", "ratio",
-        "min..max", "at most", "MB/s", "packets/s", "CPU s", "CPU ratio",
+        "min..max", "of least", "at most", "MB/s", "packets/s", "CPU s", "CPU ratio",
         "CPU of one thread", "peak MB", "B/open conn.", "report"]
 
 
@@ -189,11 +190,12 @@ def row(r):
     start = [r["corpus"], str(r["threads"]), f"{mb:.0f}", str(packets)]
     mark = f"{r['mark']:.1f}" if r["mark"] else ""
     if "wall" not in r:
-        return start + ["n/a"] * 5 + [mark] + ["n/a"] * 8
+        return start + ["n/a"] * 6 + [mark] + ["n/a"] * 8
     alive = truth["connections"]["open"]
     return start + [
         f"{r['floor']:.3f}", f"{mb / r['floor']:.0f}", f"{r['wall']:.3f}", f"{r['ratio']:.2f}",
-        f"{r['spread'][0]:.2f}..{r['spread'][1]:.2f}", mark, f"{mb / r['wall']:.0f}",
+        f"{r['spread'][0]:.2f}..{r['spread'][1]:.2f}", f"{r['least']:.2f}", mark,
+        f"{mb / r['wall']:.0f}",
         f"{packets / r['wall'] / 1e6:.2f} M", f"{r['cpu']:.3f}", f"{r['cpu_ratio']:.2f}",
         f"{r['cpu_of_one']:.2f}", f"{r['peak'] / 1e6:.1f}", f"{r['peak'] / alive:.0f}" if alive else "", verdict(r)]
 
