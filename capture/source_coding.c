@@ -81,8 +81,7 @@ static size_t step_gzip(struct source_coding *c, uint8_t *out, size_t n)
 
 static size_t step_zstd(struct source_coding *c, uint8_t *out, size_t n)
 {
-    uint8_t first = c->in[c->in_at];
-    if (!c->inside && first != 0x28 && (first & 0xf0) != 0x50) {
+    if (!c->inside && c->in[c->in_at] != 0x28 && (c->in[c->in_at] & 0xf0) != 0x50) {
         c->over = true;
         return 0;
     }

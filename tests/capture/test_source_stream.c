@@ -133,6 +133,33 @@ Test(source_stream, output_that_waits_in_the_decoder)
     }
 }
 
+/* The input's buffer is used up to its last byte while the decoder still holds output: no byte
+ * behind it may be looked at. */
+Test(source_stream, zstd_of_more_than_a_buffer)
+{
+    enum { PACKETS = 200, BYTES = 60000 };
+    size_t n = 24 + PACKETS * (16 + (size_t)BYTES), room = ZSTD_compressBound(n);
+    uint8_t *big = calloc(1, n), *small = malloc(room);
+    uint32_t random = 1;
+    struct source_status status;
+    make_plain(0);
+    memcpy(big, plain.data, 24);
+    for (size_t i = 0; i < PACKETS; i++) {
+        uint8_t *at = big + 24 + i * (16 + BYTES);
+        uint32_t head[4] = {(uint32_t)i, 0, BYTES, BYTES};
+        memcpy(at, head, 16);
+        for (size_t k = 0; k < BYTES; k += 16, random = random * 1664525 + 1013904223)
+            at[16 + k] = (uint8_t)(random >> 24);
+    }
+    size_t size = ZSTD_compress(small, room, big, n, 3);
+    cr_assert(!ZSTD_isError(size) && size > 5 * 65536, "%zu", size);
+    const char *path = write_file("a", small, size);
+    free(big);
+    free(small);
+    cr_assert_eq(read_whole(path, &status), PACKETS);
+    cr_assert_eq(status.cut_files, 0, "%s", status.cut);
+}
+
 /* What is too short to be recognised as compressed is a file that is cut off inside its header. */
 static void cut_everywhere(const char *coding, size_t recognised)
 {
