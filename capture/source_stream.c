@@ -166,11 +166,11 @@ static bool is_readable(const struct source_stream *s)
     return poll(&pfd, 1, 0) > 0;
 }
 
-/* A file that ends before it did when it was opened. */
+/* A file that ends before it did when it was opened, by name or as standard input. */
 static bool is_shorter(const struct source_stream *s)
 {
     struct stat st;
-    return s->input->regular && fstat(s->fd, &st) == 0 &&
+    return fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode) &&
            (uint64_t)st.st_size < s->input->size_bytes;
 }
 
@@ -209,7 +209,7 @@ static int refill(struct source_stream *s)
         return -1;
     if (got == 0) {
         s->coding.over = true;
-        if (s->coding.inside)
+        if (s->coding.inside && s->end != SOURCE_STREAM_SHORTER)
             s->end = SOURCE_STREAM_CUT;
         return 0;
     }

@@ -2,6 +2,7 @@
 /* The block reader of pcap files gives what libpcap alone gives, over many blocks, whether from a
  * file, a compressed one, or a pipe that is written to in pieces. */
 #include "readers.h"
+#include <fcntl.h>
 #include <unistd.h>
 
 TestSuite(source_block, .init = readers_make, .fini = readers_unmake, .timeout = 60);
@@ -160,6 +161,17 @@ static void write_many(size_t n)
     cr_assert_eq(source_open_files(&path, 1, NULL, error, &s), 0, "%s", error);
 }
 
+static void read_from_standard_input(void)
+{
+    static const char *const name = "-";
+    source_close(s);
+    int fd = open(path, O_RDONLY);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    cr_assert_eq(source_open_files(&name, 1, NULL, error, &s), 0, "%s", error);
+}
+
 /* All batches to the end, whose packets are those that were written. */
 static void read_many(struct source_status *ret_status)
 {
@@ -176,9 +188,9 @@ static void read_many(struct source_status *ret_status)
     source_close(s);
 }
 
-/* A file is cut while the first batch is in hand, which stays as it is: behind that, in a record or
- * between two, or before the end of it. */
-Test(source_block, a_file_that_is_cut_while_it_is_read)
+/* A file, by name or on standard input, is cut while the first batch is in hand, which stays as it
+ * is: behind that, in a record or between two, or before the end of it. */
+static void cut_while_read(bool named)
 {
     static const struct {
         uint32_t records;
@@ -187,6 +199,8 @@ Test(source_block, a_file_that_is_cut_while_it_is_read)
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         struct source_status status;
         write_many(24 + MANY * RECORD);
+        if (!named)
+            read_from_standard_input();
         cr_assert_eq(source_batch(s, block, 0), 1);
         uint32_t first = block->count;
         cr_assert_eq(truncate(path, (off_t)(24 + ends[i].records * RECORD + ends[i].more)), 0);
@@ -201,6 +215,16 @@ Test(source_block, a_file_that_is_cut_while_it_is_read)
         cr_assert_eq(status.cut_files, 1);
         cr_assert_not_null(strstr(status.cut, told), "%s", status.cut);
     }
+}
+
+Test(source_block, a_file_that_is_cut_while_it_is_read)
+{
+    cut_while_read(true);
+}
+
+Test(source_block, standard_input_that_is_cut_while_it_is_read)
+{
+    cut_while_read(false);
 }
 
 /* Somebody still writes: what is there when the end is reached is read, wherever it ended first. */
