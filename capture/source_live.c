@@ -42,7 +42,7 @@ struct source_live {
     int timeout_ms;
     int64_t opened_ns; /* packets from then on, up to shared_ns, are skipped */
     int64_t shared_ns;
-    uint64_t dropped_before;          /* until they shared */
+    uint64_t dropped_before;          /* until they had their filter, and shared */
     char failure[SOURCE_ERROR_BYTES]; /* why no more will come; "": it will */
 };
 
@@ -85,15 +85,16 @@ static int start(struct source_live *l, const char *interface, const char *filte
         if (result != 0)
             return result;
     }
-    if (l->turns.count == 1)
-        return 0;
-    if (!join_all(l)) {
-        snprintf(error, SOURCE_ERROR_BYTES, "%.64s: %u sockets cannot share it: %s", interface,
-                 l->turns.count, strerror(errno));
-        return ERR_UNSUPPORTED;
+    if (l->turns.count > 1) {
+        if (!join_all(l)) {
+            snprintf(error, SOURCE_ERROR_BYTES, "%.64s: %u sockets cannot share it: %s", interface,
+                     l->turns.count, strerror(errno));
+            return ERR_UNSUPPORTED;
+        }
+        l->shared_ns = clock_ns();
     }
-    l->shared_ns = clock_ns();
-    return dropped(l, &l->dropped_before);
+    (void)dropped(l, &l->dropped_before); /* unknown: source_live_dropped() will say so */
+    return 0;
 }
 
 int source_live_open(const char *interface, const char *filter,
@@ -152,9 +153,19 @@ static int ask_again(struct source_live *l)
     return turns_next(&l->turns);
 }
 
-/* Waits until one of the sockets that had none may have one, or it is a packet's turn for that none
- * came; at most for the time-out. Returns false if a signal came. */
-static bool wait_for_turn(const struct source_live *l)
+/* For how long to wait on, in ms: for the packet that is kept until it is its turn; else for what
+ * is left of the time-out since then (0: nothing), or nothing if the clock was set back. */
+static int left_ms(const struct source_live *l, int64_t since_ns)
+{
+    int64_t due_ns = turns_due_in_ns(&l->turns);
+    if (due_ns < INT64_MAX)
+        return due_ns / 1000000 < WAIT_MS ? WAIT_MS : (int)(due_ns / 1000000) + 1;
+    int64_t waited_ms = (l->turns.now_ns - since_ns) / 1000000;
+    return waited_ms >= 0 && waited_ms < l->timeout_ms ? l->timeout_ms - (int)waited_ms : 0;
+}
+
+/* Waits until one of the sockets that had none may have one. Returns false if a signal came. */
+static bool poll_empty(const struct source_live *l, int most_ms)
 {
     struct pollfd fds[SOURCE_LIVE_SOCKETS_MAX];
     nfds_t count = 0;
@@ -162,11 +173,20 @@ static bool wait_for_turn(const struct source_live *l)
         if (!l->turns.of[i].ready)
             fds[count++] = (struct pollfd){source_socket_fd(l->sockets[i]), POLLIN, 0};
     }
-    int timeout_ms = l->timeout_ms;
-    int64_t due_ms = turns_due_in_ns(&l->turns) / 1000000 + 1;
-    if (due_ms < timeout_ms)
-        timeout_ms = due_ms > WAIT_MS ? (int)due_ms : WAIT_MS;
-    return poll(fds, count, timeout_ms) >= 0;
+    return poll(fds, count, most_ms) >= 0;
+}
+
+/* Waits for a packet whose turn it is, for the time-out. A socket that wakes may show none: what it
+ * had came before it had its filter, or before all shared. Returns as turns_next(). */
+static int wait_for_turn(struct source_live *l)
+{
+    int64_t since_ns = l->turns.now_ns;
+    int turn = -1, most_ms = left_ms(l, since_ns);
+    while (turn < 0 && !l->failure[0] && most_ms > 0 && poll_empty(l, most_ms)) {
+        turn = ask_again(l);
+        most_ms = left_ms(l, since_ns);
+    }
+    return turn;
 }
 
 int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_packet,
@@ -177,10 +197,8 @@ int source_live_next(struct source_live *l, bool may_wait, struct packet *ret_pa
     l->taken = turns_next(&l->turns);
     if (l->taken < 0 && (may_wait || l->failure[0]))
         l->taken = ask_again(l);
-    while (l->taken < 0 && may_wait && !l->failure[0] && wait_for_turn(l)) {
-        l->taken = ask_again(l);
-        may_wait = turns_due_in_ns(&l->turns) < INT64_MAX; /* who shows one has it soon */
-    }
+    if (l->taken < 0 && may_wait)
+        l->taken = wait_for_turn(l);
     if (l->taken >= 0) {
         *ret_packet = l->heads[l->taken];
         return 1;

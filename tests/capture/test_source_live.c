@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Live capture on the loopback interface, as far as this user may, by one socket and by several;
  * and the list of interfaces. setsockopt() of the code under test is wrapped: a group can be
- * refused. */
+ * refused, and packets can come before the filter does. */
 #include "base/err.h"
 #include "batches.h"
 #include "capture/source.h"
@@ -52,8 +52,34 @@ static struct source *open_loopback(const char *filter)
     return open_sockets(filter, 0);
 }
 
+/* Sends datagrams to a loopback port that nobody reads. */
+static void send_datagrams(uint16_t port, const void *data, size_t n, uint32_t count)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    while (count-- > 0)
+        cr_assert_eq(sendto(fd, data, n, 0, (struct sockaddr *)&to, sizeof(to)), (ssize_t)n);
+    close(fd);
+}
+
+static void send_datagram(uint16_t port)
+{
+    send_datagrams(port, "hello", 5, 1);
+}
+
+/* 3 MB, in packets that are few. */
+static void send_much(uint16_t port)
+{
+    static const uint8_t large[30000];
+    send_datagrams(port, large, sizeof(large), 100);
+}
+
 /* The group is refused to the n-th socket, counted from 1; 0: to none. */
 static int refuse_at, joined;
+
+/* Where much is sent when a socket is open and has no filter yet; 0: nowhere. */
+static uint16_t early_port;
 
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t n);
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t n);
@@ -64,6 +90,8 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
         errno = EINVAL;
         return -1;
     }
+    if (level == SOL_PACKET && name == PACKET_IGNORE_OUTGOING && early_port)
+        send_much(early_port);
     return __real_setsockopt(fd, level, name, value, n);
 }
 
@@ -97,14 +125,31 @@ Test(source_live, silence_returns_after_the_time_out)
     source_close(s);
 }
 
-/* Sends one datagram to a loopback port that nobody reads. */
-static void send_datagram(uint16_t port)
+/* What came before the filter does not shorten the wait, and whether it had room is not counted. */
+Test(source_live, what_came_before_the_filter_is_nothing)
 {
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(sendto(fd, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)), 5);
-    close(fd);
+    early_port = 47129;
+    for (uint32_t sockets = 1; sockets <= SOURCE_LIVE_SOCKETS_MAX; sockets++) {
+        struct source_live_options options = {
+            .timeout_ms = 100, .buffer_bytes = 1u << 20, .sockets = sockets};
+        struct source *s = NULL;
+        if (source_open_live("lo", "udp dst port 47130", &options, error, &s) != 0)
+            return;
+        struct batch *b = batch_new();
+        double start = now();
+        cr_assert_eq(source_batch(s, b, 0), 0);
+        double waited = now() - start;
+        cr_assert_gt(waited, 0.09, "%f s", waited);
+        send_datagram(47130);
+        while (source_batch(s, b, 0) == 0)
+            continue;
+        cr_assert_eq(b->count, 1);
+        struct source_status status;
+        source_status(s, &status);
+        cr_assert_eq(status.dropped, 0, "%u sockets: %" PRIu64, sockets, status.dropped);
+        batch_free(b);
+        source_close(s);
+    }
 }
 
 Test(source_live, packets_come)
@@ -341,13 +386,7 @@ Test(source_live, what_is_dropped_is_counted_once)
     struct source_live_options options = {.buffer_bytes = 1u << 20, .timeout_ms = 100};
     if (source_open_live("lo", "udp dst port 47128", &options, error, &s) != 0)
         return;
-    static uint8_t large[30000];
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(47128)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    for (int i = 0; i < 100; i++)
-        sendto(fd, large, sizeof(large), 0, (struct sockaddr *)&to, sizeof(to));
-    close(fd);
+    send_much(47128);
     struct batch *b = batch_new();
     uint32_t seen = 0;
     do {
