@@ -272,8 +272,12 @@ static void *hand_main(void *hand)
 
 static void run_alone(const struct crew_job *job)
 {
-    while (job->fill(job->ctx, 0) == CREW_FILLED && job->alone(job->ctx, 0))
-        continue;
+    bool more = true;
+    while (more && job->fill(job->ctx, 0) == CREW_FILLED) {
+        for (uint32_t shard = 0; shard < job->shards; shard++)
+            job->work(job->ctx, 0, shard);
+        more = job->settle(job->ctx, 0);
+    }
 }
 
 void crew_run(const struct crew_job *job, uint32_t threads)

@@ -41,8 +41,6 @@ struct crew_job {
     enum crew_fill (*fill)(void *ctx, uint32_t slot);
     void (*work)(void *ctx, uint32_t slot, uint32_t shard);
     bool (*settle)(void *ctx, uint32_t slot); /* false: fill no more; what is filled is done */
-    /* In place of work and settle where there is one thread. */
-    bool (*alone)(void *ctx, uint32_t slot);
 };
 
 #define CREW_SHARDS  64

@@ -2,19 +2,18 @@
 /*
  * Each batch goes through three steps (base/crew.h): it is read and decoded; each shard's engine
  * and dissector take the packets of their connections, and write what they have to say into a lane;
- * the lanes are played to the sink packet by packet. With one thread there are no lanes: each
- * packet goes all the way before the next.
+ * the lanes are played to the sink packet by packet. One thread does the same alone, since what a
+ * step needs of code and memory stays in the caches from packet to packet.
  *
- * Both ways tell the sink the same. What an engine and its dissector do depends on their packets
- * and on the clock of the front alone; a lane keeps what they say in steps, two for a packet: time
- * passing for all shards, and the packet itself. The packet as it is counted, which nearly every
- * one is, lies beside the lane in a place of its own, so that settling reads few bytes of those
- * that other processors wrote. So no result depends on how threads were scheduled, nor, below
- * the cap that is counted by batch, on where a batch ended.
+ * The sink is told the same as if each packet went all the way before the next. What an engine and
+ * its dissector do depends on their packets and on the clock of the front alone; a lane keeps what
+ * they say in steps, two for a packet: time passing for all shards, and the packet itself. The
+ * packet as it is counted, which nearly every one is, lies beside the lane in a place of its own,
+ * so that settling reads few bytes of those that other processors wrote. So no result depends on
+ * how threads were scheduled, nor, below the cap that is counted by batch, on where a batch ended.
  *
- * What messages a shard tells of one batch is bounded by the cap LANE_BYTES, with one thread as
- * well: a packet may set free a great many, by what it decompresses to. Those beyond it are dropped
- * and counted.
+ * What messages a shard tells of one batch is bounded by the cap LANE_BYTES: a packet may set free
+ * a great many, by what it decompresses to. Those beyond it are dropped and counted.
  *
  * The small numbers of connections are given here, since only here their common order is known.
  */
@@ -32,10 +31,9 @@
 #define NUMBERS_ROOM     64u
 #define NO_NUMBER        (UINT64_C(1) << 63)
 
-/* Packets, of one shard or of all: far enough that what one needs can be in the caches by then
+/* Packets of a shard: far enough that what one needs can be in the caches by then
  * (engine_ahead()). */
-#define AHEAD_OF_ONE 16
-#define AHEAD        (AHEAD_OF_ONE * STAGES_SHARDS)
+#define AHEAD 16
 
 /* The same for what settling needs, whose connections are known by then; and so many of them do not
  * stay in the caches by themselves. */
@@ -60,7 +58,7 @@ struct shard {
     struct stages *stages;
     struct engine *engine;
     struct dissector *dissector;
-    struct lane *lane;         /* of the batch in hand; NULL: straight to the sink */
+    struct lane *lane;         /* of the batch in hand; NULL: at the end, straight to the sink */
     struct tellings *tellings; /* with the lane */
     uint32_t packet;           /* that is worked on, in the batch */
     uint64_t batch_bytes;      /* of messages that it told of the batch */
@@ -69,7 +67,7 @@ struct shard {
 
 struct slot {
     struct batch *batch;
-    struct tellings *tellings; /* NULL with one thread */
+    struct tellings *tellings;
     struct lane lanes[STAGES_SHARDS];
     struct stages_moment moment;
     uint64_t packets; /* read so far */
@@ -162,7 +160,6 @@ static void say_record(void *ctx, struct record *r)
         limits_hit_add(&h->hit, LIMIT_ID_LANE_BYTES);
 }
 
-/* With more than one thread. */
 static void say_packet(void *ctx, const struct stream_packet *p)
 {
     struct shard *h = ctx;
@@ -226,8 +223,7 @@ static enum crew_fill fill(void *ctx, uint32_t slot_number)
         return CREW_FILLED;
     }
     front_batch(s->front, slot->batch);
-    if (slot->tellings)
-        prepare_tellings(slot->tellings, slot->batch);
+    prepare_tellings(slot->tellings, slot->batch);
     s->read_ns = slot->moment.now_ns = slot->batch->segments[slot->batch->count - 1].now_ns;
     return CREW_FILLED;
 }
@@ -259,7 +255,7 @@ static void work_packets(struct shard *h, const struct batch *b, uint32_t shard_
 {
     uint16_t tick = b->first_tick, packet = b->first[shard_number];
     uint16_t ahead = engine_wants_ahead(h->engine) ? packet : (uint16_t)BATCH_END;
-    for (uint32_t i = 0; i < AHEAD_OF_ONE && ahead != BATCH_END; i++)
+    for (uint32_t i = 0; i < AHEAD && ahead != BATCH_END; i++)
         ahead = go_ahead(h, b, ahead);
     while (tick != BATCH_END || packet != BATCH_END) {
         if (tick <= packet) {
@@ -333,32 +329,6 @@ static bool settle(void *ctx, uint32_t slot_number)
     return pause_feed(s, slot);
 }
 
-/* A batch on the one thread there is. */
-static bool alone(void *ctx, uint32_t slot_number)
-{
-    struct stages *s = ctx;
-    const struct slot *slot = &s->slots[slot_number];
-    const struct batch *b = slot->batch;
-    uint32_t ahead = b->count;
-    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
-        s->shards[k].batch_bytes = 0;
-        if (slot->moment.quiet)
-            quiet_tick(s, slot, k);
-        if (engine_wants_ahead(s->shards[k].engine))
-            ahead = 0;
-    }
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct batch_segment *segment = &b->segments[i];
-        for (uint32_t k = 0; segment->tick && k < STAGES_SHARDS; k++)
-            engine_tick(s->shards[k].engine, segment->now_ns, segment->number);
-        for (; ahead < b->count && ahead <= i + AHEAD; ahead++)
-            engine_ahead(s->shards[b->segments[ahead].shard].engine, &b->segments[ahead]);
-        if (segment->kind != BATCH_NOTHING)
-            engine_segment(s->shards[segment->shard].engine, segment);
-    }
-    return pause_feed(s, slot);
-}
-
 int stages_read(struct stages *s, const struct stages_feed *feed)
 {
     struct source_status status;
@@ -370,8 +340,7 @@ int stages_read(struct stages *s, const struct stages_feed *feed)
                            .prepare = prepare,
                            .fill = fill,
                            .work = work,
-                           .settle = settle,
-                           .alone = alone};
+                           .settle = settle};
     s->feed = feed;
     s->packets = 0;
     s->result = 0;
@@ -472,12 +441,8 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {h, say_record, s->sink->packet, s->sink->packet_ctx, NULL, NULL};
-    if (s->threads == 1) {
-        sink.ahead = look_ahead;
-        sink.ahead_ctx = s;
-    }
-    if (sink.packet && s->threads > 1) {
+    struct record_sink sink = {.ctx = h, .record = say_record};
+    if (s->sink->packet) {
         sink.packet = say_packet;
         sink.packet_ctx = h;
     }
@@ -517,9 +482,8 @@ static bool build(struct stages *s, const struct stages_config *config)
     s->lane_bytes = caps->of[LIMIT_ID_LANE_BYTES];
     for (uint32_t i = 0; i < s->slot_count; i++) {
         s->slots[i].batch = batch_new();
-        if (s->threads > 1)
-            s->slots[i].tellings = malloc(sizeof(*s->slots[i].tellings));
-        if (!s->slots[i].batch || (s->threads > 1 && !s->slots[i].tellings))
+        s->slots[i].tellings = malloc(sizeof(*s->slots[i].tellings));
+        if (!s->slots[i].batch || !s->slots[i].tellings)
             return false;
     }
     if (s->threads == 1)

@@ -91,13 +91,6 @@ static bool settle(void *ctx, uint32_t slot)
     return t->settled != t->stop_at;
 }
 
-static bool alone(void *ctx, uint32_t slot)
-{
-    for (uint32_t i = 0; i < SHARDS; i++)
-        work(ctx, slot, i);
-    return settle(ctx, slot);
-}
-
 static void run(struct toy *t, uint32_t threads, uint32_t slots)
 {
     struct crew_job job = {.ctx = t,
@@ -107,8 +100,7 @@ static void run(struct toy *t, uint32_t threads, uint32_t slots)
                            .prepare = t->prepares ? prepare : NULL,
                            .fill = fill,
                            .work = work,
-                           .settle = settle,
-                           .alone = alone};
+                           .settle = settle};
     t->caller = pthread_self();
     crew_run(&job, threads);
 }
