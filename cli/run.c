@@ -108,7 +108,12 @@ static bool build(struct run *r, const struct run_config *config)
     r->tracker = tracker_new(&tracker, make_sink(r, config), &r->hit);
     if (!r->tracker)
         return false;
-    r->records = (struct record_sink){r, take_record, monitor_packet, r->monitor, look_ahead, r};
+    r->records = (struct record_sink){.ctx = r,
+                                      .record = take_record,
+                                      .packet = monitor_packet,
+                                      .packet_ctx = r->monitor,
+                                      .ahead = look_ahead,
+                                      .ahead_ctx = r};
     struct stages_config stages = {.hash = key,
                                    .caps = &r->caps,
                                    .idle_timeout_ns = config->idle_timeout_ns,

@@ -144,6 +144,12 @@ static void look_ahead(void *ctx, uint32_t slot)
         s->sink->ahead(s->sink->ahead_ctx, slot);
 }
 
+static struct record *say_room(void *ctx)
+{
+    const struct shard *h = ctx;
+    return h->lane ? lane_room(h->lane) : NULL;
+}
+
 static void say_record(void *ctx, struct record *r)
 {
     struct shard *h = ctx;
@@ -441,7 +447,7 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {.ctx = h, .record = say_record};
+    struct record_sink sink = {.ctx = h, .record = say_record, .room = say_room};
     if (s->sink->packet) {
         sink.packet = say_packet;
         sink.packet_ctx = h;

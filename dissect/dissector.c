@@ -246,18 +246,18 @@ static void finish(struct dissector *d, struct conn *c, const struct stream_pos 
 static void tell_conn(const struct dissector *d, struct conn *c, enum conn_event event,
                       const struct stream_pos *at)
 {
-    struct transport_conn tc = {.conn = c, .transport = transport_of(c)};
-    struct record r;
-    transport_record(&tc, RECORD_CONN, 0, at, &r);
-    r.conn_event = (uint8_t)event;
-    r.u.conn = *c;
-    r.u.conn.user = NULL;
-    r.u.content = (uint8_t)content_of(c);
-    memset(r.u.noted, 0, sizeof(r.u.noted));
+    struct transport_conn tc = {.env = &d->env, .conn = c, .transport = transport_of(c)};
+    struct record own, *r = transport_room(&tc, &own);
+    transport_record(&tc, RECORD_CONN, 0, at, r);
+    r->conn_event = (uint8_t)event;
+    r->u.conn = *c;
+    r->u.conn.user = NULL;
+    r->u.content = (uint8_t)content_of(c);
+    memset(r->u.noted, 0, sizeof(r->u.noted));
     const struct link *l = c->user && !is_finished(c) ? c->user : NULL;
     if (l && l->transport != TRANSPORT_NONE && l->noted)
-        memcpy(r.u.noted, l->noted->bytes, sizeof(r.u.noted));
-    d->env.sink.record(d->env.sink.ctx, &r);
+        memcpy(r->u.noted, l->noted->bytes, sizeof(r->u.noted));
+    transport_send(&tc, r);
 }
 
 /* ---- recognising */
@@ -532,8 +532,6 @@ static void on_ahead(void *ctx, const struct conn *c)
     if (c->slot == d->ahead_slot)
         return;
     d->ahead_slot = c->slot;
-    if (d->env.sink.ahead)
-        d->env.sink.ahead(d->env.sink.ahead_ctx, c->slot);
     if (!c->user || is_finished(c))
         return;
     cache_fetch(c->user, AHEAD_BYTES); /* some have less: then it is a wrong guess */

@@ -29,6 +29,7 @@ void findings_begin(struct findings *f, const struct record *first)
     memcpy(&f->head, first, offsetof(struct record, u) + sizeof(first->u.finding));
     findings_add(f, (enum finding)first->u.finding.finding, first->u.finding.amount);
     f->sink->record = pass;
+    f->sink->room = NULL; /* what waits goes there before */
     f->sink->ctx = f;
 }
 
@@ -36,6 +37,7 @@ void findings_flush(struct findings *f)
 {
     struct record r;
     f->sink->record = f->to.record;
+    f->sink->room = f->to.room;
     f->sink->ctx = f->to.ctx;
     for (uint8_t i = 0; i < f->count; i++) {
         uint8_t finding = f->order[i];

@@ -86,10 +86,10 @@ void http1_conn_tell(struct http1_conn *s, uint32_t channel, enum dir dir)
 
 void http1_conn_begin(struct http1_conn *s, struct exchange *e)
 {
-    struct record r;
-    transport_record(s->tc, RECORD_BEGIN, e->channel, s->at, &r);
-    r.u.begin = e->begin;
-    transport_send(s->tc, &r);
+    struct record own, *r = transport_room(s->tc, &own);
+    transport_record(s->tc, RECORD_BEGIN, e->channel, s->at, r);
+    r->u.begin = e->begin;
+    transport_send(s->tc, r);
     e->begun = true;
     http1_conn_tell(s, e->channel, DIR_C2S);
 }
@@ -97,14 +97,14 @@ void http1_conn_begin(struct http1_conn *s, struct exchange *e)
 void http1_conn_head(struct http1_conn *s, const struct exchange *e)
 {
     const struct fields *f = &s->fields[DIR_S2C];
-    struct record r;
-    transport_record(s->tc, RECORD_HEAD, e->channel, s->at, &r);
-    r.u.head = http_rules_head(f, s->status);
+    struct record own, *r = transport_room(s->tc, &own);
+    transport_record(s->tc, RECORD_HEAD, e->channel, s->at, r);
+    r->u.head = http_rules_head(f, s->status);
     if (!s->certain)
-        r.u.head.flags |= CHANNEL_UNCERTAIN;
+        r->u.head.flags |= CHANNEL_UNCERTAIN;
     if (!s->certain && s->exchanges.requests_lost)
-        r.u.head.flags |= CHANNEL_REQUEST_MISSING;
-    transport_send(s->tc, &r);
+        r->u.head.flags |= CHANNEL_REQUEST_MISSING;
+    transport_send(s->tc, r);
     http1_conn_tell(s, e->channel, DIR_S2C);
 }
 

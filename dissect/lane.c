@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Items one behind the other in a list of chunks; an item lies in one chunk. Of a record only the
- * bytes that its type uses are kept, so what a listener gets must not be copied as a whole, but for
- * its last chunk's end, where there is room for a whole record (see CHUNK_BYTES).
+ * bytes that its type uses are kept: what a listener gets has others behind them.
  */
 #include "lane.h"
 #include "base/err.h"
+#include <assert.h>
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -28,10 +28,13 @@ struct packet_item {
     struct stream_packet packet;
 };
 
+/* What begins within CHUNK_BYTES may end behind them, and all of a record can be read. */
+#define LAST_BYTES (sizeof(struct item) + sizeof(struct record) + 7)
+
 struct lane_chunk {
     struct lane_chunk *next;
     uint32_t used;
-    alignas(8) uint8_t bytes[CHUNK_BYTES + sizeof(struct record)];
+    alignas(8) uint8_t bytes[CHUNK_BYTES + LAST_BYTES];
 };
 
 static uint32_t padded(uint32_t n)
@@ -44,7 +47,7 @@ uint32_t lane_record_bytes(const struct record *r)
     size_t head = offsetof(struct record, u);
     switch ((enum record_type)r->type) {
     case RECORD_CONN:
-        return (uint32_t)sizeof(struct record);
+        return (uint32_t)(offsetof(struct record, u.content) + sizeof(r->u.content));
     case RECORD_BEGIN:
         return (uint32_t)(head + sizeof(r->u.begin));
     case RECORD_HEAD:
@@ -83,11 +86,11 @@ static __attribute__((noinline)) struct lane_chunk *more_room(struct lane *l)
     return next;
 }
 
-/* The chunk to write n bytes to; NULL: out of memory. */
-static inline struct lane_chunk *room(struct lane *l, uint32_t n)
+/* The chunk to write an item to; NULL: out of memory. */
+static inline struct lane_chunk *room(struct lane *l)
 {
     struct lane_chunk *c = l->writing;
-    return c && c->used + n <= CHUNK_BYTES ? c : more_room(l);
+    return c && c->used < CHUNK_BYTES ? c : more_room(l);
 }
 
 _Static_assert(sizeof(struct item) + sizeof(struct record) + 7 <= UINT16_MAX, "fits an item");
@@ -101,15 +104,35 @@ static inline void note_written(struct lane *l)
         l->due = 0;
 }
 
+static inline struct record *next_record(const struct lane_chunk *c)
+{
+    return (struct record *)(uintptr_t)(c->bytes + c->used + sizeof(struct item));
+}
+
+/* In place, or not in this chunk: it would be written over. */
+static inline bool is_apart(const struct lane_chunk *c, const struct record *r)
+{
+    uintptr_t at = (uintptr_t)r, begin = (uintptr_t)c->bytes;
+    return r == next_record(c) || at < begin || at >= begin + sizeof(c->bytes);
+}
+
+struct record *lane_room(struct lane *l)
+{
+    struct lane_chunk *c = room(l);
+    return c ? next_record(c) : NULL;
+}
+
 int lane_record(struct lane *l, const struct record *r)
 {
     uint32_t n = lane_record_bytes(r), bytes = (uint32_t)sizeof(struct item) + padded(n);
-    struct lane_chunk *c = room(l, bytes);
+    struct lane_chunk *c = room(l);
     if (!c)
         return ERR_NOMEM;
+    assert(is_apart(c, r));
     struct item item = {l->step, (uint16_t)bytes, KIND_RECORD};
     memcpy(c->bytes + c->used, &item, sizeof(item));
-    memcpy(c->bytes + c->used + sizeof(item), r, n);
+    if (r != next_record(c))
+        memcpy(next_record(c), r, n);
     c->used += bytes;
     note_written(l);
     return 0;
@@ -118,7 +141,7 @@ int lane_record(struct lane *l, const struct record *r)
 int lane_packet(struct lane *l, const struct stream_packet *p)
 {
     struct packet_item item = {{l->step, sizeof(item), KIND_PACKET}, *p};
-    struct lane_chunk *c = room(l, sizeof(item));
+    struct lane_chunk *c = room(l);
     if (!c)
         return ERR_NOMEM;
     memcpy(c->bytes + c->used, &item, sizeof(item));

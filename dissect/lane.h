@@ -36,6 +36,10 @@ static inline bool lane_has_step(const struct lane *l)
     return l->written == l->step + 1;
 }
 
+/* Where the next record may be written, if nothing else is written before; lane_record() then does
+ * not copy it. NULL: out of memory. */
+struct record *lane_room(struct lane *l);
+
 /* Both copy. Returns 0, or ERR_NOMEM: it is not kept. */
 int lane_record(struct lane *l, const struct record *r);
 int lane_packet(struct lane *l, const struct stream_packet *p);

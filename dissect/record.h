@@ -220,6 +220,9 @@ struct record_sink {
      * behind its connection's OPENED, before all else that it causes. NULL: nobody counts them. */
     void (*packet)(void *packet_ctx, const struct stream_packet *p);
     void *packet_ctx;
+    /* Where the next record may be written, so that it need not be copied, until one is sent or
+     * this is called again; NULL for now nowhere. May be NULL itself: there is never a place. */
+    struct record *(*room)(void *ctx);
     /* A packet of the connection with that slot may come soon: what its records will need may be
      * brought into the caches. NULL: nobody wants to know. */
     void (*ahead)(void *ahead_ctx, uint32_t slot);

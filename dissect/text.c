@@ -39,6 +39,12 @@ static void tell_links(const struct text *t)
     transport_send(t->tc, &r);
 }
 
+/* Where to write a message: in place, unless something may be told before it. */
+static inline struct record *message_room(const struct text *t, bool linked, struct record *own)
+{
+    return linked || t->take ? own : transport_room(t->tc, own);
+}
+
 /* Tells the message in r, which has nothing else yet. */
 static void tell(struct text *t, struct record *r, bool linked)
 {
@@ -60,9 +66,10 @@ static void tell(struct text *t, struct record *r, bool linked)
 static void on_message(void *ctx, const struct message *m)
 {
     struct text *t = ctx;
-    struct record r;
-    memcpy(&r.u.message, m, offsetof(struct message, text) + m->text_used);
-    tell(t, &r, !m->squirrel && t->rpc->linked);
+    bool linked = !m->squirrel && t->rpc->linked;
+    struct record own, *r = message_room(t, linked, &own);
+    memcpy(&r->u.message, m, offsetof(struct message, text) + m->text_used);
+    tell(t, r, linked);
 }
 
 static struct rpc_sink message_sink(struct text *t)
@@ -249,15 +256,15 @@ enum text_whole text_whole(struct text *t, const uint8_t *bytes, size_t n)
 {
     const struct transport_env *env = t->tc->env;
     struct rpc_memo_text text = {bytes, n, t->at, (enum dir)t->dir};
-    struct record r;
     if (n <= JSON_BRIEF_BYTES)
         return tell_brief(t, bytes, n);
     if (*bytes != '{' || t->dialect != TEXT_RPC || !env->texts || !transport_may_take(env))
         return TEXT_WHOLE_UNKNOWN;
-    size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r.u.message);
+    struct record own, *r = message_room(t, false, &own);
+    size_t known = rpc_memo_find(env->texts, &env->hash, &text, &r->u.message);
     if (known == 0 || !is_blank(bytes + known, n - known))
         return TEXT_WHOLE_UNKNOWN;
-    tell(t, &r, false);
+    tell(t, r, false);
     return TEXT_WHOLE_TOLD;
 }
 

@@ -28,8 +28,8 @@ struct text {
     const struct stream_pos *at; /* of the call under way */
     struct rpc *rpc;             /* while a text is being read, */
     struct squirrel *squirrel;   /* either or both */
-    /* The caller may look at each message before it is told, and correct it; false keeps it from
-     * being told. NULL: nobody does. */
+    /* The caller may look at each message before it is told, correct it, and tell something else
+     * before; false keeps it from being told. NULL: nobody does. */
     bool (*take)(struct text *t, struct message *m);
     void *owner;       /* for take */
     uint64_t event_id; /* that messages get; valid with has_event_id */

@@ -62,10 +62,10 @@ void transport_finding(const struct transport_conn *tc, uint32_t channel, enum d
 void transport_end(const struct transport_conn *tc, uint32_t channel, enum channel_end how,
                    const struct stream_pos *at)
 {
-    struct record r;
-    transport_record(tc, RECORD_END, channel, at, &r);
-    r.end = (uint8_t)how;
-    transport_send(tc, &r);
+    struct record own, *r = transport_room(tc, &own);
+    transport_record(tc, RECORD_END, channel, at, r);
+    r->end = (uint8_t)how;
+    transport_send(tc, r);
 }
 
 bool transport_is_monologue(const struct conn *c)

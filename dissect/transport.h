@@ -135,6 +135,15 @@ struct transport {
 void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
                       const struct stream_pos *at, struct record *ret_record);
 
+/* Where to write the next record, which is then sent before any other: where the sink wants it, or
+ * to own. */
+static inline struct record *transport_room(const struct transport_conn *tc, struct record *own)
+{
+    const struct record_sink *sink = &tc->env->sink;
+    struct record *room = sink->room ? sink->room(sink->ctx) : NULL;
+    return room ? room : own;
+}
+
 /* Sends a record to who listens. */
 static inline void transport_send(const struct transport_conn *tc, struct record *r)
 {

@@ -101,6 +101,28 @@ Test(findings, of_other_things)
                                   "2:2@6 frame:malformed <1\n");
 }
 
+static struct record in_place;
+
+static struct record *room(void *ctx)
+{
+    cr_assert_eq(ctx, &log_of);
+    return &in_place;
+}
+
+/* What waits comes first, and would be written to the same place. */
+Test(findings, while_one_waits_records_are_not_written_in_place)
+{
+    struct record own;
+    begin(true);
+    env.sink.room = room;
+    findings_init(&findings, &env.sink);
+    cr_expect_eq(transport_room(&tc[0], &own), &in_place);
+    find(0, 1, DIR_C2S, FINDING_NOT_JSONRPC, 5);
+    cr_expect_eq(transport_room(&tc[0], &own), &own);
+    end(5);
+    cr_expect_eq(transport_room(&tc[0], &own), &in_place);
+}
+
 /* A loss of nothing is told, too. */
 Test(findings, of_no_amount)
 {

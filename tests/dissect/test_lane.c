@@ -106,10 +106,43 @@ Test(lane, any_amount_comes_back)
     lane_fini(&l);
 }
 
+/* Records that are written in place, among others, over many chunks; some are not sent. */
+Test(lane, what_is_written_in_place_comes_back)
+{
+    struct lane l = {0};
+    struct record other = record(RECORD_FINDING, 0);
+    uint64_t id = 0;
+    count = 0;
+    lane_step(&l, 7);
+    for (uint32_t i = 0; i < 5000; i++) {
+        struct record *r = lane_room(&l);
+        cr_assert_not_null(r);
+        memset(r, 0xee, sizeof(*r));
+        r->type = RECORD_MESSAGE;
+        r->conn_id = i % 5 == 4 ? UINT64_MAX : ++id;
+        r->u.message.text_used = (uint16_t)(i * 37 % MESSAGE_POOL_BYTES);
+        memset(r->u.message.text_off, 0, sizeof(r->u.message.text_off));
+        memset(r->u.message.text_len, 0, sizeof(r->u.message.text_len));
+        if (i % 5 < 4)
+            cr_assert_eq(lane_record(&l, r), 0);
+        if (i % 3 > 0)
+            continue;
+        other.conn_id = ++id;
+        cr_assert_eq(lane_record(&l, &other), 0);
+    }
+    lane_play(&l, 7, &sink);
+    cr_assert_eq(count, id);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(told[i], i + 1);
+    lane_fini(&l);
+}
+
 Test(lane, without_memory_nothing_is_kept_and_it_says_so)
 {
     struct lane l = {0};
     struct record r = record(RECORD_CONN, 5);
+    fail_alloc_at(1);
+    cr_assert_null(lane_room(&l));
     fail_alloc_at(1);
     cr_assert_lt(lane_record(&l, &r), 0);
     cr_assert_lt(lane_packet(&l, &(struct stream_packet){.slot = 1}), 1);
