@@ -80,13 +80,43 @@ def peak_kib(pid):
 
 def start_live(program, name, scenario, directory):
     with open(directory / f"{scenario}.{name}.jsonl", "w", encoding="utf-8") as out:
-        live = Background([program, "live", "-i", "lo", "--json", "--messages",
+        live = Background([program, "live", "-i", "lo", "--json", "--messages", "-I", "0.2",
                            "--buffer-size", str(WATCHERS[name]["buffer_kib"]),
                            "--sockets", str(WATCHERS[name]["sockets"]),
                            SCENARIOS[scenario].get("filter", "tcp")],
                           directory / f"{scenario}.{name}.log", out=out)
     wait_for_text(live.log, "listening on", live.process)
     return live
+
+
+def packets_of(metrics):
+    bandwidth = metrics["bandwidth_metrics"]
+    return bandwidth["packets_received"] + bandwidth["packets_transmitted"]
+
+
+def packets_seen(path):
+    """How many packets a watcher had counted when it last said so; -1 if it never did."""
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    last = next((line for line in reversed(whole) if '"event":"interval"' in line), None)
+    return packets_of(json.loads(last)) if last else -1
+
+
+def packets_recorded(program, pcap):
+    """How many packets a capture holds so far; -1 if it does not even begin."""
+    done = subprocess.run([program, "report", "--json", str(pcap)], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, check=False)
+    return packets_of(json.loads(done.stdout)) if done.stdout else -1
+
+
+def wait_for_packets(program, pcap, outputs, seconds=20):
+    """Waits until the watchers have counted what tcpdump recorded: the kernel hands packets over late,
+    and who watches may be late, too. Where that does not come to be, the check will tell."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        recorded = packets_recorded(program, pcap)
+        if all(packets_seen(path) == recorded for path in outputs):
+            return
+        time.sleep(0.1)
 
 
 def output_of(command):
@@ -155,6 +185,9 @@ def record(name, directory, live=None):
         for process in reversed(processes):
             process.stop(signal.SIGTERM)
         time.sleep(0.3)
+        if watchers:
+            wait_for_packets(live, directory / f"{name}.pcap",
+                             [directory / f"{name}.{each}.jsonl" for each in watchers])
         peaks = {each: peak_kib(watcher.process.pid) for each, watcher in watchers.items()}
         for watcher in watchers.values():
             if watcher.stop() != 0:
