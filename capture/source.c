@@ -394,20 +394,24 @@ static int copy_packets(struct source *s, struct batch *b, uint32_t max_packets)
 
 static int fill(struct source *s, struct batch *b, uint32_t max_packets)
 {
-    struct source_file *only = s->heap_count == 1 ? &s->files[s->heap[0]] : NULL;
-    if (only && only->block.stream)
-        source_file_fill(only, &s->pool.broken, b, max_packets);
+    if (s->heap_count == 1) {
+        struct source_file *only = &s->files[s->heap[0]];
+        if (only->block.stream)
+            source_file_fill(only, &s->pool.broken, b, max_packets);
+    }
     return b->count > 0 ? 1 : copy_packets(s, b, max_packets);
 }
 
 /* Notes where the next batch begins. */
 static void foresee(struct source *s)
 {
-    const struct source_file *only = s->heap_count == 1 ? &s->files[s->heap[0]] : NULL;
     uint64_t start = 0;
     int fd = -1;
-    if (only && !only->filter)
-        fd = source_block_next_start(&only->block, &start);
+    if (s->heap_count == 1) {
+        const struct source_file *only = &s->files[s->heap[0]];
+        if (!only->filter)
+            fd = source_block_next_start(&only->block, &start);
+    }
     source_early_expect(&s->early, fd, s->batches, start);
 }
 

@@ -167,8 +167,10 @@ static enum step begin_skipping(struct json_scan *s, struct json_input *in, enum
 
 static enum step begin_object(struct json_scan *s, struct json_input *in)
 {
-    const struct json_node *node = s->value_node < 0 ? NULL : &s->spec->nodes[s->value_node];
-    if (!node || (node->children == 0 && !(node->flags & (JSON_NODE_KEYS | JSON_NODE_LISTED))))
+    if (s->value_node < 0)
+        return begin_skipping(s, in, JSON_OBJECT);
+    const struct json_node *node = &s->spec->nodes[s->value_node];
+    if (node->children == 0 && !(node->flags & (JSON_NODE_KEYS | JSON_NODE_LISTED)))
         return begin_skipping(s, in, JSON_OBJECT);
     if (node->flags & JSON_NODE_KEYS)
         s->key_count = 0;

@@ -105,10 +105,11 @@ static enum step value(struct cursor *c, bool *ret_whole)
 /* at is behind the backslash. */
 static enum step escape(struct cursor *c)
 {
+    static const char letters[] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
     if (c->at == c->end)
         return STEP_CUT;
     if (*c->at != 'u')
-        return memchr("\"\\/bfnrt", *c->at++, 8) ? STEP_ON : STEP_BAD;
+        return memchr(letters, *c->at++, sizeof(letters)) ? STEP_ON : STEP_BAD;
     c->at++;
     for (int digits = 0; digits < 4; digits++) {
         if (c->at == c->end)

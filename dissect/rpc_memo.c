@@ -304,7 +304,7 @@ static bool know_texts(struct rpc_memo_place *p, const struct message *m, const 
 {
     size_t texts = 0;
     p->id = p->name = -1;
-    for (int8_t i = 0; i < p->shape.values; i++) {
+    for (uint8_t i = 0; i < p->shape.values; i++) {
         const struct json_passed *v = &p->shape.value[i];
         if (!v->kept)
             continue;
@@ -314,7 +314,7 @@ static bool know_texts(struct rpc_memo_place *p, const struct message *m, const 
         int8_t *place = name ? &p->name : &p->id;
         if (*place >= 0 || !is_text(v, text, m, name ? MESSAGE_TEXT_NAME : MESSAGE_TEXT_ID))
             return false;
-        *place = i;
+        *place = (int8_t)i;
         texts += m->text_len[name ? MESSAGE_TEXT_NAME : MESSAGE_TEXT_ID];
     }
     p->others = texts < m->text_used;
