@@ -456,12 +456,14 @@ class Replay(Case):
                       json.dumps({k: summary[k] for k in report}, sort_keys=True))
 
     def wait_until_read(self, process):
-        """Until the program catches SIGINT and has emptied its pipe."""
+        """Until the program catches SIGINT, has emptied its pipe and waits."""
         def ready():
-            with open("/proc/%d/status" % process.pid, encoding="ascii") as file:
-                caught = int(re.search(r"SigCgt:\s*(\w+)", file.read())[1], 16)
             unread = struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, b"0000"))[0]
-            return caught & 1 << signal.SIGINT - 1 and unread == 0
+            with open("/proc/%d/status" % process.pid, encoding="ascii") as file:
+                status = file.read()
+            caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+            sleeps = re.search(r"State:\s*S", status)
+            return caught & 1 << signal.SIGINT - 1 and unread == 0 and sleeps
         while not ready():
             time.sleep(0.02)
         time.sleep(0.2)
