@@ -144,6 +144,14 @@ static void look_ahead(void *ctx, uint32_t slot)
         s->sink->ahead(s->sink->ahead_ctx, slot);
 }
 
+/* At the end. Before, settling asks for what it needs by itself, and may do so at this time. */
+static void say_ahead(void *ctx, uint32_t slot)
+{
+    const struct shard *h = ctx;
+    if (!h->lane)
+        look_ahead(h->stages, slot);
+}
+
 static struct record *say_room(void *ctx)
 {
     const struct shard *h = ctx;
@@ -447,7 +455,8 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {.ctx = h, .record = say_record, .room = say_room};
+    struct record_sink sink = {
+        .ctx = h, .record = say_record, .room = say_room, .ahead = say_ahead, .ahead_ctx = h};
     if (s->sink->packet) {
         sink.packet = say_packet;
         sink.packet_ctx = h;
