@@ -109,6 +109,17 @@ void engine_end_oldest(struct engine *e)
     lifecycle_end_oldest(&e->lifecycle);
 }
 
+uint32_t engine_milestones(struct engine *e, uint32_t least, uint64_t *ret_numbers, uint32_t room)
+{
+    const struct flow_table *flows = e->lifecycle.flows;
+    const struct flow *f = flow_first(e->lifecycle.flows);
+    uint32_t count = 0, each = flow_count_all(flows) / room + 1;
+    each = each < least ? least : each;
+    while (f && count < room && (f = flow_behind(flows, f, each)) != NULL)
+        ret_numbers[count++] = f->conn.id;
+    return count;
+}
+
 uint32_t engine_open_connections(const struct engine *e)
 {
     return flow_count(e->lifecycle.flows, FLOW_OPEN);

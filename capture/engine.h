@@ -59,6 +59,11 @@ uint64_t engine_oldest(struct engine *e);
 /* Ends and releases it: turns holes into gaps. There is one. */
 void engine_end_oldest(struct engine *e);
 
+/* Up to room numbers, in ascending order, such as engine_oldest() gives: up to each there are about
+ * as many connections more than up to the one before, and at least `least` of them. Returns how
+ * many numbers. */
+uint32_t engine_milestones(struct engine *e, uint32_t least, uint64_t *ret_numbers, uint32_t room);
+
 /* Connections that are open now (established or midstream, not closed). */
 uint32_t engine_open_connections(const struct engine *e);
 

@@ -359,10 +359,12 @@ struct flow *flow_first(struct flow_table *t)
     return t->count > 0 ? at(t, t->first) : NULL;
 }
 
-struct flow *flow_second(const struct flow_table *t, const struct flow *first)
+struct flow *flow_behind(const struct flow_table *t, const struct flow *f, uint32_t n)
 {
-    uint32_t index = t->given_again ? first->newer : first->self + 1u;
-    return index != NONE && index < t->fresh ? at(t, index) : NULL;
+    uint64_t index = f->self + (uint64_t)(t->given_again ? 0 : n);
+    for (uint32_t i = 0; i < n && t->given_again && index != NONE; i++)
+        index = at(t, (uint32_t)index)->newer;
+    return index != NONE && index < t->fresh ? at(t, (uint32_t)index) : NULL;
 }
 
 void flow_drop(struct flow_table *t, struct flow *first)

@@ -130,8 +130,8 @@ bool flow_full(const struct flow_table *t);
  */
 struct flow *flow_first(struct flow_table *t);
 
-/* A guess which one is the first behind that; or NULL. */
-struct flow *flow_second(const struct flow_table *t, const struct flow *first);
+/* A guess which one is the nth behind that; or NULL. */
+struct flow *flow_behind(const struct flow_table *t, const struct flow *f, uint32_t n);
 
 /* Removes the first one. */
 void flow_drop(struct flow_table *t, struct flow *first);

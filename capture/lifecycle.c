@@ -564,7 +564,7 @@ uint64_t lifecycle_oldest(struct lifecycle *l)
         return 0;
     if (l->sink->ahead)
         l->sink->ahead(l->sink->ctx, &f->conn);
-    cache_fetch(flow_second(l->flows, f), sizeof(*f));
+    cache_fetch(flow_behind(l->flows, f, 1), sizeof(*f));
     return f->conn.id;
 }
 

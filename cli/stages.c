@@ -12,6 +12,9 @@
  * so that settling reads few bytes of those that other processors wrote. So no result depends on
  * how threads were scheduled, nor, below the cap that is counted by batch, on where a batch ended.
  *
+ * At the end, a round of connections takes the place of a batch: each shard ends those of its own,
+ * and what is said of them is told by when they appeared.
+ *
  * What messages a shard tells of one batch is bounded by the cap LANE_BYTES: a packet may set free
  * a great many, by what it decompresses to. Those beyond it are dropped and counted.
  *
@@ -40,6 +43,10 @@
 #define AHEAD_OF_SETTLE 10
 #define AHEAD_NUMBERS   1024
 
+/* At the end: connections of a shard in a round, more if there are very many; and rounds. */
+#define END_OF_ONE     128
+#define END_ROUNDS_MAX 512
+
 /* What settling needs of the packets of a batch, which others worked on: so much and no more. */
 enum how {
     HOW_SHARD = 3,        /* the bits that are its number */
@@ -58,7 +65,7 @@ struct shard {
     struct stages *stages;
     struct engine *engine;
     struct dissector *dissector;
-    struct lane *lane;         /* of the batch in hand; NULL: at the end, straight to the sink */
+    struct lane *lane;         /* of the batch in hand; NULL: straight to the sink */
     struct tellings *tellings; /* with the lane */
     uint32_t packet;           /* that is worked on, in the batch */
     uint64_t batch_bytes;      /* of messages that it told of the batch */
@@ -70,7 +77,8 @@ struct slot {
     struct tellings *tellings;
     struct lane lanes[STAGES_SHARDS];
     struct stages_moment moment;
-    uint64_t packets; /* read so far */
+    uint64_t packets;   /* read so far */
+    uint64_t end_up_to; /* at the end: connections that appeared up to that packet */
 };
 
 struct stages {
@@ -91,6 +99,9 @@ struct stages {
     uint64_t packets;
     int64_t read_ns; /* time of the latest packet read */
     int result;
+    /* at the end */
+    uint64_t milestones[STAGES_SHARDS * END_ROUNDS_MAX + 1]; /* of the rounds, a prefix */
+    uint32_t rounds, round;
 };
 
 /* ---- numbers of connections ---- */
@@ -142,14 +153,6 @@ static void look_ahead(void *ctx, uint32_t slot)
         __builtin_prefetch(&s->numbers[slot]);
     if (s->sink->ahead)
         s->sink->ahead(s->sink->ahead_ctx, slot);
-}
-
-/* At the end. Before, settling asks for what it needs by itself, and may do so at this time. */
-static void say_ahead(void *ctx, uint32_t slot)
-{
-    const struct shard *h = ctx;
-    if (!h->lane)
-        look_ahead(h->stages, slot);
 }
 
 static struct record *say_room(void *ctx)
@@ -365,23 +368,97 @@ int stages_read(struct stages *s, const struct stages_feed *feed)
 
 /* ---- the end ---- */
 
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Divides the connections that are left into rounds of some hundred, by when they appeared: each
+ * round ends with one of the numbers, the last with none. */
+static void plan_end(struct stages *s)
+{
+    uint64_t *numbers = s->milestones;
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+        count +=
+            engine_milestones(s->shards[k].engine, END_OF_ONE, numbers + count, END_ROUNDS_MAX);
+    qsort(numbers, count, sizeof(*numbers), by_number);
+    s->rounds = count / STAGES_SHARDS;
+    for (uint32_t i = 0; i < s->rounds; i++)
+        numbers[i] = numbers[(i + 1) * STAGES_SHARDS - 1];
+    numbers[s->rounds++] = UINT64_MAX;
+    s->round = 0;
+}
+
+static enum crew_fill fill_end(void *ctx, uint32_t slot_number)
+{
+    struct stages *s = ctx;
+    if (s->round == s->rounds)
+        return CREW_END;
+    s->slots[slot_number].end_up_to = s->milestones[s->round++];
+    return CREW_FILLED;
+}
+
+/* A step for each connection. */
+static void work_end(void *ctx, uint32_t slot_number, uint32_t shard_number)
+{
+    struct stages *s = ctx;
+    struct slot *slot = &s->slots[slot_number];
+    struct shard *h = &s->shards[shard_number];
+    uint64_t number;
+    h->lane = &slot->lanes[shard_number];
+    h->batch_bytes = 0;
+    for (uint32_t step = 0; (number = engine_oldest(h->engine)) != 0 && number <= slot->end_up_to;
+         step++) {
+        lane_step(h->lane, step);
+        engine_end_oldest(h->engine);
+    }
+    h->lane = NULL;
+}
+
+/* The lane whose next connection appeared first; STAGES_SHARDS: nothing is left. */
+static uint32_t oldest_lane(const struct record *const next[STAGES_SHARDS])
+{
+    uint32_t first = STAGES_SHARDS;
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
+        if (next[k] && (first == STAGES_SHARDS || next[k]->conn_id < next[first]->conn_id))
+            first = k;
+    }
+    return first;
+}
+
+static bool settle_end(void *ctx, uint32_t slot_number)
+{
+    struct stages *s = ctx;
+    struct lane *lanes = s->slots[slot_number].lanes;
+    struct record_sink to = {.ctx = s, .record = pass_record};
+    const struct record *next[STAGES_SHARDS];
+    uint32_t step[STAGES_SHARDS] = {0}, k;
+    for (k = 0; k < STAGES_SHARDS; k++)
+        next[k] = lane_next(&lanes[k]);
+    while ((k = oldest_lane(next)) < STAGES_SHARDS) {
+        lane_play_step(&lanes[k], step[k]++, &to);
+        next[k] = lane_next(&lanes[k]);
+        if (next[k])
+            look_ahead(s, next[k]->slot);
+    }
+    for (k = 0; k < STAGES_SHARDS; k++)
+        lane_clear(&lanes[k]);
+    return true;
+}
+
 /* Ends all connections in order of appearance. */
 static void end_by_age(struct stages *s)
 {
-    uint64_t oldest[STAGES_SHARDS];
-    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
-        oldest[k] = engine_oldest(s->shards[k].engine);
-    for (;;) {
-        uint32_t first = 0;
-        for (uint32_t k = 1; k < STAGES_SHARDS; k++) {
-            if (oldest[k] - 1 < oldest[first] - 1) /* 0, none, is the last */
-                first = k;
-        }
-        if (oldest[first] == 0)
-            return;
-        engine_end_oldest(s->shards[first].engine);
-        oldest[first] = engine_oldest(s->shards[first].engine);
-    }
+    struct crew_job job = {.ctx = s,
+                           .shards = STAGES_SHARDS,
+                           .slots = s->slot_count,
+                           .fill = fill_end,
+                           .work = work_end,
+                           .settle = settle_end};
+    plan_end(s);
+    crew_run(&job, s->rounds > 1 ? s->threads : 1);
 }
 
 /* What only reading needs. */
@@ -455,8 +532,7 @@ static bool make_shard(struct stages *s, const struct stages_config *config, uin
     const struct limits_caps *caps = config->caps ? config->caps : &limits_constants;
     struct shard *h = &s->shards[k];
     h->stages = s;
-    struct record_sink sink = {
-        .ctx = h, .record = say_record, .room = say_room, .ahead = say_ahead, .ahead_ctx = h};
+    struct record_sink sink = {.ctx = h, .record = say_record, .room = say_room};
     if (s->sink->packet) {
         sink.packet = say_packet;
         sink.packet_ctx = h;

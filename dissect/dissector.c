@@ -532,8 +532,6 @@ static void on_ahead(void *ctx, const struct conn *c)
     if (c->slot == d->ahead_slot)
         return;
     d->ahead_slot = c->slot;
-    if (d->env.sink.ahead)
-        d->env.sink.ahead(d->env.sink.ahead_ctx, c->slot);
     if (!c->user || is_finished(c))
         return;
     cache_fetch(c->user, AHEAD_BYTES); /* some have less: then it is a wrong guess */

@@ -178,6 +178,13 @@ void lane_play_step(struct lane *l, uint32_t step, const struct record_sink *to)
     l->due = item ? item->step + 1 : NOTHING_DUE;
 }
 
+const struct record *lane_next(struct lane *l)
+{
+    const struct item *item = next_item(l);
+    return item && item->kind == KIND_RECORD ? (const struct record *)(const void *)(item + 1)
+                                             : NULL;
+}
+
 void lane_clear(struct lane *l)
 {
     struct lane_chunk **at = &l->first;

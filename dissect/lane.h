@@ -58,6 +58,9 @@ static inline void lane_play(struct lane *l, uint32_t step, const struct record_
         lane_play_step(l, step, to);
 }
 
+/* The record that is told next; NULL: none is left, or a packet is. */
+const struct record *lane_next(struct lane *l);
+
 /* Empties the lane; some memory is kept for the next batch. */
 void lane_clear(struct lane *l);
 

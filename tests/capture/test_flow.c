@@ -183,7 +183,9 @@ static void end_in_order(uint32_t removed, uint32_t step)
         cr_assert_eq(flow_first(t), f);
         cr_assert_gt(f->conn.id, before);
         before = f->conn.id;
-        flow_second(t, f);
+        const struct flow *third = flow_behind(t, f, 2);
+        cr_assert(!third || third->conn.id > before);
+        cr_assert_null(flow_behind(t, f, 2 * N));
         flow_drop(t, f);
     }
     cr_assert_eq(told, left);

@@ -15,7 +15,7 @@
 TestSuite(stages_order, .timeout = 120);
 
 #define FILE_BYTES 24 /* header of a pcap file */
-#define SLOTS      4096
+#define SLOTS      8192
 
 static const struct hash_key key = {1, 2};
 static char error[SOURCE_ERROR_BYTES];
@@ -134,6 +134,47 @@ static struct source *open_recordings(void)
     return s;
 }
 
+/* ---- another one: many connections, most of which are open at the end */
+
+#define CROWD 3000
+
+static void write_segment(FILE *file, uint32_t ms, uint32_t client, bool reset)
+{
+    const uint32_t head[4] = {ms / 1000, ms % 1000 * 1000000, 54, 54};
+    uint8_t frame[54] = {[12] = 8, [14] = 0x45, [17] = 40, [22] = 64, [23] = 6, [46] = 0x50};
+    const uint8_t from[4] = {10, (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client};
+    const uint8_t to[4] = {10, 255, 255, 255};
+    memcpy(frame + 26, from, sizeof(from));
+    memcpy(frame + 30, to, sizeof(to));
+    frame[34] = 0x80;
+    frame[37] = 80;
+    frame[41] = reset;
+    frame[47] = reset ? 4 : 2; /* RST or SYN */
+    frame[48] = 1;
+    cr_assert_eq(fwrite(head, sizeof(head), 1, file), 1);
+    cr_assert_eq(fwrite(frame, sizeof(frame), 1, file), 1);
+}
+
+/* Some are reset, and others take their places, so that these are not in order of appearance. */
+static struct source *open_crowd(void)
+{
+    const uint32_t file_head[6] = {0xa1b23c4d, 4u << 16 | 2, 0, 0, 65535, 1};
+    FILE *file = tmpfile();
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(file_head, sizeof(file_head), 1, file), 1);
+    uint32_t ms = 0;
+    for (uint32_t i = 0; i < CROWD; i++)
+        write_segment(file, ms++, i, false);
+    for (uint32_t i = 0; i < CROWD; i += 3)
+        write_segment(file, ms++, i, true);
+    for (uint32_t i = CROWD; i < 2 * CROWD; i++)
+        write_segment(file, ms++, i, false);
+    rewind(file);
+    struct source *s = NULL;
+    cr_assert_eq(source_open_stream(file, error, &s), 0, "%s", error);
+    return s;
+}
+
 /* ---- the plain loop */
 
 struct plain {
@@ -180,10 +221,9 @@ static void plain_end(struct plain *p)
     }
 }
 
-static void plain_run(const struct record_sink *sink)
+static void plain_run(struct source *source, const struct record_sink *sink)
 {
     struct plain p;
-    struct source *source = open_recordings();
     struct batch *b = batch_new();
     struct batch_segment last = {0};
     plain_init(&p, sink);
@@ -208,16 +248,16 @@ static void plain_run(const struct record_sink *sink)
     source_close(source);
 }
 
-static void stages_run(uint32_t threads, const struct record_sink *sink)
+static void stages_run(uint32_t threads, struct source *source, const struct record_sink *sink)
 {
     struct stages_config config = {.hash = key, .threads = threads};
     struct stages *s = stages_new(&config, sink);
     cr_assert_not_null(s);
-    struct stages_feed feed = {.source = open_recordings()};
+    struct stages_feed feed = {.source = source};
     cr_assert_eq(stages_read(s, &feed), 0);
     stages_finish(s);
     stages_free(s);
-    source_close(feed.source);
+    source_close(source);
 }
 
 /* The first line that differs. */
@@ -234,17 +274,17 @@ static void check(uint32_t threads, char *expected, char *got)
     }
 }
 
-Test(stages_order, batches_tell_what_packets_one_by_one_do)
+static void compare(struct source *open_capture(void), size_t least_bytes)
 {
     static struct told plain, staged;
     struct record_sink sink;
     begin(&plain, true, &sink);
-    plain_run(&sink);
+    plain_run(open_capture(), &sink);
     fclose(plain.lines);
-    cr_assert_gt(plain.n, 500000, "%zu", plain.n);
+    cr_assert_gt(plain.n, least_bytes, "%zu", plain.n);
     for (uint32_t threads = 1; threads <= STAGES_THREADS; threads++) {
         begin(&staged, false, &sink);
-        stages_run(threads, &sink);
+        stages_run(threads, open_capture(), &sink);
         fclose(staged.lines);
         char *expected = strdup(plain.text);
         check(threads, expected, staged.text);
@@ -252,4 +292,14 @@ Test(stages_order, batches_tell_what_packets_one_by_one_do)
         free(staged.text);
     }
     free(plain.text);
+}
+
+Test(stages_order, batches_tell_what_packets_one_by_one_do)
+{
+    compare(open_recordings, 500000);
+}
+
+Test(stages_order, many_connections_end_in_order_of_appearance)
+{
+    compare(open_crowd, 500000);
 }
