@@ -26,8 +26,8 @@ struct told {
     FILE *lines;
     char *text;
     size_t n;
-    uint64_t numbers[SLOTS]; /* by slot; 0: it is numbered already */
-    uint64_t last_number;
+    uint64_t numbers[SLOTS]; /* by slot */
+    uint64_t next_number;    /* 0: they are numbered already */
 };
 
 static void tell_message(FILE *out, const struct message *m)
@@ -60,9 +60,9 @@ static void on_record(void *ctx, struct record *r)
 {
     struct told *t = ctx;
     cr_assert_lt(r->slot, SLOTS);
-    if (t->last_number > 0 && r->type == RECORD_CONN && r->conn_event == CONN_EVENT_OPENED)
-        t->numbers[r->slot] = t->last_number++;
-    uint64_t number = t->last_number > 0 ? t->numbers[r->slot] : r->conn_id;
+    if (t->next_number > 0 && r->type == RECORD_CONN && r->conn_event == CONN_EVENT_OPENED)
+        t->numbers[r->slot] = t->next_number++;
+    uint64_t number = t->next_number > 0 ? t->numbers[r->slot] : r->conn_id;
     fprintf(t->lines,
             "%u conn %" PRIu64 " channel %u transport %u end %u at %" PRIu64 " %" PRId64 " port %u",
             r->type, number, r->channel, r->transport, r->end, r->at.packet, r->at.ts_ns,
@@ -95,7 +95,7 @@ static void on_packet(void *ctx, const struct stream_packet *p)
 
 static void begin(struct told *t, bool numbers, struct record_sink *ret_sink)
 {
-    *t = (struct told){.last_number = numbers};
+    *t = (struct told){.next_number = numbers};
     t->lines = open_memstream(&t->text, &t->n);
     cr_assert_not_null(t->lines);
     *ret_sink =
