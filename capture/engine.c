@@ -99,6 +99,11 @@ void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet)
     pass_time(&e->lifecycle, now_ns, packet);
 }
 
+void engine_allow(struct engine *e, uint64_t time_outs)
+{
+    e->lifecycle.time_outs_left = time_outs;
+}
+
 uint64_t engine_oldest(struct engine *e)
 {
     return lifecycle_oldest(&e->lifecycle);

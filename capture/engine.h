@@ -49,6 +49,11 @@ bool engine_wants_ahead(const struct engine *e);
  * all, or of the one that brought the time. */
 void engine_tick(struct engine *e, int64_t now_ns, uint64_t packet);
 
+/* Until the next call, at most so many connections end because their time is over: what they cause
+ * has to be kept somewhere, and very many may end in one moment. The others end later; each at once
+ * when a segment comes that shows it. Without a call there is no such limit. */
+void engine_allow(struct engine *e, uint64_t time_outs);
+
 /* The end of the capture, connection by connection, in order of appearance, so that many engines
  * end as one would. Nothing may follow but these calls. */
 

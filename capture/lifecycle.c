@@ -211,13 +211,16 @@ void lifecycle_expire(struct lifecycle *l)
                 first_ns = deadline_of(l, f);
             }
         }
+        bool flow_due = first && first_ns <= now_ns && l->time_outs_left > 0;
         l->next_ns = first_ns;
-        if (hole && hole_ns <= now_ns && hole_ns <= first_ns)
+        if (hole && hole_ns <= now_ns && (hole_ns <= first_ns || !flow_due)) {
             reassembly_expire(&l->reassembly);
-        else if (first && first_ns <= now_ns)
+        } else if (flow_due) {
+            l->time_outs_left--;
             time_out(l, first);
-        else
+        } else {
             return;
+        }
     }
 }
 
@@ -544,6 +547,7 @@ void lifecycle_ahead(struct lifecycle *l, const struct flow_key *key)
 void lifecycle_init(struct lifecycle *l)
 {
     l->next_ns = INT64_MAX;
+    l->time_outs_left = UINT64_MAX;
     l->reassembly.sink = l->sink;
     l->reassembly.hit = l->hit;
 }

@@ -16,6 +16,7 @@ struct lifecycle {
     struct reassembly reassembly; /* its now_ns and packet are the clock of all; see there */
     int64_t idle_ns;
     int64_t next_ns;                /* no flow times out before */
+    uint64_t time_outs_left;        /* flows that may time out for now: the others do later */
     uint64_t max_bytes;             /* see struct engine_config; 0: no such cap */
     const uint64_t *listener_bytes; /* NULL: nothing */
     uint32_t shard, shards;         /* it is that one of so many */
@@ -44,7 +45,8 @@ static inline bool lifecycle_is_due(const struct lifecycle *l)
     return now_ns >= l->next_ns || (hole && now_ns >= hole->at_ns);
 }
 
-/* Acts on everything that has timed out by reassembly.now_ns, in the order of the deadlines. */
+/* Acts on everything that has timed out by reassembly.now_ns, in the order of the deadlines, as far
+ * as time_outs_left goes. */
 void lifecycle_expire(struct lifecycle *l);
 
 /* The end, in order of appearance: conn.id of the connection that is to be ended next, 0 if none is

@@ -15,8 +15,10 @@
  * At the end, a round of connections takes the place of a batch: each shard ends those of its own,
  * and what is said of them is told by when they appeared.
  *
- * What messages a shard tells of one batch is bounded by the cap LANE_BYTES: a packet may set free
- * a great many, by what it decompresses to. Those beyond it are dropped and counted.
+ * What a shard tells of one batch is bounded: messages by the cap LANE_BYTES, since a packet may
+ * set free a great many, by what it decompresses to; those beyond it are dropped and counted. The
+ * ends of connections whose time is over by TIME_OUTS_OF_ONE: the others come later. All else by
+ * what the packets hold.
  *
  * The small numbers of connections are given here, since only here their common order is known.
  */
@@ -42,6 +44,10 @@
  * stay in the caches by themselves. */
 #define AHEAD_OF_SETTLE 10
 #define AHEAD_NUMBERS   1024
+
+/* Connections of a shard that may end in a batch because their time is over: of all shards
+ * together, as many as it has packets. */
+#define TIME_OUTS_OF_ONE (BATCH_PACKETS / STAGES_SHARDS)
 
 /* At the end: connections of a shard in a round, more if there are very many; and rounds. */
 #define END_OF_ONE     128
@@ -132,8 +138,11 @@ static void number(struct stages *s, struct record *r)
     }
     uint64_t known = r->slot < s->number_room ? s->numbers[r->slot] : 0;
     r->conn_id = known ? known : r->conn_id | NO_NUMBER;
-    if (r->type == RECORD_CONN)
-        r->u.conn.id = r->conn_id;
+    if (r->type != RECORD_CONN)
+        return;
+    r->u.conn.id = r->conn_id;
+    if (r->conn_event == CONN_EVENT_GONE && known)
+        s->numbers[r->slot] = 0; /* not the next one's, should its beginning be lost */
 }
 
 /* ---- what a shard says ---- */
@@ -301,6 +310,7 @@ static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
     h->lane = &slot->lanes[shard_number];
     h->tellings = slot->tellings;
     h->batch_bytes = 0;
+    engine_allow(h->engine, TIME_OUTS_OF_ONE);
     if (slot->moment.quiet)
         quiet_tick(s, slot, shard_number);
     else
@@ -322,7 +332,10 @@ static bool settle(void *ctx, uint32_t slot_number)
     struct stages *s = ctx;
     struct slot *slot = &s->slots[slot_number];
     const struct batch *b = slot->batch;
-    struct record_sink to = {s, pass_record, s->sink->packet, s->sink->packet_ctx};
+    struct record_sink to = {.ctx = s,
+                             .record = pass_record,
+                             .packet = s->sink->packet,
+                             .packet_ctx = s->sink->packet_ctx};
     for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
         lane_play(&slot->lanes[k], tick_step(0), &to);
     const struct tellings *t = slot->tellings;
@@ -489,6 +502,7 @@ void stages_finish(struct stages *s)
     front_finish(s->front);
     for (uint32_t k = 0; k < STAGES_SHARDS; k++) {
         s->shards[k].batch_bytes = 0;
+        engine_allow(s->shards[k].engine, UINT64_MAX);
         if (s->latest.packet > 0)
             engine_tick(s->shards[k].engine, s->latest.ts_ns, s->latest.packet);
     }

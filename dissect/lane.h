@@ -40,7 +40,7 @@ static inline bool lane_has_step(const struct lane *l)
  * not copy it. NULL: out of memory. */
 struct record *lane_room(struct lane *l);
 
-/* Both copy. Returns 0, or ERR_NOMEM: it is not kept. */
+/* Both copy, but for what is in its place already. Returns 0, or ERR_NOMEM: it is not kept. */
 int lane_record(struct lane *l, const struct record *r);
 int lane_packet(struct lane *l, const struct stream_packet *p);
 

@@ -135,8 +135,8 @@ struct transport {
 void transport_record(const struct transport_conn *tc, enum record_type type, uint32_t channel,
                       const struct stream_pos *at, struct record *ret_record);
 
-/* Where to write the next record, which is then sent before any other: where the sink wants it, or
- * to own. */
+/* Where to write the next record, which is then sent before any other, or never: where the sink
+ * wants it, or to own. That saves a copy; a record that is rare is as well written anywhere. */
 static inline struct record *transport_room(const struct transport_conn *tc, struct record *own)
 {
     const struct record_sink *sink = &tc->env->sink;

@@ -306,7 +306,7 @@ static int usage(void)
                     "CORPUS: small large sse connections waves other offload impaired\n"
                     "or, made to be expensive: bytes headers sse-comments sse-lines sse-events "
                     "sse-objects\nsse-texts lines messages nesting chunks bomb flood holes ids "
-                    "frames tuples halves\n");
+                    "frames tuples idle halves\n");
     return 2;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Traffic that is made to be expensive: each shape repeats one round until the file is as large as
- * asked. All but `tuples` are rounds on connections that have begun as proper MCP, so that they are
- * looked at; most rounds end with a call that has to be found.
+ * asked. All but `tuples` and `idle` are rounds on connections that have begun as proper MCP, so
+ * that they are looked at; most rounds end with a call that has to be found.
  */
 #include "gen.h"
 #include <stdlib.h>
@@ -423,6 +423,13 @@ static void tuples(struct hostile *h)
     gen_net_open(h->net, &c);
 }
 
+/* Handshakes, and then nothing for so long that all of them are over with the next packet. */
+static void idle_end(struct hostile *h)
+{
+    h->net->clock_ns += UINT64_C(7200000000000);
+    tuples(h);
+}
+
 /* Connections that stay in the middle of a header field. */
 static void halves(struct hostile *h)
 {
@@ -438,6 +445,7 @@ static const struct shape {
     const char *name;
     void (*open)(struct hostile *h);
     void (*round)(struct hostile *h);
+    void (*end)(struct hostile *h);
 } shapes[] = {
     {"headers", open_http, headers},
     {"sse-comments", open_http, sse_comments},
@@ -455,6 +463,7 @@ static const struct shape {
     {"messages", open_websocket, messages},
     {"frames", open_frames, frames},
     {"tuples", NULL, tuples},
+    {"idle", NULL, tuples, idle_end},
     {"halves", NULL, halves},
 };
 
@@ -472,6 +481,8 @@ bool gen_hostile(const char *name, struct gen_net *net, struct gen_mcp *mcp, uin
         shape->open(&h);
     while (net->file_bytes < bytes)
         shape->round(&h);
+    if (shape->end)
+        shape->end(&h);
     free(h.bomb.data);
     gen_net_rest(&h.conn);
     return true;

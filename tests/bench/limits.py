@@ -9,7 +9,7 @@ import subprocess
 import corpora
 
 # And the most that it takes without a limit is well above the smallest limit.
-CAPTURES = ("connections", "tuples", "halves", "ids", "flood")
+CAPTURES = ("connections", "tuples", "idle", "halves", "ids", "flood")
 LIMITS = (32, 64, 128)
 QUICK_LIMITS = (32,)
 THREADS = (1, 2, 3, 6)

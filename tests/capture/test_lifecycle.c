@@ -306,6 +306,30 @@ Test(lifecycle, idle)
     cr_assert_eq(engine_open_connections(w.engine), 0);
 }
 
+/* No more than are allowed, and the others when they are; one that a packet comes for at once. */
+Test(lifecycle, many_that_are_idle_end_one_after_another)
+{
+    for (uint8_t host = 10; host < 20; host++)
+        world_open_from(&w, host);
+    w.now_ns += 4000 * SECOND;
+    engine_allow(w.engine, 3);
+    world_tick(&w, w.now_ns);
+    cr_assert_eq(engine_open_connections(w.engine), 7);
+    world_tick(&w, w.now_ns + SECOND);
+    cr_assert_eq(engine_open_connections(w.engine), 7);
+    world_clear(&w);
+    w.client_host = 19;
+    world_send(&w, CLIENT, 0, 0, "again");
+    expect_log("closed:idle c:end:idle s:end:idle gone midstream ");
+    engine_allow(w.engine, 5);
+    world_tick(&w, w.now_ns + SECOND);
+    cr_assert_eq(engine_open_connections(w.engine), 2);
+    engine_allow(w.engine, UINT64_MAX);
+    world_tick(&w, w.now_ns + 2 * SECOND);
+    cr_assert_eq(engine_open_connections(w.engine), 1);
+    world_finish(&w);
+}
+
 Test(lifecycle, packet_after_the_idle_time_out_is_a_new_connection)
 {
     world_handshake(&w);

@@ -114,7 +114,7 @@ def wait_for_packets(program, pcap, outputs, seconds=20):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         recorded = packets_recorded(program, pcap)
-        if all(packets_seen(path) == recorded for path in outputs):
+        if recorded > 0 and all(packets_seen(path) == recorded for path in outputs):
             return
         time.sleep(0.1)
 
