@@ -10,7 +10,7 @@
  * they say in steps, two for a packet: time passing for all shards, and the packet itself. The
  * packet as it is counted, which nearly every one is, lies beside the lane in a place of its own,
  * so that settling reads few bytes of those that other processors wrote. So no result depends on
- * how threads were scheduled, nor, below the cap that is counted by batch, on where a batch ended.
+ * how threads were scheduled, nor, below what is bounded by batch, on where a batch ended.
  *
  * At the end, a round of connections takes the place of a batch: each shard ends those of its own,
  * and what is said of them is told by when they appeared.
@@ -20,7 +20,7 @@
  * ends of connections whose time is over by TIME_OUTS_OF_ONE: the others come later. All else by
  * what the packets hold.
  *
- * The small numbers of connections are given here, since only here their common order is known.
+ * Connections get their numbers here (numbers.h), since only here their common order is known.
  */
 #include "stages.h"
 #include "base/crew.h"
@@ -28,13 +28,12 @@
 #include "capture/engine.h"
 #include "dissect/dissector.h"
 #include "dissect/lane.h"
+#include "numbers.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define SLOTS_PER_THREAD 2u
 #define SLOTS_MAX        (STAGES_THREADS * SLOTS_PER_THREAD)
-#define NUMBERS_ROOM     64u
-#define NO_NUMBER        (UINT64_C(1) << 63)
 
 /* Packets of a shard: far enough that what one needs can be in the caches by then
  * (engine_ahead()). */
@@ -96,9 +95,7 @@ struct stages {
     struct slot slots[SLOTS_MAX];
     uint32_t threads, slot_count;
     uint32_t lane_bytes; /* cap on what a shard says about a batch */
-    uint64_t *numbers;   /* by conn.slot */
-    uint32_t number_room;
-    uint64_t last_number;
+    struct numbers numbers;
     struct stream_pos latest;
     /* while reading */
     const struct stages_feed *feed;
@@ -110,56 +107,19 @@ struct stages {
     uint32_t rounds, round;
 };
 
-/* ---- numbers of connections ---- */
-
-static bool number_room(struct stages *s, uint32_t slot)
-{
-    if (slot < s->number_room)
-        return true;
-    uint32_t room = s->number_room ? s->number_room : NUMBERS_ROOM;
-    while (room <= slot && room <= UINT32_MAX / 2)
-        room *= 2;
-    uint64_t *numbers = realloc(s->numbers, room * sizeof(*numbers));
-    if (!numbers)
-        return false;
-    memset(numbers + s->number_room, 0, (room - s->number_room) * sizeof(*numbers));
-    s->numbers = numbers;
-    s->number_room = room;
-    return true;
-}
-
-/* Without memory a connection keeps its own id, made so that it is no number. */
-static void number(struct stages *s, struct record *r)
-{
-    if (r->type == RECORD_CONN && r->conn_event == CONN_EVENT_OPENED) {
-        s->last_number++;
-        if (number_room(s, r->slot))
-            s->numbers[r->slot] = s->last_number;
-    }
-    uint64_t known = r->slot < s->number_room ? s->numbers[r->slot] : 0;
-    r->conn_id = known ? known : r->conn_id | NO_NUMBER;
-    if (r->type != RECORD_CONN)
-        return;
-    r->u.conn.id = r->conn_id;
-    if (r->conn_event == CONN_EVENT_GONE && known)
-        s->numbers[r->slot] = 0; /* not the next one's, should its beginning be lost */
-}
-
 /* ---- what a shard says ---- */
 
 static void pass_record(void *ctx, struct record *r)
 {
     struct stages *s = ctx;
-    number(s, r);
+    numbers_give(&s->numbers, r);
     s->sink->record(s->sink->ctx, r);
 }
 
 /* Records of the connection with that slot may come soon. */
-static void look_ahead(void *ctx, uint32_t slot)
+static void look_ahead(const struct stages *s, uint32_t slot)
 {
-    const struct stages *s = ctx;
-    if (slot < s->number_room)
-        __builtin_prefetch(&s->numbers[slot]);
+    numbers_ahead(&s->numbers, slot);
     if (s->sink->ahead)
         s->sink->ahead(s->sink->ahead_ctx, slot);
 }
@@ -318,6 +278,12 @@ static void work(void *ctx, uint32_t slot_number, uint32_t shard_number)
     h->lane = NULL;
 }
 
+static void clear_lanes(struct slot *slot)
+{
+    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
+        lane_clear(&slot->lanes[k]);
+}
+
 /* Behind a batch. */
 static bool pause_feed(struct stages *s, const struct slot *slot)
 {
@@ -339,7 +305,7 @@ static bool settle(void *ctx, uint32_t slot_number)
     for (uint32_t k = 0; slot->moment.quiet && k < STAGES_SHARDS; k++)
         lane_play(&slot->lanes[k], tick_step(0), &to);
     const struct tellings *t = slot->tellings;
-    uint32_t ahead = s->number_room >= AHEAD_NUMBERS ? AHEAD_OF_SETTLE : b->count;
+    uint32_t ahead = s->numbers.room >= AHEAD_NUMBERS ? AHEAD_OF_SETTLE : b->count;
     uint32_t named = UINT32_MAX;
     for (uint32_t i = 0; i < b->count; i++, ahead++) {
         uint8_t how = t->how[i];
@@ -354,8 +320,7 @@ static bool settle(void *ctx, uint32_t slot_number)
         if (how & HOW_SEGMENT)
             lane_play(&slot->lanes[how & HOW_SHARD], packet_step(i), &to);
     }
-    for (uint32_t k = 0; k < STAGES_SHARDS; k++)
-        lane_clear(&slot->lanes[k]);
+    clear_lanes(slot);
     return pause_feed(s, slot);
 }
 
@@ -456,8 +421,7 @@ static bool settle_end(void *ctx, uint32_t slot_number)
         if (next[k])
             look_ahead(s, next[k]->slot);
     }
-    for (k = 0; k < STAGES_SHARDS; k++)
-        lane_clear(&lanes[k]);
+    clear_lanes(&s->slots[slot_number]);
     return true;
 }
 
@@ -492,9 +456,7 @@ static void free_reading(struct stages *s)
             lane_fini(&s->slots[i].lanes[k]);
     }
     s->slot_count = 0;
-    free(s->numbers);
-    s->numbers = NULL;
-    s->number_room = 0;
+    numbers_fini(&s->numbers);
 }
 
 void stages_finish(struct stages *s)

@@ -330,6 +330,20 @@ Test(lifecycle, many_that_are_idle_end_one_after_another)
     world_finish(&w);
 }
 
+/* Where the end can be divided: behind every ninth of forty, if five numbers may be told. */
+Test(lifecycle, milestones_of_the_end)
+{
+    uint64_t numbers[40];
+    for (uint8_t host = 10; host < 50; host++)
+        world_open_from(&w, host);
+    cr_assert_eq(engine_milestones(w.engine, 50, numbers, 40), 0);
+    cr_assert_eq(engine_milestones(w.engine, 12, numbers, 40), 3);
+    cr_assert_eq(engine_milestones(w.engine, 3, numbers, 5), 4);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_eq(numbers[i], 3 * 9 * (i + 1) + 1);
+    world_finish(&w);
+}
+
 Test(lifecycle, packet_after_the_idle_time_out_is_a_new_connection)
 {
     world_handshake(&w);
