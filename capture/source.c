@@ -415,6 +415,18 @@ static void foresee(struct source *s)
     source_early_expect(&s->early, fd, s->batches, start);
 }
 
+static void number(struct source_status *status, struct batch *b)
+{
+    struct packet *p = b->packets;
+    uint64_t packets = status->packets, bytes = 0; /* not in memory: each would wait for the last */
+    for (uint32_t n = b->count; n > 0; n--, p++) {
+        bytes += p->wire_bytes;
+        p->number = ++packets;
+    }
+    status->packets = packets;
+    status->bytes += bytes;
+}
+
 static int read_batch(struct source *s, struct batch *b, uint32_t max_packets)
 {
     batch_clear(b);
@@ -424,10 +436,7 @@ static int read_batch(struct source *s, struct batch *b, uint32_t max_packets)
     s->failure = 0;
     if (result == 0)
         result = fill(s, b, max_packets - 1 < BATCH_PACKETS ? max_packets : BATCH_PACKETS);
-    for (uint32_t i = 0; i < b->count; i++) {
-        s->status.bytes += b->packets[i].wire_bytes;
-        b->packets[i].number = ++s->status.packets;
-    }
+    number(&s->status, b);
     if (b->count > 0) {
         s->failure = result < 0 ? result : 0;
         return 1;

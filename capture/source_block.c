@@ -38,11 +38,11 @@ enum look {
     LOOK_ODD
 };
 
-static uint32_t load(const struct source_block *r, const uint8_t *p)
+static inline uint32_t load(const uint8_t *p, bool swapped)
 {
     uint32_t value;
     memcpy(&value, p, sizeof(value));
-    return r->swapped ? __builtin_bswap32(value) : value;
+    return swapped ? __builtin_bswap32(value) : value;
 }
 
 /* libpcap corrects what some systems put into records of these. */
@@ -55,7 +55,7 @@ static bool is_corrected(int link_type)
 static bool begin_pcap(struct source_block *r, const uint8_t *opening, pcap_t *pcap)
 {
     int snap = pcap_snapshot(pcap);
-    uint32_t magic = load(r, opening);
+    uint32_t magic = load(opening, r->swapped);
     r->max_bytes = snap < DATA_BYTES ? (uint32_t)snap : DATA_BYTES;
     r->unit_ns = magic == 0xa1b23c4d ? 1 : 1000;
     return (magic == 0xa1b2c3d4 || magic == 0xa1b23c4d) && snap > 0 &&
@@ -75,23 +75,35 @@ void source_block_begin(struct source_block *r, struct source_stream *stream, pc
         r->stream = stream;
 }
 
-/* At the next record. *ret_bytes: its length, if it is whole. */
-static inline enum look look(const struct source_block *r, uint32_t *ret_bytes)
+static inline enum look look_pcap(const uint8_t *at, const uint8_t *end, bool swapped,
+                                  uint32_t max_bytes, uint32_t *ret_bytes)
+{
+    size_t left = (size_t)(end - at);
+    if (left < HEAD_BYTES)
+        return LOOK_CUT;
+    uint32_t captured = load(at + 8, swapped);
+    *ret_bytes = HEAD_BYTES + captured;
+    if (captured > max_bytes)
+        return LOOK_ODD;
+    return *ret_bytes <= left ? LOOK_WHOLE : LOOK_CUT;
+}
+
+static enum look look_pcapng(const struct source_block *r, uint32_t *ret_bytes)
 {
     size_t left = (size_t)(r->end - r->at);
-    if (left < (r->ng ? SOURCE_PCAPNG_HEAD_BYTES : HEAD_BYTES))
+    if (left < SOURCE_PCAPNG_HEAD_BYTES)
         return LOOK_CUT;
-    if (r->ng) {
-        *ret_bytes = source_pcapng_length(r->ng, r->at);
-        if (*ret_bytes == 0 || *ret_bytes > RECORD_BYTES)
-            return LOOK_ODD;
-    } else {
-        uint32_t captured = load(r, r->at + 8);
-        *ret_bytes = HEAD_BYTES + captured;
-        if (captured > r->max_bytes)
-            return LOOK_ODD;
-    }
+    *ret_bytes = source_pcapng_length(r->ng, r->at);
+    if (*ret_bytes == 0 || *ret_bytes > RECORD_BYTES)
+        return LOOK_ODD;
     return *ret_bytes <= left ? LOOK_WHOLE : LOOK_CUT;
+}
+
+/* At the next record. *ret_bytes: its length, if it is whole. */
+static enum look look(const struct source_block *r, uint32_t *ret_bytes)
+{
+    return r->ng ? look_pcapng(r, ret_bytes)
+                 : look_pcap(r->at, r->end, r->swapped, r->max_bytes, ret_bytes);
 }
 
 /* How long the next block is to be, unless its first record is longer. */
@@ -175,44 +187,59 @@ bool source_block_load(struct source_block *r, const struct batch *b)
     return false;
 }
 
-static bool next_pcap(struct source_block *r, struct packet *ret_packet)
+/* The packet of a whole record. */
+static inline void read_pcap(const uint8_t *record, uint32_t bytes, bool swapped, uint32_t unit_ns,
+                             struct packet *ret_packet)
 {
-    uint32_t record;
-    if (look(r, &record) != LOOK_WHOLE)
-        return false;
-    const uint8_t *p = r->at;
-    uint32_t captured = record - HEAD_BYTES, wire = load(r, p + 12);
-    ret_packet->data = p + HEAD_BYTES;
+    uint32_t captured = bytes - HEAD_BYTES, wire = load(record + 12, swapped);
+    int64_t fraction = (int32_t)load(record + 4, swapped); /* signed, as libpcap has it */
+    ret_packet->data = record + HEAD_BYTES;
     ret_packet->captured_bytes = captured;
     ret_packet->wire_bytes = wire < captured ? captured : wire;
-    int64_t fraction = (int32_t)load(r, p + 4); /* signed, as libpcap has it */
-    ret_packet->ts_ns = source_file_time_ns(load(r, p), fraction * r->unit_ns);
-    r->at += record;
-    return true;
+    ret_packet->ts_ns = source_file_time_ns(load(record, swapped), fraction * unit_ns);
 }
 
-static bool next_pcapng(struct source_block *r, struct packet *ret_packet)
+static inline uint32_t take_pcap(struct source_block *r, bool swapped, int link_type,
+                                 struct packet *packets, uint32_t max)
 {
-    uint32_t record;
-    while (look(r, &record) == LOOK_WHOLE) {
-        switch (source_pcapng_read(r->ng, r->at, record, ret_packet)) {
-        case SOURCE_PCAPNG_ODD:
-            r->odd = true;
-            return false;
-        case SOURCE_PCAPNG_PACKET:
-            r->at += record;
-            return true;
-        case SOURCE_PCAPNG_NOTHING:
-            r->at += record;
+    const struct source_block block = *r; /* what it says is not looked up for each record */
+    const uint8_t *at = block.at;
+    struct packet *p = packets;
+    uint32_t bytes;
+    for (uint32_t n = max; n > 0; n--, p++) {
+        if (look_pcap(at, block.end, swapped, block.max_bytes, &bytes) != LOOK_WHOLE)
             break;
-        }
+        read_pcap(at, bytes, swapped, block.unit_ns, p);
+        p->link_type = link_type;
+        at += bytes;
     }
-    return false;
+    r->at = at;
+    return (uint32_t)(p - packets);
 }
 
-bool source_block_next(struct source_block *r, struct packet *ret_packet)
+static uint32_t take_pcapng(struct source_block *r, int link_type, struct packet *packets,
+                            uint32_t max)
 {
-    return r->ng ? next_pcapng(r, ret_packet) : next_pcap(r, ret_packet);
+    uint32_t n = 0, record;
+    while (n < max && look_pcapng(r, &record) == LOOK_WHOLE) {
+        enum source_pcapng_result kind = source_pcapng_read(r->ng, r->at, record, &packets[n]);
+        r->odd = kind == SOURCE_PCAPNG_ODD;
+        if (r->odd)
+            break;
+        r->at += record;
+        packets[n].link_type = link_type;
+        n += kind == SOURCE_PCAPNG_PACKET;
+    }
+    return n;
+}
+
+uint32_t source_block_take(struct source_block *r, int link_type, struct packet *packets,
+                           uint32_t max)
+{
+    if (r->ng)
+        return take_pcapng(r, link_type, packets, max);
+    return r->swapped ? take_pcap(r, true, link_type, packets, max)
+                      : take_pcap(r, false, link_type, packets, max);
 }
 
 void source_block_unload(struct source_block *r, bool more)

@@ -43,9 +43,10 @@ void source_block_begin(struct source_block *r, struct source_stream *stream, pc
  * False: what comes is not the usual case, or cannot be read. */
 bool source_block_load(struct source_block *r, const struct batch *b);
 
-/* The next record of the block, without its number and link type; its data is the block's. False:
- * no whole usual record is left in the block. */
-bool source_block_next(struct source_block *r, struct packet *ret_packet);
+/* The next packets of the block, at most max, with that link type and without their numbers; their
+ * data is the block's. Returns how many; 0: no whole usual record is left in the block. */
+uint32_t source_block_take(struct source_block *r, int link_type, struct packet *packets,
+                           uint32_t max);
 
 /* Leaves the block, and what was not given out to the next one. more: there was more to give than
  * was wanted. */

@@ -190,16 +190,27 @@ static bool passes(const struct bpf_program *filter, const struct packet *p)
     return pcap_offline_filter(filter, &header, p->data) != 0;
 }
 
+/* Of n packets; returns how many are left. */
+static uint32_t keep_passing(const struct bpf_program *filter, struct packet *packets, uint32_t n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (passes(filter, &packets[i]))
+            packets[kept++] = packets[i];
+    }
+    return kept;
+}
+
 void source_file_fill(struct source_file *f, const atomic_bool *broken, struct batch *b,
                       uint32_t max)
 {
     while (b->count == 0 && source_block_load(&f->block, b)) {
         struct packet *p = b->packets;
-        while (b->count < max && source_block_next(&f->block, p)) {
-            f->packets++;
-            p->link_type = f->head.link_type;
-            if (!f->filter || passes(f->filter, p))
-                p = &b->packets[++b->count];
+        uint32_t n;
+        while ((n = source_block_take(&f->block, f->head.link_type, p, max - b->count)) > 0) {
+            f->packets += n;
+            b->count += f->filter ? keep_passing(f->filter, p, n) : n;
+            p = b->packets + b->count;
         }
         b->used = b->count > 0 ? (uint32_t)(f->block.end - b->memory) : 0;
         source_block_unload(&f->block, b->count == max);
