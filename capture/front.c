@@ -3,11 +3,11 @@
  * The way of a packet: link, ip, fragment, tcp; the usual one goes straight. This file connects
  * them, keeps the clock, chooses the shard, and counts what goes no further.
  *
- * The shard is chosen by a sum over both endpoints, so that it does not depend on the direction,
- * multiplied and shifted down to a range. It has no secret key, since results must not depend on
- * one: who can choose addresses and ports can bring all connections to one shard. That costs
- * parallelism, and leaves them the share that one shard has of a cap; the tables inside of a shard
- * are keyed.
+ * The shard is chosen by a product of both endpoints in ascending order, so that it does not depend
+ * on the direction, multiplied and shifted down to a range. It has no secret key, since results
+ * must not depend on one: who can choose addresses and ports can bring all connections to one
+ * shard. That costs parallelism, and leaves them the share that one shard has of a cap; the tables
+ * inside of a shard are keyed.
  *
  * ICMP errors are looked at for one thing: that a SYN could not be delivered (RFC 792 type 3
  * without code 4, which asks for smaller packets; RFC 4443 type 1).
@@ -29,9 +29,9 @@
 #define ICMP_REST_OF_HEADER 6 /* checksum and four bytes that are not needed */
 
 /* Odd, without a pattern: fractional digits of the golden ratio, and of the roots of 3 and 5. */
-#define MIX_ALL     UINT64_C(0x9e3779b97f4a7c15)
-#define MIX_ADDRESS UINT64_C(0xbb67ae8584caa73b)
-#define MIX_PORT    UINT64_C(0x3c6ef372fe94f82b)
+#define MIX_0 UINT64_C(0x9e3779b97f4a7c15)
+#define MIX_1 UINT64_C(0xbb67ae8584caa73b)
+#define MIX_2 UINT64_C(0x3c6ef372fe94f82b)
 
 struct front {
     struct fragment_table *fragments;
@@ -83,23 +83,17 @@ struct front *front_new(const struct front_config *config, struct limits_hit *hi
 
 /* ---- which shard ---- */
 
-/* Not linear, or what one endpoint has more would make up for what the other has less. */
-static inline uint64_t mix_endpoint(uint64_t address, uint64_t port)
-{
-    uint64_t mix = address * MIX_ADDRESS + port * MIX_PORT;
-    return (mix ^ mix >> 29) * MIX_ALL;
-}
-
-static uint64_t long_address(const struct endpoint *ep)
+static inline uint64_t long_word(const struct endpoint *ep)
 {
     uint64_t address[2];
     memcpy(address, ep->addr, sizeof(address));
-    return address[0] ^ address[1] * MIX_ADDRESS;
+    return hash_fold(address[0] ^ MIX_0, address[1] ^ MIX_1) ^ ep->port;
 }
 
-static inline uint8_t shard_of(const struct front *f, uint64_t mix)
+/* Of two endpoints, in ascending order. */
+static inline uint8_t shard_of(const struct front *f, uint64_t low, uint64_t high)
 {
-    mix = (mix ^ mix >> 32) * MIX_ALL;
+    uint64_t mix = hash_fold(low ^ MIX_0, high ^ MIX_1) * MIX_2;
     return (uint8_t)((mix >> 32) * f->shards >> 32);
 }
 
@@ -107,14 +101,11 @@ static inline uint8_t shard_of(const struct front *f, uint64_t mix)
 static inline void place(const struct front *f, struct batch_segment *s)
 {
     const struct endpoint *from = &s->key.from, *to = &s->key.to;
+    bool is_long = from->family == 6;
+    uint64_t x = is_long ? long_word(from) : flow_word(from);
+    uint64_t y = is_long ? long_word(to) : flow_word(to);
     s->key.hash = flow_hash(&f->hash, from, to);
-    if (from->family == 6) {
-        s->shard = shard_of(f, mix_endpoint(long_address(from), from->port) +
-                                   mix_endpoint(long_address(to), to->port));
-        return;
-    }
-    uint64_t x = flow_word(from), y = flow_word(to);
-    s->shard = shard_of(f, mix_endpoint((uint32_t)x, x >> 32) + mix_endpoint((uint32_t)y, y >> 32));
+    s->shard = shard_of(f, x < y ? x : y, x < y ? y : x);
 }
 
 /* ---- one packet ---- */
