@@ -376,6 +376,14 @@ static void feed_line(struct http1 *h, const struct http1_sink *sink, struct htt
 
 /* ---- bodies */
 
+static inline bool take_crlf(struct http1_span *in)
+{
+    if (in->n < 2 || in->p[0] != '\r' || in->p[1] != '\n')
+        return false;
+    *in = (struct http1_span){in->p + 2, in->n - 2};
+    return true;
+}
+
 static void feed_counted(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     size_t take = in->n < h->left ? in->n : (size_t)h->left;
@@ -393,11 +401,13 @@ static void feed_counted(struct http1 *h, const struct http1_sink *sink, struct 
         return;
     in->p += last;
     in->n -= last;
-    if (chunk && last == 0) {
+    if (!chunk || last > 0) {
+        end_message(h, sink, HTTP1_END_COMPLETE);
+    } else if (take_crlf(in)) { /* the usual end, in one step */
+        begin_chunk(h);
+    } else {
         h->state = STATE_CHUNK_END;
         h->digits = 0;
-    } else {
-        end_message(h, sink, HTTP1_END_COMPLETE);
     }
 }
 
@@ -407,17 +417,30 @@ static void bad_chunk(struct http1 *h, const struct http1_sink *sink)
     lose(h, sink);
 }
 
+static void begin_chunk_data(struct http1 *h)
+{
+    h->state = h->left > 0 ? STATE_CHUNK_DATA : STATE_TRAILERS;
+}
+
+/* Behind the digits of a chunk's size, at a byte that is none. */
+static void end_chunk_size(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
+{
+    uint8_t c = *in->p;
+    bool ends = c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
+    if (!ends || h->digits == 0)
+        bad_chunk(h, sink);
+    else if (take_crlf(in)) /* the usual end, in one step */
+        begin_chunk_data(h);
+    else
+        h->state = STATE_CHUNK_EXT;
+}
+
 static void feed_chunk_size(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
 {
     while (in->n > 0) {
-        uint8_t c = *in->p;
-        int value = ascii_hex(c);
+        int value = ascii_hex(*in->p);
         if (value < 0) {
-            bool ends = c == '\r' || c == '\n' || c == ';' || c == ' ' || c == '\t';
-            if (!ends || h->digits == 0)
-                bad_chunk(h, sink);
-            else
-                h->state = STATE_CHUNK_EXT;
+            end_chunk_size(h, sink, in);
             return;
         }
         in->p++;
@@ -438,7 +461,7 @@ static void feed_chunk_ext(struct http1 *h, struct http1_span *in)
     in->p += used;
     in->n -= used;
     if (lf)
-        h->state = h->left > 0 ? STATE_CHUNK_DATA : STATE_TRAILERS;
+        begin_chunk_data(h);
 }
 
 static void feed_chunk_end(struct http1 *h, const struct http1_sink *sink, struct http1_span *in)
