@@ -23,6 +23,7 @@ import instructions
 import limits
 import others
 import profiles
+import steps
 
 THREADS = (1, 2)
 # The most that a report may take, as a multiple of the loop, with one thread and with two.
@@ -59,6 +60,9 @@ def parse():
     p.add_argument("--inputs", action="store_true",
                    help="is a capture as fast from a pipe, compressed or as pcapng? With --write "
                    "as Markdown")
+    p.add_argument("--steps", action="store_true",
+                   help="what each step takes where nobody disturbs it, by one thread; with "
+                   "--write as Markdown")
     p.add_argument("--instructions", action="store_true",
                    help="count instructions and compare them with tests/bench/INSTRUCTIONS.json; "
                    "with --write: record them there")
@@ -248,6 +252,8 @@ def main():
         return limits.main(args)
     if args.inputs:
         return inputs.main(args)
+    if args.steps:
+        return steps.main(args)
     results, rivals = [], []
     for corpus in args.corpus:
         if sys.stderr.isatty():
@@ -264,6 +270,7 @@ def main():
     if args.quick:
         failed |= limits.main(args) != 0
         failed |= inputs.main(args) != 0
+        failed |= steps.main(args) != 0
     return 1 if failed else 0
 
 
