@@ -44,7 +44,7 @@ void source_block_begin(struct source_block *r, struct source_stream *stream, pc
 bool source_block_load(struct source_block *r, const struct batch *b);
 
 /* The next packets of the block, at most max, with that link type and without their numbers; their
- * data is the block's. Returns how many; 0: no whole usual record is left in the block. */
+ * data is the block's. Returns how many; fewer than max: no whole usual record is left in it. */
 uint32_t source_block_take(struct source_block *r, int link_type, struct packet *packets,
                            uint32_t max);
 
