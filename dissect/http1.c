@@ -575,8 +575,8 @@ void http1_gap(struct http1 *h, const struct http1_sink *sink, uint64_t n)
         lose(h, sink);
         return;
     }
-    static const uint8_t byte;
-    struct http1_span nothing = {&byte, 0};
+    static const uint8_t place[2];
+    struct http1_span nothing = {place, 0};
     h->left -= n;
     sink->body_gap(sink->ctx, n);
     feed_counted(h, sink, &nothing); /* it may have been the body's end */
